@@ -1,0 +1,101 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// Warnings are errors in our own targets; packages that we depend on keep their own settings.
+let strict: [SwiftSetting] = [.treatAllWarnings(as: .error), .enableUpcomingFeature("ExistentialAny")]
+
+/// A room of the project (see ARCHITECTURE.md). Imports point down only.
+func room(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: strict)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .testTarget(name: name, dependencies: dependencies, swiftSettings: strict)
+}
+
+/// The rooms that use no package at all: they build and test in seconds with `NEUTRINO_ROOMS=pure swift test`.
+let pureRooms: [Target] = [
+    // Level 0 and 1: values.
+    room("Addressing"),
+    room("NetworkModel", ["Addressing"]),
+    // Level 2: contracts.
+    room("APISchema", ["Addressing", "NetworkModel"]),
+    room("HostModel", ["Addressing", "NetworkModel"]),
+    room("KernelInterface", ["Addressing"]),
+    // Level 3.
+    room("AccessPolicy", ["APISchema"]),
+    room("Drivers", ["Addressing", "KernelInterface"]),
+    room("ServiceProcesses", ["Addressing", "KernelInterface"]),
+    // Level 4.
+    room("HostProjection", ["Addressing", "NetworkModel", "HostModel"]),
+    room("Converters", ["Addressing", "NetworkModel", "HostModel", "KernelInterface", "ServiceProcesses"]),
+    // The kernels behind KernelInterface.
+    .target(name: "CLinux"),
+    .systemLibrary(name: "CNftables", pkgConfig: "libnftables", providers: [.apt(["libnftables-dev"])]),
+    room("KernelLinux", ["Addressing", "KernelInterface", "CLinux", "CNftables"]),
+    room("FakeKernel", ["Addressing", "KernelInterface"]),
+
+    tests("AddressingTests", ["Addressing"]),
+]
+
+let log = Target.Dependency.product(name: "Logging", package: "swift-log")
+let sqlite = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
+
+/// The rooms that need a database but no HTTP: `NEUTRINO_ROOMS=store swift test`.
+let storeRooms: [Target] = [
+    .systemLibrary(name: "CPostgreSQL", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
+    room("Store", ["Addressing", "NetworkModel", "APISchema", "CPostgreSQL", sqlite, log]),
+    room("Operations", ["Addressing", "NetworkModel", "APISchema", "AccessPolicy", "HostModel", "Store", log]),
+    room("TestSupport", ["Addressing", "NetworkModel", "APISchema", "Store", "Operations"]),
+]
+
+let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
+let hummingbirdTesting = Target.Dependency.product(name: "HummingbirdTesting", package: "hummingbird")
+let httpClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
+let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+
+/// The rooms that speak HTTP, the lab, and the executable.
+let wholeRooms: [Target] = [
+    room(
+        "ControllerServer",
+        [
+            "Addressing", "NetworkModel", "APISchema", "AccessPolicy", "Store", "Operations", "HostModel", "HostProjection", hummingbird,
+            log, lifecycle,
+        ]),
+    room(
+        "AgentRuntime",
+        [
+            "Addressing", "NetworkModel", "HostModel", "KernelInterface", "Converters", "Drivers", "ServiceProcesses", httpClient, log,
+            lifecycle,
+        ]),
+    room("Lab", ["Addressing", "NetworkModel", "APISchema", "KernelInterface", "KernelLinux", "CLinux", httpClient, log]),
+    .executableTarget(
+        name: "neutrino",
+        dependencies: [
+            "ControllerServer", "AgentRuntime", "KernelLinux", "Lab", "Store", "Operations", "Addressing", arguments, log, lifecycle,
+        ],
+        swiftSettings: strict),
+]
+
+let storePackages: [Package.Dependency] = [
+    .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+]
+
+let wholePackages: [Package.Dependency] = [
+    .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
+    .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+]
+
+// NEUTRINO_ROOMS=pure|store leaves the rooms above out, for quick work on the rooms below.
+let rooms = Context.environment["NEUTRINO_ROOMS"] ?? "all"
+
+let package = Package(
+    name: "neutrino",
+    dependencies: rooms == "pure" ? [] : rooms == "store" ? storePackages : storePackages + wholePackages,
+    targets: rooms == "pure" ? pureRooms : rooms == "store" ? pureRooms + storeRooms : pureRooms + storeRooms + wholeRooms,
+    swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,77 @@
+import Addressing
+import NetworkModel
+
+/// What a host reports: `POST /agent/v1/hosts/{host}/status`. Heartbeat, registration and results in one body, so that a report that was
+/// lost is repaired by the next one.
+public struct HostStatus: Hashable, Sendable, Codable {
+    /// What the host is: registers or refreshes its agents.
+    public struct Registration: Hashable, Sendable, Codable {
+        /// Changes with every start of the agent.
+        public var startID: String
+        public var tunnelAddress: IPAddress?
+        /// Physical network → interface.
+        public var physicalNetworks: [String: String]
+        public var stateDirectory: String
+
+        public init(startID: String, tunnelAddress: IPAddress?, physicalNetworks: [String: String], stateDirectory: String) {
+            self.startID = startID
+            self.tunnelAddress = tunnelAddress
+            self.physicalNetworks = physicalNetworks
+            self.stateDirectory = stateDirectory
+        }
+    }
+
+    /// The part of a host that acknowledges a port.
+    public enum Component: String, Hashable, Sendable, Codable {
+        case l2, dhcp, l3
+    }
+
+    /// What became of one port.
+    public struct PortReport: Hashable, Sendable, Codable {
+        public enum State: String, Hashable, Sendable, Codable { case up, down, failed }
+        public var portID: ResourceID
+        public var component: Component
+        public var state: State
+        /// The port's revision that was realised.
+        public var revision: Int
+        public var message: String?
+
+        public init(portID: ResourceID, component: Component, state: State, revision: Int, message: String? = nil) {
+            self.portID = portID
+            self.component = component
+            self.state = state
+            self.revision = revision
+            self.message = message
+        }
+    }
+
+    public struct RouterReport: Hashable, Sendable, Codable {
+        public var routerID: ResourceID
+        public var state: HAState
+
+        public init(routerID: ResourceID, state: HAState) {
+            self.routerID = routerID
+            self.state = state
+        }
+    }
+
+    public var registration: Registration
+    /// The feed revision up to which everything was applied; nil before the first.
+    public var appliedRevision: Int?
+    /// Only what changed since the last report that the server answered.
+    public var ports: [PortReport]
+    public var routers: [RouterReport]
+    /// Sentences about what could not be realised, at most 20.
+    public var failures: [String]
+
+    public init(
+        registration: Registration, appliedRevision: Int? = nil, ports: [PortReport] = [], routers: [RouterReport] = [],
+        failures: [String] = []
+    ) {
+        self.registration = registration
+        self.appliedRevision = appliedRevision
+        self.ports = ports
+        self.routers = routers
+        self.failures = failures
+    }
+}

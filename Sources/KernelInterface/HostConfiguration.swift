@@ -1,0 +1,89 @@
+import Addressing
+
+/// Everything that one namespace shall hold of ours.
+public struct NamespaceConfiguration: Hashable, Sendable {
+    /// By name. Links of ours that are not here are removed; foreign links are left.
+    public var links: [String: Link] = [:]
+    /// Addresses of the links that ``managesAddresses`` names.
+    public var addresses: Set<LinkAddress> = []
+    /// Links whose addresses (and routes) the agent owns. On an HA router's qr- and qg- devices keepalived owns them.
+    public var managesAddresses: Set<String> = []
+    public var routes: Set<Route> = []
+    public var forwarding: Set<ForwardingEntry> = []
+    public var neighbours: Set<Neighbour> = []
+    /// At most one table per family and name; tables of ours that are not here are removed. Ours are named `neutrino…`.
+    public var firewall: [FirewallTable] = []
+    /// Path below /proc/sys (`net/ipv4/ip_forward`) → value. Only ever set inside the namespace.
+    public var sysctls: [String: String] = [:]
+
+    public init() {}
+}
+
+/// What a change of a daemon's files asks for.
+public enum ReloadAction: Hashable, Sendable {
+    case signal(Int32)
+    case restart
+    /// The daemon reads the file when it needs it.
+    case none
+}
+
+/// A file that a daemon reads.
+public struct ConfigurationFile: Hashable, Sendable {
+    /// Absolute.
+    public var path: String
+    public var contents: String
+    public var onChange: ReloadAction
+
+    public init(path: String, contents: String, onChange: ReloadAction) {
+        self.path = path
+        self.contents = contents
+        self.onChange = onChange
+    }
+}
+
+/// A daemon that shall run. It is adopted, not restarted, when the agent restarts: the process in `processIDFile` is ours if its command
+/// line holds `mark`.
+public struct DaemonConfiguration: Hashable, Sendable {
+    /// Unique on the host: `dnsmasq/<network>`, `keepalived/<router>`.
+    public var key: String
+    public var namespace: NamespaceName?
+    /// The program's name on PATH and its arguments; a change of these restarts the daemon.
+    public var command: [String]
+    /// The daemon detaches itself and writes its process id here.
+    public var processIDFile: String
+    /// A text that only this daemon's command line holds: usually the path of its configuration.
+    public var mark: String
+    public var files: [ConfigurationFile]
+    /// Named pipes that must exist before the daemon starts.
+    public var namedPipes: [String]
+    /// The signal that ends it, and how long it may take before SIGKILL.
+    public var stopSignal: Int32
+    public var stopTimeoutMilliseconds: Int
+
+    public init(
+        key: String, namespace: NamespaceName?, command: [String], processIDFile: String, mark: String, files: [ConfigurationFile] = [],
+        namedPipes: [String] = [], stopSignal: Int32 = 15, stopTimeoutMilliseconds: Int = 2000
+    ) {
+        self.key = key
+        self.namespace = namespace
+        self.command = command
+        self.processIDFile = processIDFile
+        self.mark = mark
+        self.files = files
+        self.namedPipes = namedPipes
+        self.stopSignal = stopSignal
+        self.stopTimeoutMilliseconds = stopTimeoutMilliseconds
+    }
+}
+
+/// Everything that one host shall hold of ours: the product of the converters, the goal of the drivers.
+public struct HostConfiguration: Hashable, Sendable {
+    /// The host's own namespace.
+    public var own = NamespaceConfiguration()
+    /// Namespaces of ours, by name. Namespaces with our prefixes (`qrouter-`, `qdhcp-`) that are not here are removed.
+    public var namespaces: [NamespaceName: NamespaceConfiguration] = [:]
+    /// By key.
+    public var daemons: [String: DaemonConfiguration] = [:]
+
+    public init() {}
+}

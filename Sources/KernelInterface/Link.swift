@@ -1,0 +1,55 @@
+import Addressing
+
+/// What a link is, with the properties that the agent sets and compares.
+public enum LinkKind: Hashable, Sendable {
+    /// A bridge without STP, without forward delay, with multicast snooping off.
+    case bridge
+    /// A VXLAN device with the given identifier that sends from `local`, to UDP `port`.
+    case vxlan(vni: Int, local: IPAddress, port: Int, isLearning: Bool)
+    /// One end of a veth pair; the other end is `peer` in `peerNamespace` (nil: the agent's own namespace).
+    case veth(peer: String, peerNamespace: NamespaceName?)
+    /// A device that somebody else made (an instance's tap, a physical interface): wired and watched, never created or deleted.
+    case foreign
+}
+
+/// Flags of a link that is a port of a bridge.
+public struct BridgePortOptions: Hashable, Sendable {
+    /// The bridge answers ARP for known neighbours instead of flooding to this port (`neigh_suppress`).
+    public var suppressesNeighbours = false
+    public var learns = true
+
+    public init(suppressesNeighbours: Bool = false, learns: Bool = true) {
+        self.suppressesNeighbours = suppressesNeighbours
+        self.learns = learns
+    }
+}
+
+/// A link as it shall be, or as it was found.
+public struct Link: Hashable, Sendable {
+    public var name: String
+    public var kind: LinkKind
+    /// Nil leaves the kernel's choice.
+    public var mac: MACAddress?
+    public var mtu: Int?
+    public var isUp: Bool = true
+    /// The bridge that the link is a port of.
+    public var bridge: String?
+    public var bridgePort = BridgePortOptions()
+    /// Written as the link's alias (`ip link show`: `alias neutrino:…`), so that our own devices are known without memory.
+    public var alias: String?
+
+    public init(
+        name: String, kind: LinkKind, mac: MACAddress? = nil, mtu: Int? = nil, isUp: Bool = true, bridge: String? = nil,
+        bridgePort: BridgePortOptions = BridgePortOptions(), alias: String? = nil
+    ) {
+        precondition((1...15).contains(name.utf8.count), "a device name has 1 to 15 characters")
+        self.name = name
+        self.kind = kind
+        self.mac = mac
+        self.mtu = mtu
+        self.isUp = isUp
+        self.bridge = bridge
+        self.bridgePort = bridgePort
+        self.alias = alias
+    }
+}

@@ -1,0 +1,57 @@
+/// What carries a network between hosts (`provider:network_type`).
+public enum NetworkType: String, Sendable, Hashable, Codable {
+    case local, flat, vlan, vxlan
+}
+
+/// The state of a network, port, router… that the API shows as `status`.
+public enum ResourceStatus: String, Sendable, Hashable, Codable {
+    case active = "ACTIVE"
+    case build = "BUILD"
+    case down = "DOWN"
+    case error = "ERROR"
+    case notApplicable = "N/A"
+    case allocating = "ALLOCATING"
+}
+
+/// What every resource of the API carries.
+public struct StandardAttributes: Sendable, Hashable {
+    public var description: String = ""
+    public var tags: [String] = []
+    /// Rises with every change of the resource and of what hangs on it.
+    public var revisionNumber: Int = 0
+    /// Seconds since 1970 (UTC).
+    public var createdAt: Int = 0
+    public var updatedAt: Int = 0
+
+    public init() {}
+}
+
+/// A layer-2 broadcast domain.
+public struct Network: Sendable, Hashable {
+    public var id: ResourceID
+    public var projectID: String
+    public var name: String = ""
+    public var isAdminStateUp: Bool = true
+    public var status: ResourceStatus = .active
+    public var isShared: Bool = false
+    /// Whether routers may have their gateway here (`router:external`).
+    public var isExternal: Bool = false
+    public var isDefault: Bool = false
+    public var mtu: Int = 1500
+    public var isPortSecurityEnabled: Bool = true
+    public var type: NetworkType = .vxlan
+    public var physicalNetwork: String?
+    /// The VNI of a VXLAN network or the VLAN id; nil for local and flat networks.
+    public var segmentationID: Int?
+    public var availabilityZoneHints: [String] = []
+    /// Subnets in the order of their creation.
+    public var subnetIDs: [ResourceID] = []
+    /// Set on the hidden network that carries the VRRP of a project's HA routers: that project.
+    public var haProjectID: String?
+    public var standard = StandardAttributes()
+
+    public init(id: ResourceID, projectID: String) {
+        self.id = id
+        self.projectID = projectID
+    }
+}

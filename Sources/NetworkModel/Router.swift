@@ -1,0 +1,84 @@
+import Addressing
+
+/// The gateway of a router (`external_gateway_info`).
+public struct ExternalGateway: Sendable, Hashable {
+    public var networkID: ResourceID
+    public var portID: ResourceID
+    public var isSNATEnabled: Bool
+    public var fixedIPs: [FixedIP]
+
+    public init(networkID: ResourceID, portID: ResourceID, isSNATEnabled: Bool = true, fixedIPs: [FixedIP] = []) {
+        self.networkID = networkID
+        self.portID = portID
+        self.isSNATEnabled = isSNATEnabled
+        self.fixedIPs = fixedIPs
+    }
+}
+
+/// A router: interfaces on internal networks, at most one gateway, and NAT between them.
+public struct Router: Sendable, Hashable {
+    public var id: ResourceID
+    public var projectID: String
+    public var name: String = ""
+    public var isAdminStateUp: Bool = true
+    public var status: ResourceStatus = .active
+    public var isHighlyAvailable: Bool = false
+    public var gateway: ExternalGateway?
+    public var routes: [StaticRoute] = []
+    public var availabilityZoneHints: [String] = []
+    /// The VRRP group on the project's HA network, 1...254; nil for standalone routers and before one was free.
+    public var virtualRouterID: Int?
+    public var standard = StandardAttributes()
+
+    public init(id: ResourceID, projectID: String) {
+        self.id = id
+        self.projectID = projectID
+    }
+}
+
+/// What a member of an HA router is, as keepalived has it; the API says active, standby, unknown.
+public enum HAState: String, Sendable, Hashable, Codable {
+    case active, standby, unknown
+}
+
+/// One agent that realises a router.
+public struct RouterMember: Sendable, Hashable {
+    public var routerID: ResourceID
+    public var agentID: ResourceID
+    public var hostID: String
+    /// The member's port on the HA network; nil for standalone routers.
+    public var haPortID: ResourceID?
+    public var state: HAState = .standby
+    /// The VRRP priority, 1...254.
+    public var priority: Int = 200
+
+    public init(routerID: ResourceID, agentID: ResourceID, hostID: String, haPortID: ResourceID? = nil) {
+        self.routerID = routerID
+        self.agentID = agentID
+        self.hostID = hostID
+        self.haPortID = haPortID
+    }
+}
+
+/// An external address that leads to a fixed address of a port.
+public struct FloatingIP: Sendable, Hashable {
+    public var id: ResourceID
+    public var projectID: String
+    public var floatingNetworkID: ResourceID
+    public var address: IPAddress
+    /// The port on the external network that keeps the address; belongs to no project.
+    public var floatingPortID: ResourceID
+    public var portID: ResourceID?
+    public var fixedAddress: IPAddress?
+    public var routerID: ResourceID?
+    public var status: ResourceStatus = .down
+    public var standard = StandardAttributes()
+
+    public init(id: ResourceID, projectID: String, floatingNetworkID: ResourceID, address: IPAddress, floatingPortID: ResourceID) {
+        self.id = id
+        self.projectID = projectID
+        self.floatingNetworkID = floatingNetworkID
+        self.address = address
+        self.floatingPortID = floatingPortID
+    }
+}

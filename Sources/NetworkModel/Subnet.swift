@@ -1,0 +1,45 @@
+import Addressing
+
+/// How addresses of an IPv6 subnet are made (`ipv6_address_mode`) or announced (`ipv6_ra_mode`).
+public enum IPv6Mode: String, Sendable, Hashable, Codable {
+    case slaac
+    case stateful = "dhcpv6-stateful"
+    case stateless = "dhcpv6-stateless"
+}
+
+/// A route that DHCP hands to instances (`host_routes`) or that a router has (`routes`).
+public struct StaticRoute: Sendable, Hashable, Codable {
+    public var destination: IPPrefix
+    public var nextHop: IPAddress
+
+    public init(destination: IPPrefix, nextHop: IPAddress) {
+        self.destination = destination
+        self.nextHop = nextHop
+    }
+}
+
+/// A block of addresses on a network.
+public struct Subnet: Sendable, Hashable {
+    public var id: ResourceID
+    public var projectID: String
+    public var networkID: ResourceID
+    public var name: String = ""
+    public var prefix: IPPrefix
+    public var gatewayAddress: IPAddress?
+    /// Ranges from which addresses are given out, in the order in which they are used.
+    public var allocationPools: [IPRange] = []
+    public var dnsNameservers: [IPAddress] = []
+    public var hostRoutes: [StaticRoute] = []
+    public var isDHCPEnabled: Bool = true
+    public var ipv6RouterAdvertisementMode: IPv6Mode?
+    public var ipv6AddressMode: IPv6Mode?
+    public var serviceTypes: [String] = []
+    public var standard = StandardAttributes()
+
+    public init(id: ResourceID, projectID: String, networkID: ResourceID, prefix: IPPrefix) {
+        self.id = id
+        self.projectID = projectID
+        self.networkID = networkID
+        self.prefix = prefix
+    }
+}
