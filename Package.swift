@@ -36,6 +36,8 @@ let pureRooms: [Target] = [
     room("FakeKernel", ["Addressing", "KernelInterface"]),
 
     tests("AddressingTests", ["Addressing"]),
+    tests("ConvertersTests", ["Addressing", "NetworkModel", "HostModel", "KernelInterface", "ServiceProcesses", "Converters"]),
+    tests("ServiceProcessesTests", ["Addressing", "KernelInterface", "ServiceProcesses"]),
 ]
 
 let log = Target.Dependency.product(name: "Logging", package: "swift-log")

@@ -19,7 +19,7 @@ public enum HostConverter {
         host.own.neighbours = layer2.neighbours
         host.own.sysctls = layer2.sysctls
         var problems = layer2.problems
-        for pieces in view.dhcp.values.compactMap({ DHCPConverter.convert($0, view, settings) }) {
+        for pieces in view.dhcp.sorted(by: { $0.key < $1.key }).compactMap({ DHCPConverter.convert($0.value, view, settings) }) {
             host.namespaces[pieces.namespace] = pieces.configuration
             host.daemons[pieces.daemon.key] = pieces.daemon
             add(pieces.hostLink, to: &host, &problems)

@@ -33,10 +33,10 @@ struct RemoteGroupSets {
         let name = "members_\(version)_\(group.id)"
         let prefixes = members.values.flatMap(\.addresses).filter { $0.version == group.version }
         let addresses = prefixes.filter(\.isHost).map(\.address.description)
-        sets = [name: .init(type: "\(version)_addr", elements: Set(addresses))]
+        sets = [name: .init(type: "type \(version)_addr", elements: Set(addresses))]
         let larger = prefixes.filter { !$0.isHost }.disjoint.map(\.description)
         guard !larger.isEmpty else { return }
-        sets["prefixes_\(version)_\(group.id)"] = .init(type: "\(version)_addr", flags: ["interval"], elements: Set(larger))
+        sets["prefixes_\(version)_\(group.id)"] = .init(type: "type \(version)_addr", flags: ["interval"], elements: Set(larger))
     }
 }
 

@@ -14,16 +14,16 @@ struct SecurityGroupTable {
         self.hasBridgeConntrack = hasBridgeConntrack
         table.sets = [
             // Devices that send what they like: services, and instances without port security.
-            "trusted": .init(type: "ifname"),
-            "guarded": .init(type: "ifname"),
-            "port_macs": .init(type: "ifname . ether_addr"),
-            "port_ipv4": .init(type: "ifname . ether_addr . ipv4_addr"),
-            "port_ipv6": .init(type: "ifname . ether_addr . ipv6_addr"),
+            "trusted": .init(type: "type ifname"),
+            "guarded": .init(type: "type ifname"),
+            "port_macs": .init(type: "type ifname . ether_addr"),
+            "port_ipv4": .init(type: "type ifname . ether_addr . ipv4_addr"),
+            "port_ipv6": .init(type: "type ifname . ether_addr . ipv6_addr"),
             // Allowed address pairs with a prefix; apart, because adding to a set without intervals is cheap however large it is.
-            "port_ipv4_prefixes": .init(type: "ifname . ether_addr . ipv4_addr", flags: ["interval"]),
-            "port_ipv6_prefixes": .init(type: "ifname . ether_addr . ipv6_addr", flags: ["interval"]),
-            "from_port": .init(form: .map, type: "ifname : verdict"),
-            "to_port": .init(form: .map, type: "ifname : verdict"),
+            "port_ipv4_prefixes": .init(type: "type ifname . ether_addr . ipv4_addr", flags: ["interval"]),
+            "port_ipv6_prefixes": .init(type: "type ifname . ether_addr . ipv6_addr", flags: ["interval"]),
+            "from_port": .init(form: .map, type: "type ifname : verdict"),
+            "to_port": .init(form: .map, type: "type ifname : verdict"),
         ]
         table.chains = [
             "prerouting": .init(hook: "type filter hook prerouting priority -300; policy accept;", rules: Self.prerouting),
