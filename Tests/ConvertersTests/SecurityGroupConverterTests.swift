@@ -183,6 +183,15 @@ struct SecurityGroupConverterTests {
         #expect(rules(rule) == ["ether type ip \(text)"])
     }
 
+    @Test(
+        "A rule that nft would refuse matches nothing and spoils no other",
+        arguments: [(6, 8, 0), (17, 1, 70000), (6, -1, 5), (1, 256, 0), (1, 8, 256), (256, nil, nil)] as [(Int, Int?, Int?)])
+    func impossible(number: Int, minimum: Int?, maximum: Int?) {
+        let rule = HostSecurityGroup.Rule(
+            direction: .ingress, ipVersion: 4, protocolNumber: number, portRangeMinimum: minimum, portRangeMaximum: maximum)
+        #expect(rules(rule) == [])
+    }
+
     @Test("ICMP of an IPv6 rule is ICMPv6, under either number")
     func icmpv6() {
         for number in [1, 58] {
