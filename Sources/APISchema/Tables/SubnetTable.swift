@@ -13,9 +13,7 @@ extension Subnet: ProjectResource {
         attributes: identityAttributes + [
             .stored("name", \.name, .string(maximum: 255), [.create, .update, .filter, .sort], default: ""),
             .stored("network_id", \.networkID, .uuid, [.create, .required, .filter, .sort]),
-            .request(
-                "ip_version", .integer(nil), [.create, .required, .filter, .sort],
-                show: { subnet, writer in writer.integer(subnet.prefix.version.rawValue) }),
+            .keptRequest("ip_version", \.versionColumn, .integer(nil), [.create, .required, .filter, .sort]),
             .keptRequest("cidr", \.prefix, .nullable(.cidr), [.create, .filter, .sort]),
             .keptRequest("gateway_ip", \.gatewayAddress, .nullable(.ipAddress), [.create, .update, .filter, .sort]),
             .keptRequest(
@@ -32,6 +30,14 @@ extension Subnet: ProjectResource {
             .stored(
                 "service_types", \.serviceTypes, .list(of: .string(maximum: 255)), [.create, .update], from: "subnet-service-types"),
         ] + standardAttributes)
+}
+
+extension Subnet {
+    /// The family has a column of its own so that lists can filter by it; the prefix decides it, so loading the column changes nothing.
+    var versionColumn: IPVersion {
+        get { prefix.version }
+        set {}
+    }
 }
 
 extension IPPrefix {
