@@ -37,6 +37,7 @@ let pureRooms: [Target] = [
 
     tests("AddressingTests", ["Addressing"]),
     tests("APISchemaTests", ["Addressing", "NetworkModel", "APISchema"]),
+    tests("HostProjectionTests", ["Addressing", "NetworkModel", "HostModel", "HostProjection"]),
 ]
 
 let log = Target.Dependency.product(name: "Logging", package: "swift-log")
