@@ -36,6 +36,7 @@ let pureRooms: [Target] = [
     room("FakeKernel", ["Addressing", "KernelInterface"]),
 
     tests("AddressingTests", ["Addressing"]),
+    tests("NetworkModelTests", ["Addressing", "NetworkModel"]),
 ]
 
 let log = Target.Dependency.product(name: "Logging", package: "swift-log")
