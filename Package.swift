@@ -36,6 +36,9 @@ let pureRooms: [Target] = [
     room("FakeKernel", ["Addressing", "KernelInterface"]),
 
     tests("AddressingTests", ["Addressing"]),
+    tests("APISchemaTests", ["Addressing", "NetworkModel", "APISchema"]),
+    tests("HostProjectionTests", ["Addressing", "NetworkModel", "HostModel", "HostProjection"]),
+    tests("NetworkModelTests", ["Addressing", "NetworkModel"]),
     tests("ConvertersTests", ["Addressing", "NetworkModel", "HostModel", "KernelInterface", "ServiceProcesses", "Converters"]),
     tests("ServiceProcessesTests", ["Addressing", "KernelInterface", "ServiceProcesses"]),
 ]
