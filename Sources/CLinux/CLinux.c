@@ -145,6 +145,8 @@ int clinux_open_process(int process) {
     return descriptor < 0 ? -errno : (int)descriptor;
 }
 
+int clinux_pipe(int *ends) { return pipe2(ends, O_CLOEXEC) < 0 ? -errno : 0; }
+
 int clinux_fixed_memory_file(const char *name, size_t bytes) {
     int descriptor = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (descriptor < 0) return -errno;

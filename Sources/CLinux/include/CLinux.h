@@ -53,6 +53,8 @@ int clinux_unmount(const char *path);
 
 /// A descriptor that becomes readable when the process ends.
 int clinux_open_process(int process);
+/// A pipe: `ends[0]` to read, `ends[1]` to write.
+int clinux_pipe(int *ends);
 /// An anonymous file of a fixed size, which a writer can fill but never grow.
 int clinux_fixed_memory_file(const char *name, size_t bytes);
 
