@@ -35,7 +35,12 @@ let pureRooms: [Target] = [
     room("KernelLinux", ["Addressing", "KernelInterface", "CLinux", "CNftables"]),
     room("FakeKernel", ["Addressing", "KernelInterface"]),
 
+    // What every kernel must do; the tests of both kernels run it.
+    .target(
+        name: "KernelConformance", dependencies: ["Addressing", "KernelInterface"], path: "Tests/KernelConformance", swiftSettings: strict),
+
     tests("AddressingTests", ["Addressing"]),
+    tests("KernelLinuxTests", ["Addressing", "KernelInterface", "KernelLinux", "KernelConformance", "CLinux"]),
 ]
 
 let log = Target.Dependency.product(name: "Logging", package: "swift-log")
