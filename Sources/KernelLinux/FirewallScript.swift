@@ -31,16 +31,13 @@ enum FirewallScript {
         defer { nft_ctx_free(context) }
         guard nft_ctx_buffer_output(context) == 0, nft_ctx_buffer_error(context) == 0 else { return "out of memory" }
         guard nft_run_cmd_from_buffer(context, script) != 0 else { return nil }
-        let complaint = nft_ctx_get_error_buffer(context).map { String(cString: $0) } ?? ""
-        let shown = complaint.prefix(errorCharacters).trimmingLineFeeds
-        return shown.isEmpty ? "nft refused it without a word" : shown
+        let complaint = nft_ctx_get_error_buffer(context).map { oneLine(String(cString: $0)) } ?? ""
+        return complaint.isEmpty ? "nft refused it without a word" : complaint
     }
-}
 
-extension Substring {
-    fileprivate var trimmingLineFeeds: String {
-        var rest = self
-        while rest.last?.isNewline == true { rest.removeLast() }
-        return String(rest)
+    /// nft's complaint without the lines that only point at the place (`     ^^^^`).
+    private static func oneLine(_ complaint: String) -> String {
+        let lines = complaint.prefix(errorCharacters).split(whereSeparator: \.isNewline)
+        return lines.filter { !$0.allSatisfy { " \t^~".contains($0) } }.joined(separator: " | ")
     }
 }

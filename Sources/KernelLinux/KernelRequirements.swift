@@ -70,7 +70,7 @@ public enum KernelRequirements {
             }
         }
         for family in ["inet", "bridge"] {
-            let script = "table \(family) probe { chain probe { type filter hook forward priority filter; } }"
+            let script = "table \(family) probe { chain probe { type filter hook forward priority filter; }; }\n"
             do throws(KernelError) {
                 try FirewallScript.run(script, in: nil)
             } catch {

@@ -42,7 +42,7 @@ import Testing
         #expect(LinkMessages.creation(of: link, LinkCreationContext()).bytes[24..<32].allSatisfy { $0 == 0 })
         let second = LinkMessages.completion(of: link, index: 4).bytes
         #expect(second[16..<32] == [0, 0, 0, 0, 4, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0])
-        #expect(second[32...] == [12, 0, 20, 0] + Array("neutrino".utf8))
+        #expect(Array(second[32...]) == [12, 0, 20, 0] + Array("neutrino".utf8))
     }
 
     @Test("Port flags go to the bridge family, nested and marked so")
