@@ -35,12 +35,17 @@ let pureRooms: [Target] = [
     room("KernelLinux", ["Addressing", "KernelInterface", "CLinux", "CNftables"]),
     room("FakeKernel", ["Addressing", "KernelInterface"]),
 
+    // What every kernel must do; the tests of both kernels run it.
+    .target(
+        name: "KernelConformance", dependencies: ["Addressing", "KernelInterface"], path: "Tests/KernelConformance", swiftSettings: strict),
+
     tests("AddressingTests", ["Addressing"]),
     tests("APISchemaTests", ["Addressing", "NetworkModel", "APISchema"]),
     tests("HostProjectionTests", ["Addressing", "NetworkModel", "HostModel", "HostProjection"]),
     tests("NetworkModelTests", ["Addressing", "NetworkModel"]),
     tests("ConvertersTests", ["Addressing", "NetworkModel", "HostModel", "KernelInterface", "ServiceProcesses", "Converters"]),
     tests("ServiceProcessesTests", ["Addressing", "KernelInterface", "ServiceProcesses"]),
+    tests("KernelLinuxTests", ["Addressing", "KernelInterface", "KernelLinux", "KernelConformance", "CLinux"]),
 ]
 
 let log = Target.Dependency.product(name: "Logging", package: "swift-log")
