@@ -36,6 +36,8 @@ let pureRooms: [Target] = [
     room("FakeKernel", ["Addressing", "KernelInterface"]),
 
     tests("AddressingTests", ["Addressing"]),
+    tests("DriversTests", ["Addressing", "KernelInterface", "Drivers", "FakeKernel"]),
+    tests("FakeKernelTests", ["Addressing", "KernelInterface", "FakeKernel"]),
 ]
 
 let log = Target.Dependency.product(name: "Logging", package: "swift-log")

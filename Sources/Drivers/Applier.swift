@@ -11,7 +11,7 @@ struct Applier {
     /// Where the ruleset was changed by us.
     private(set) var firewallPlaces: Set<NamespaceName?> = []
     private(set) var failedFirewalls: Set<NamespaceName?> = []
-    /// Foreign links that vanished between the look and the operation.
+    /// Foreign links that turned out not to be there. What hangs on them is left out.
     private(set) var vanished: [NamespaceName?: Set<String>] = [:]
     private(set) var failedNamespaces: Set<NamespaceName> = []
     private(set) var failedLinks: Set<LinkKey> = []
@@ -24,6 +24,8 @@ struct Applier {
     }
 
     private mutating func perform(_ planned: PlannedOperation) {
+        let target = planned.operation.target
+        if let link = target.link, vanished[target.place]?.contains(link) == true { return }
         if let obstacle = obstacle(to: planned) {
             record(planned, obstacle)
             return
@@ -73,10 +75,8 @@ struct Applier {
         case .make where error.code == EEXIST && planned.operation.isSatisfiedByExistence:
             return
         case .attach where error.code == ENODEV:
-            // The link, or its bridge: only a bridge that we failed to make is known to be the reason.
             let target = planned.operation.target
-            vanished[target.place, default: []].insert(target.link ?? "")
-            failedPlaces.insert(target.place)
+            if let link = target.link { vanished[target.place, default: []].insert(link) }
         default:
             record(planned, error.description)
         }

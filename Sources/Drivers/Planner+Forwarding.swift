@@ -14,15 +14,17 @@ extension Planner {
         let configuration = configuration(place)
         let observation = observation(place)
         let found = observation.addresses.filter { links.keeps($0.link, place) }
-        let added = configuration.addresses.subtracting(found).filter { exists($0.link, place, observation) }
+        var added = configuration.addresses.subtracting(found).filter { exists($0.link, place, observation) }
         let removed = found.subtracting(configuration.addresses).filter { configuration.managesAddresses.contains($0.link) }
         for address in removed.sorted(by: order) {
             let operation = PlannedOperation(.removeAddress(address, place), for: .link(address.link, place), role: .remove)
-            if takesOthersAlong(address, configuration.addresses) {
-                phases.addresses.append(operation)
-                plan.lookAgain.insert(place)
-            } else {
+            let companions = configuration.addresses.filter { goes($0, with: address) }
+            if companions.isEmpty {
                 phases.removedAddresses.append(operation)
+            } else {
+                phases.addresses.append(operation)
+                added.formUnion(companions)
+                plan.lookAgain.insert(place)
             }
         }
         for address in added.sorted(by: order) {
@@ -35,10 +37,9 @@ extension Planner {
     }
 
     /// Removing the first IPv4 address of a subnet on a link removes the others of that subnet too (`promote_secondaries` is off), so that
-    /// it must go before they come.
-    private func takesOthersAlong(_ address: LinkAddress, _ wanted: Set<LinkAddress>) -> Bool {
-        guard address.address.address.version == .v4 else { return false }
-        return wanted.contains { $0.link == address.link && $0.address.prefix == address.address.prefix }
+    /// it goes before they come, and those that were there come again. Which one is the first cannot be told from a set.
+    private func goes(_ other: LinkAddress, with address: LinkAddress) -> Bool {
+        address.address.address.version == .v4 && other.link == address.link && other.address.prefix == address.address.prefix
     }
 
     /// Hosts and upstream routers remember a router's address: on a host that just got it, it is announced.

@@ -125,10 +125,21 @@ public final class Reconciler {
         if suspectLinks.contains(place) {
             guard let refreshed = try observer.refreshLinks(of: known, in: place) else { return try observer.observe(place, for: wanted) }
             known = refreshed
+        } else {
+            assumeForeignLinks(place, wanted, &known)
         }
         // Before elements are changed: a ruleset that somebody else touched is replaced as a whole.
         if wanted.firewall != firewall[place]?.tables ?? [] { known.firewallGeneration = try kernel.firewallGeneration(in: place) }
         return known
+    }
+
+    /// A foreign link that is wanted for the first time is taken to exist: trying it is cheaper than listing all links. One that was missing is
+    /// tried again when an event says that links changed.
+    private func assumeForeignLinks(_ place: NamespaceName?, _ wanted: NamespaceConfiguration, _ known: inout NamespaceObservation) {
+        for (name, link) in wanted.links where link.kind == .foreign && known.links[name] == nil {
+            if missing[place]?.contains(name) == true { continue }
+            known.links[name] = Link(name: name, kind: .foreign, isUp: !link.isUp)
+        }
     }
 
     /// Addresses of a link that was not ours to manage before are not in the memory.
@@ -238,6 +249,8 @@ public final class Reconciler {
         for place in planned {
             let absent = (absentLinks[place] ?? []).union(applier.vanished[place] ?? [])
             missing[place] = absent.isEmpty ? nil : absent
+            // Its next cycle looks whether it was the link or its bridge that was not there.
+            if applier.vanished[place] != nil { suspectLinks.insert(place) }
             if applier.failedPlaces.contains(place) {
                 believed[place] = nil
             } else if let wanted = configuration(place, desired) {
