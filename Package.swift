@@ -46,6 +46,8 @@ let pureRooms: [Target] = [
     tests("ConvertersTests", ["Addressing", "NetworkModel", "HostModel", "KernelInterface", "ServiceProcesses", "Converters"]),
     tests("ServiceProcessesTests", ["Addressing", "KernelInterface", "ServiceProcesses"]),
     tests("KernelLinuxTests", ["Addressing", "KernelInterface", "KernelLinux", "KernelConformance", "CLinux"]),
+    tests("DriversTests", ["Addressing", "KernelInterface", "Drivers", "FakeKernel"]),
+    tests("FakeKernelTests", ["Addressing", "KernelInterface", "FakeKernel"]),
 ]
 
 let log = Target.Dependency.product(name: "Logging", package: "swift-log")
