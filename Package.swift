@@ -36,6 +36,7 @@ let pureRooms: [Target] = [
     room("FakeKernel", ["Addressing", "KernelInterface"]),
 
     tests("AddressingTests", ["Addressing"]),
+    tests("APISchemaTests", ["Addressing", "NetworkModel", "APISchema"]),
 ]
 
 let log = Target.Dependency.product(name: "Logging", package: "swift-log")
