@@ -37,6 +37,8 @@ let pureRooms: [Target] = [
 
     tests("AddressingTests", ["Addressing"]),
     tests("APISchemaTests", ["Addressing", "NetworkModel", "APISchema"]),
+    tests("HostProjectionTests", ["Addressing", "NetworkModel", "HostModel", "HostProjection"]),
+    tests("NetworkModelTests", ["Addressing", "NetworkModel"]),
 ]
 
 let log = Target.Dependency.product(name: "Logging", package: "swift-log")
