@@ -23,6 +23,7 @@ public final class Store: Sendable {
     ///
     /// Transactions have the effect of running one after the other, on both databases. The body may run more than once (serialisation failures
     /// are tried again), on a thread of the store: it must only touch the transaction. What it throws is thrown here, and leaves nothing behind.
+    @discardableResult
     public func write<T: Sendable>(_ body: @escaping @Sendable (StoreTransaction) throws -> T) async throws -> T {
         try await withCheckedThrowingContinuation { backend.write(TransactionJob(body, $0)) }
     }
