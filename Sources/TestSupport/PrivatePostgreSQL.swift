@@ -132,6 +132,8 @@ public final class PrivatePostgreSQL: Sendable {
             guard processID > 0 else { return }
             // Immediate shutdown: nothing in there is worth a checkpoint.
             kill(processID, SIGQUIT)
+            // It still writes into its directory until it is gone; two seconds are plenty.
+            for _ in 0..<200 where kill(processID, 0) == 0 { usleep(10_000) }
             try? FileManager.default.removeItem(atPath: directory)
         }
     }
