@@ -36,7 +36,11 @@ let pureRooms: [Target] = [
     room("FakeKernel", ["Addressing", "KernelInterface"]),
 
     tests("AddressingTests", ["Addressing"]),
+<<<<<<< HEAD
     tests("APISchemaTests", ["Addressing", "NetworkModel", "APISchema"]),
+=======
+    tests("HostProjectionTests", ["Addressing", "NetworkModel", "HostModel", "HostProjection"]),
+>>>>>>> projection
 ]
 
 let log = Target.Dependency.product(name: "Logging", package: "swift-log")
