@@ -38,9 +38,12 @@ let pureRooms: [Target] = [
     tests("AddressingTests", ["Addressing"]),
 <<<<<<< HEAD
     tests("APISchemaTests", ["Addressing", "NetworkModel", "APISchema"]),
-=======
     tests("HostProjectionTests", ["Addressing", "NetworkModel", "HostModel", "HostProjection"]),
->>>>>>> projection
+=======
+    tests("APISchemaTests", ["Addressing", "NetworkModel", "APISchema"]),
+    tests("HostProjectionTests", ["Addressing", "NetworkModel", "HostModel", "HostProjection"]),
+    tests("NetworkModelTests", ["Addressing", "NetworkModel"]),
+>>>>>>> main
 ]
 
 let log = Target.Dependency.product(name: "Logging", package: "swift-log")

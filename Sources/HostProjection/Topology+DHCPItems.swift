@@ -25,7 +25,7 @@ extension Topology {
 
     /// In the order of their creation: as the network lists them, then by time.
     private func dhcpSubnets(of network: Network) -> [Subnet] {
-        func rank(_ subnet: Subnet) -> (Int, Int, ResourceID) {
+        func rank(_ subnet: Subnet) -> (Int, Timestamp, ResourceID) {
             (network.subnetIDs.firstIndex(of: subnet.id) ?? Int.max, subnet.standard.createdAt, subnet.id)
         }
         return subnetsByNetwork[network.id].compactMap { subnets[$0] }.filter(servesDHCP).sorted { rank($0) < rank($1) }

@@ -6,10 +6,6 @@ extension Port: ProjectResource {
 
     private static let fixedIPType = AttributeType.object([.init("subnet_id", .uuid), .init("ip_address", .ipAddress)])
     private static let pairType = AttributeType.object([.init("ip_address", .any, required: true), .init("mac_address", .macAddress)])
-    private static let dhcpOptionType = AttributeType.object([
-        .init("opt_name", .string(maximum: 64), required: true), .init("opt_value", .nullable(.string(maximum: 255))),
-        .init("ip_version", .integer(4...6)),
-    ])
     private static let vnicTypes = [
         "normal", "direct", "macvtap", "baremetal", "direct-physical", "virtio-forwarder", "smart-nic", "remote-managed", "vdpa",
         "accelerator-direct", "accelerator-direct-physical",
@@ -32,8 +28,7 @@ extension Port: ProjectResource {
             .keptRequest(
                 "allowed_address_pairs", \.allowedAddressPairs, .nullable(.list(of: pairType)), [.create, .update, .guarded],
                 from: "allowed-address-pairs"),
-            .keptRequest(
-                "extra_dhcp_opts", \.extraDHCPOptions, .nullable(.list(of: dhcpOptionType)), [.create, .update], from: "extra_dhcp_opt"),
+            .internal("extra_dhcp_opts", \.extraDHCPOptions),
             .keptRequest("binding:host_id", \.hostID, .nullable(.string(maximum: 255)), [.create, .update, .filter, .guarded], from: "binding"),
             .stored("binding:vnic_type", \.vnicType, .oneOf(vnicTypes), [.create, .update, .guarded], default: "normal", from: "binding"),
             .keptRequest("binding:vif_type", \.vifType, .any, [.guarded], from: "binding"),
