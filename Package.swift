@@ -36,14 +36,9 @@ let pureRooms: [Target] = [
     room("FakeKernel", ["Addressing", "KernelInterface"]),
 
     tests("AddressingTests", ["Addressing"]),
-<<<<<<< HEAD
-    tests("APISchemaTests", ["Addressing", "NetworkModel", "APISchema"]),
-    tests("HostProjectionTests", ["Addressing", "NetworkModel", "HostModel", "HostProjection"]),
-=======
     tests("APISchemaTests", ["Addressing", "NetworkModel", "APISchema"]),
     tests("HostProjectionTests", ["Addressing", "NetworkModel", "HostModel", "HostProjection"]),
     tests("NetworkModelTests", ["Addressing", "NetworkModel"]),
->>>>>>> main
 ]
 
 let log = Target.Dependency.product(name: "Logging", package: "swift-log")

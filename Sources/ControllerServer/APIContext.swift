@@ -3,6 +3,9 @@ import Hummingbird
 import Logging
 import NIOCore
 
+/// The router of the API; the name `Router` alone would mean the resource as well.
+typealias APIRouter = Router<APIContext>
+
 /// What travels with one request: who asks, and the id under which everything that it causes is logged.
 public struct APIContext: RequestContext {
     public var coreContext: CoreRequestContextStorage

@@ -45,14 +45,14 @@ extension Request {
                 status: 413, type: "HTTPRequestEntityTooLarge", message: "The body is larger than \(APIContext.maximumBodyBytes) bytes.")
         }
         guard buffer.readableBytes > 0 else { throw APIError.badRequest("Resource body required") }
+        let document: JSONValue
         do throws(JSONSyntaxError) {
-            guard case .object(let members) = try JSONParser.parse(Array(buffer.readableBytesView)) else {
-                throw APIError.badRequest("Resource body required")
-            }
-            return members
-        } catch let error as JSONSyntaxError {
+            document = try JSONParser.parse(Array(buffer.readableBytesView))
+        } catch {
             throw APIError.badRequest("Malformed request body: \(error.description)")
         }
+        guard case .object(let members) = document else { throw APIError.badRequest("Resource body required") }
+        return members
     }
 
     /// The query's names and values in their order, percent-decoded.

@@ -3,7 +3,7 @@ import Hummingbird
 
 /// What clients ask first: the versions at `/`, the resources at `/v2.0`.
 enum Discovery {
-    static func addRoutes(to router: Router<APIContext>, collections: [(singular: String, plural: String, path: String)]) {
+    static func addRoutes(to router: APIRouter, collections: [(singular: String, plural: String, path: String)]) {
         router.get("/") { request, _ in
             var writer = JSONWriter()
             writer.object { writer in

@@ -79,7 +79,7 @@ struct ExtensionDescription: Sendable {
 }
 
 extension ExtensionDescription {
-    static func addRoutes(to router: Router<APIContext>) {
+    static func addRoutes(to router: APIRouter) {
         router.get("/v2.0/extensions") { _, _ in
             var writer = JSONWriter(reservingCapacity: 8192)
             writer.object { writer in

@@ -15,7 +15,7 @@ struct FeedRoutes: Sendable {
     let hub: FeedHub
     let operations: Operations
 
-    func addRoutes(to router: Router<APIContext>) {
+    func addRoutes(to router: APIRouter) {
         router.get("/agent/v1/hosts/:host/feed") { request, context in
             let host = try Self.host(context)
             let after = request.uri.queryParameters.get("after", as: Int.self)

@@ -12,7 +12,7 @@ struct RequestIdentity: RouterMiddleware {
         var context = context
         var generator = SystemRandomNumberGenerator()
         context.requestID = "req-\(ResourceID(using: &generator))"
-        context.coreContext.logger[metadataKey: "request_id"] = "\(context.requestID)"
+        context.logger[metadataKey: "request_id"] = "\(context.requestID)"
         let project = request.headers[.projectID].flatMap { $0.isEmpty ? nil : $0 } ?? Self.defaultProjectID
         context.caller = Caller(projectID: project, isAdmin: true)
         var response = try await next(request, context)
