@@ -43,13 +43,16 @@ let pureRooms: [Target] = [
 
 let log = Target.Dependency.product(name: "Logging", package: "swift-log")
 let sqlite = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
+let sqliteLibrary = Target.Dependency.product(name: "GRDBSQLite", package: "GRDB.swift")
 
 /// The rooms that need a database but no HTTP: `NEUTRINO_ROOMS=store swift test`.
 let storeRooms: [Target] = [
     .systemLibrary(name: "CPostgreSQL", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
-    room("Store", ["Addressing", "NetworkModel", "APISchema", "CPostgreSQL", sqlite, log]),
+    room("Store", ["Addressing", "NetworkModel", "APISchema", "CPostgreSQL", sqlite, sqliteLibrary, log]),
     room("Operations", ["Addressing", "NetworkModel", "APISchema", "AccessPolicy", "HostModel", "Store", log]),
-    room("TestSupport", ["Addressing", "NetworkModel", "APISchema", "Store", "Operations"]),
+    room("TestSupport", ["Addressing", "NetworkModel", "APISchema", "Store", "Operations", log]),
+
+    tests("StoreTests", ["Addressing", "NetworkModel", "APISchema", "Store", "TestSupport", log]),
 ]
 
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")

@@ -27,7 +27,7 @@ public struct ServerSettings: Sendable {
     /// Whether a router is highly available when the request does not say it.
     public var areRoutersHighlyAvailable = false
     /// The network in which the members of a project's routers speak VRRP.
-    public var haNetworkPrefix = "169.254.192.0/18"
+    public var haNetworkPrefix = ServerSettings.defaultHANetworkPrefix
     /// An agent that has been silent for longer counts as dead.
     public var agentDownSeconds = 75
 
@@ -36,6 +36,12 @@ public struct ServerSettings: Sendable {
         "network": 100, "subnet": 100, "subnetpool": -1, "port": 500, "router": 10, "floatingip": 50, "security_group": 10,
         "security_group_rule": 100, "rbac_policy": 10,
     ]
+
+    /// 169.254.192.0/18.
+    private static let defaultHANetworkPrefix: IPPrefix = {
+        guard let prefix = IPPrefix("169.254.192.0/18") else { preconditionFailure("the literal is a prefix") }
+        return prefix
+    }()
 
     public init() {}
 

@@ -6,8 +6,6 @@ public enum StoreError: Error, Hashable, Sendable {
     case foreignKeyViolation(detail: String)
     /// `update` of a resource that is not there.
     case missingRow(kind: String, id: String)
-    /// The marker of a list names no resource.
-    case unknownMarker(String)
     /// The database cannot be reached, is full, or has too much waiting work. The caller may try again later.
     case unavailable(String)
     /// The database was written by a later version of this program.
@@ -29,7 +27,6 @@ extension StoreError: CustomStringConvertible {
         case .uniqueViolation(let constraint): "A row with the same \(constraint) exists already."
         case .foreignKeyViolation(let detail): "A row that others need is missing or still in use: \(detail)."
         case .missingRow(let kind, let id): "There is no row \(id) in \(kind) to update."
-        case .unknownMarker(let id): "The marker \(id) of the list does not exist."
         case .unavailable(let reason): "The database is unavailable: \(reason)."
         case .newerSchema(let location, let version, let supported):
             "The database \(location) has schema version \(version), this program knows versions up to \(supported): "
