@@ -62,6 +62,9 @@ let storeRooms: [Target] = [
     room("TestSupport", ["Addressing", "NetworkModel", "APISchema", "Store", "Operations", log]),
 
     tests("StoreTests", ["Addressing", "NetworkModel", "APISchema", "Store", "TestSupport", log]),
+    tests(
+        "OperationsTests",
+        ["Addressing", "NetworkModel", "APISchema", "AccessPolicy", "HostModel", "Store", "Operations", "TestSupport"]),
 ]
 
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
