@@ -206,11 +206,19 @@ public actor Agent: Service {
 
     // MARK: Reports
 
+    /// A sign of life. It repeats what each member is: while this host was cut off, the server may have decided otherwise.
+    private func beat() {
+        for (id, member) in members {
+            if let state = member.state { outbox.add(HostStatus.RouterReport(routerID: id, state: state)) }
+        }
+        reportWakeUp()
+    }
+
     private func sendReports() async {
-        let heartbeat = Task { [reportWakeUp, seconds = configuration.heartbeatSeconds] in
+        let heartbeat = Task {
             while !Task.isCancelled {
-                reportWakeUp()
-                try? await Task.sleep(for: .seconds(seconds))
+                self.beat()
+                try? await Task.sleep(for: .seconds(self.configuration.heartbeatSeconds))
             }
         }
         defer { heartbeat.cancel() }
