@@ -4,7 +4,7 @@ import KernelInterface
 
 /// One simulated network namespace. Errors are those that the kernel gives.
 struct FakeNamespace: Hashable {
-    var links: [String: Link] = ["lo": Link(name: "lo", kind: .foreign, isUp: false)]
+    var links: [String: Link] = ["lo": Link(name: "lo", kind: .foreign, mtu: 65536, isUp: false)]
     /// By link, in the order in which they came: the first IPv4 address of a subnet is the primary one.
     var addresses: [String: [InterfaceAddress]] = [:]
     var routes: Set<Route> = []

@@ -119,8 +119,8 @@ import Testing
         _ = bench.reconciler.apply(host(nil), scope: .full)
         let id = bench.kernel.spawn(daemon.command, isStubborn: true)
         try bench.kernel.writeFile(daemon.processIDFile, "\(id)\n")
-        #expect(bench.reconciler.apply(host(daemon), scope: .changed).daemonActions == [DaemonAction("dnsmasq/1", .signalled(SIGHUP))])
-        bench.kernel.clearLog()
+        for file in daemon.files { try bench.kernel.writeFile(file.path, file.contents) }
+        #expect(bench.reconciler.apply(host(daemon), scope: .changed).daemonActions == [DaemonAction("dnsmasq/1", .adopted)])
         _ = bench.reconciler.apply(HostConfiguration(), scope: .changed)
         #expect(bench.kernel.runningProcesses.isEmpty)
         #expect(bench.kernel.signals.map(\.signal) == [SIGTERM, SIGKILL])
