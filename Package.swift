@@ -35,10 +35,19 @@ let pureRooms: [Target] = [
     room("KernelLinux", ["Addressing", "KernelInterface", "CLinux", "CNftables"]),
     room("FakeKernel", ["Addressing", "KernelInterface"]),
 
+    // What every kernel must do; the tests of both kernels run it.
+    .target(
+        name: "KernelConformance", dependencies: ["Addressing", "KernelInterface"], path: "Tests/KernelConformance", swiftSettings: strict),
+
     tests("AddressingTests", ["Addressing"]),
     tests("APISchemaTests", ["Addressing", "NetworkModel", "APISchema"]),
     tests("HostProjectionTests", ["Addressing", "NetworkModel", "HostModel", "HostProjection"]),
     tests("NetworkModelTests", ["Addressing", "NetworkModel"]),
+    tests("ConvertersTests", ["Addressing", "NetworkModel", "HostModel", "KernelInterface", "ServiceProcesses", "Converters"]),
+    tests("ServiceProcessesTests", ["Addressing", "KernelInterface", "ServiceProcesses"]),
+    tests("KernelLinuxTests", ["Addressing", "KernelInterface", "KernelLinux", "KernelConformance", "CLinux"]),
+    tests("DriversTests", ["Addressing", "KernelInterface", "Drivers", "FakeKernel"]),
+    tests("FakeKernelTests", ["Addressing", "KernelInterface", "FakeKernel"]),
 ]
 
 let log = Target.Dependency.product(name: "Logging", package: "swift-log")
@@ -82,7 +91,8 @@ let wholeRooms: [Target] = [
     .executableTarget(
         name: "neutrino",
         dependencies: [
-            "ControllerServer", "AgentRuntime", "KernelLinux", "Lab", "Store", "Operations", "Addressing", arguments, log, lifecycle,
+            "Addressing", "APISchema", "NetworkModel", "KernelInterface", "HostProjection", "Converters", "ControllerServer", "AgentRuntime",
+            "KernelLinux", "Lab", "Store", "Operations", arguments, log, lifecycle,
         ],
         swiftSettings: strict),
 ]
