@@ -23,7 +23,7 @@ public struct IPPrefix: Hashable, Sendable, Comparable {
             self.init(masking: address, length: address.version.addressBits)
             return
         }
-        guard !parts[1].isEmpty, parts[1].utf8.allSatisfy({ (48...57).contains($0) }), let length = Int(parts[1]) else { return nil }
+        guard let length = parsePrefixLength(parts[1]) else { return nil }
         self.init(masking: address, length: length)
     }
 
@@ -86,7 +86,7 @@ public struct InterfaceAddress: Hashable, Sendable, Comparable {
 
     public init?(_ text: some StringProtocol) {
         let parts = text.split(separator: "/", omittingEmptySubsequences: false)
-        guard parts.count == 2, let address = IPAddress(parts[0]), let length = Int(parts[1]),
+        guard parts.count == 2, let address = IPAddress(parts[0]), let length = parsePrefixLength(parts[1]),
             (0...address.version.addressBits).contains(length)
         else { return nil }
         self.init(address, prefixLength: length)

@@ -7,13 +7,13 @@ public struct IPv6Address: Hashable, Sendable, Comparable {
     /// Parses the forms of RFC 4291, section 2.2, an embedded IPv4 tail included. Zone suffixes are refused.
     public init?(_ text: some StringProtocol) {
         let halves = Self.splitAtDoubleColon(text)
-        guard let halves, let head = Self.groups(halves.head) else { return nil }
+        guard let halves, let head = Self.groups(halves.head, mayEndInIPv4: halves.tail == nil) else { return nil }
         guard let tailText = halves.tail else {
             guard head.count == 8 else { return nil }
             rawValue = Self.join(head)
             return
         }
-        guard let tail = Self.groups(tailText), head.count + tail.count <= 7 else { return nil }
+        guard let tail = Self.groups(tailText, mayEndInIPv4: true), head.count + tail.count <= 7 else { return nil }
         rawValue = Self.join(head + Array(repeating: 0, count: 8 - head.count - tail.count) + tail)
     }
 
@@ -49,26 +49,38 @@ public struct IPv6Address: Hashable, Sendable, Comparable {
         )
     }
 
-    private static func groups(_ parts: [some StringProtocol]) -> [UInt16]? {
+    /// The groups that the parts spell. Only the end of the whole text may be an IPv4 address in dotted form.
+    private static func groups(_ parts: [some StringProtocol], mayEndInIPv4: Bool) -> [UInt16]? {
         var result: [UInt16] = []
         for (index, part) in parts.enumerated() {
-            if index == parts.count - 1, part.utf8.contains(UInt8(ascii: ".")) {
+            if mayEndInIPv4, index == parts.count - 1, part.utf8.contains(UInt8(ascii: ".")) {
                 guard let tail = IPv4Address(part) else { return nil }
                 result += [UInt16(tail.rawValue >> 16), UInt16(truncatingIfNeeded: tail.rawValue)]
             } else {
-                guard (1...4).contains(part.utf8.count), part.utf8.first != UInt8(ascii: "+"), let group = UInt16(part, radix: 16) else {
-                    return nil
-                }
+                guard let group = Self.group(part) else { return nil }
                 result.append(group)
             }
         }
         return result
+    }
+
+    /// One to four hexadecimal digits, and nothing else: the standard library's parser would take a sign as well.
+    private static func group(_ text: some StringProtocol) -> UInt16? {
+        guard (1...4).contains(text.utf8.count) else { return nil }
+        var value: UInt16 = 0
+        for byte in text.utf8 {
+            guard let digit = hexadecimalDigit(byte) else { return nil }
+            value = value << 4 | UInt16(digit)
+        }
+        return value
     }
 }
 
 extension IPv6Address: CustomStringConvertible {
     public var description: String {
         let groups = groups
+        // RFC 5952, section 5: an address that is known to hold an IPv4 address (::ffff:0:0/96) shows it.
+        if rawValue >> 32 == 0xFFFF { return "::ffff:\(IPv4Address(rawValue: UInt32(truncatingIfNeeded: rawValue)))" }
         guard let zeros = Self.longestZeroRun(groups) else { return Self.hex(groups[...]) }
         return Self.hex(groups[..<zeros.lowerBound]) + "::" + Self.hex(groups[zeros.upperBound...])
     }

@@ -17,7 +17,7 @@ public struct MACAddress: Hashable, Sendable, Comparable {
             if index % 3 == 2 {
                 guard byte == UInt8(ascii: ":") else { return nil }
             } else {
-                guard let digit = Self.hexDigit(byte) else { return nil }
+                guard let digit = hexadecimalDigit(byte) else { return nil }
                 value = value << 4 | UInt64(digit)
             }
         }
@@ -41,15 +41,6 @@ public struct MACAddress: Hashable, Sendable, Comparable {
     }
 
     public static func < (left: Self, right: Self) -> Bool { left.rawValue < right.rawValue }
-
-    private static func hexDigit(_ byte: UInt8) -> UInt8? {
-        switch byte {
-        case UInt8(ascii: "0")...UInt8(ascii: "9"): byte - UInt8(ascii: "0")
-        case UInt8(ascii: "a")...UInt8(ascii: "f"): byte - UInt8(ascii: "a") + 10
-        case UInt8(ascii: "A")...UInt8(ascii: "F"): byte - UInt8(ascii: "A") + 10
-        default: nil
-        }
-    }
 }
 
 extension MACAddress: CustomStringConvertible {

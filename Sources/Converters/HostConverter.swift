@@ -24,6 +24,12 @@ public enum HostConverter {
             host.daemons[pieces.daemon.key] = pieces.daemon
             add(pieces.hostLink, to: &host, &problems)
         }
+        for router in view.routers.values.sorted(by: { $0.id < $1.id }) {
+            let pieces = RouterConverter.convert(router: router, settings: settings)
+            host.namespaces[pieces.namespace] = pieces.configuration
+            for daemon in pieces.daemons { host.daemons[daemon.key] = daemon }
+            for link in pieces.hostLinks { add(link, to: &host, &problems) }
+        }
         host.own.firewall = SecurityGroupConverter.convert(view, links: host.own.links, settings)
         return Conversion(configuration: host, problems: problems.sorted())
     }

@@ -3,8 +3,8 @@ import HostModel
 import KernelInterface
 import NetworkModel
 
-/// Layer 2 of a host: one bridge per network, its uplink (VXLAN or a physical interface), the instances' ports, and what is known about ports
-/// on other hosts.
+/// Layer 2 of a host: one bridge per network, its uplink (VXLAN or a physical interface), the instances' ports, and what is known about
+/// ports on other hosts.
 ///
 ///     tap… (instance) ─┐
 ///     tap… (service) ──┤ brq<network> ├── vxlan-<vni> or the physical interface

@@ -5,8 +5,11 @@ import NetworkModel
 
 /// Security groups as nftables: what instances may send and receive, enforced from the first frame.
 ///
-///     frame ─ prerouting ─ known device? own MAC and addresses? ── connection state ── forward ─┬─ from_<groups> ─┐
-///                              (antispoof)                         (mark, or ct)                 └────────────────┴─ deliver ─ to_<groups>
+///     prerouting   does the device send from its own MAC and addresses? (antispoof)
+///         │        then connection tracking: new, known or invalid
+///      forward ──▶ from_<groups>   may the device's groups send this?
+///         │            │
+///         └────────────┴──▶ deliver ──▶ to_<groups>   may the other device's groups receive it?
 ///
 /// A port is only elements in sets and maps; a group is a pair of chains, and so is each combination of groups that some port has. A
 /// port that joins a group changes elements, not chains. A `tap` device that has no elements passes nothing: whatever the agent

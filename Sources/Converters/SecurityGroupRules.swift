@@ -43,9 +43,9 @@ struct RemoteGroupSets {
 /// Rules as nft writes them.
 enum SecurityGroupRuleText {
     /// The matches of a rule, without a verdict: one for each of the `members` sets of its remote group, else one. None for a rule that
-    /// cannot match, such as one whose prefix is of the other family.
+    /// cannot match, such as one whose prefix is of the other family: nft would refuse it, and with it the rules of the whole host.
     static func matches(_ rule: HostSecurityGroup.Rule, members: [String]) -> [String] {
-        guard let version = IPVersion(rawValue: rule.ipVersion) else { return [] }
+        guard let version = IPVersion(rawValue: rule.ipVersion), isPossible(rule) else { return [] }
         let field = (version == .v4 ? "ip " : "ip6 ") + (rule.direction == .ingress ? "saddr" : "daddr")
         var clauses = ["ether type \(version == .v4 ? "ip" : "ip6")"]
         if let prefix = rule.remotePrefix {
@@ -55,6 +55,14 @@ enum SecurityGroupRuleText {
         let transport = transportClause(rule, version)
         guard rule.remoteGroupID != nil else { return [(clauses + transport).joined(separator: " ")] }
         return members.map { (clauses + ["\(field) @\($0)"] + transport).joined(separator: " ") }
+    }
+
+    private static func isPossible(_ rule: HostSecurityGroup.Rule) -> Bool {
+        let isICMP = rule.protocolNumber == 1 || rule.protocolNumber == 58
+        let values = 0...(isICMP ? 255 : 65535)
+        let range = [rule.portRangeMinimum, rule.portRangeMaximum].compactMap { $0 }
+        return range.allSatisfy(values.contains) && (isICMP || range == range.sorted())
+            && rule.protocolNumber.map((0...255).contains) ?? true
     }
 
     private static func transportClause(_ rule: HostSecurityGroup.Rule, _ version: IPVersion) -> [String] {

@@ -92,7 +92,8 @@ struct SecurityGroupTable {
         for sets in remoteGroups.values { table.sets.merge(sets.sets) { first, _ in first } }
     }
 
-    /// The group's rules of one direction. A packet that no rule allows returns to the chain of its combination, where the next group is asked.
+    /// The group's rules of one direction. A packet that no rule allows returns to the chain of its combination, where the
+    /// next group is asked.
     private func chain(
         _ group: HostSecurityGroup, _ direction: RuleDirection, _ remoteGroups: [RemoteGroup: RemoteGroupSets]
     ) -> FirewallTable.Chain {

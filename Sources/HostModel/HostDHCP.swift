@@ -10,7 +10,8 @@ public struct HostDHCP: Hashable, Sendable, Codable {
         public var dnsNameservers: [IPAddress]
         public var hostRoutes: [StaticRoute]
 
-        public init(id: ResourceID, prefix: IPPrefix, gateway: IPAddress?, dnsNameservers: [IPAddress] = [], hostRoutes: [StaticRoute] = []) {
+        public init(id: ResourceID, prefix: IPPrefix, gateway: IPAddress?, dnsNameservers: [IPAddress] = [], hostRoutes: [StaticRoute] = [])
+        {
             self.id = id
             self.prefix = prefix
             self.gateway = gateway

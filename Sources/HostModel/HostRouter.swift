@@ -42,7 +42,9 @@ public struct HostRouter: Hashable, Sendable, Codable {
         public var vrrpVersion: Int
         public var advertisementIntervalMilliseconds: Int
 
-        public init(virtualRouterID: Int, priority: Int, port: RouterPort, vrrpVersion: Int = 3, advertisementIntervalMilliseconds: Int = 100) {
+        public init(
+            virtualRouterID: Int, priority: Int, port: RouterPort, vrrpVersion: Int = 3, advertisementIntervalMilliseconds: Int = 100
+        ) {
             self.virtualRouterID = virtualRouterID
             self.priority = priority
             self.port = port

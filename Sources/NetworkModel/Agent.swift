@@ -30,11 +30,11 @@ public struct Agent: Sendable, Hashable {
     public var hostID: String
     public var isAdminStateUp: Bool = true
     public var description: String = ""
-    public var availabilityZone: String?
-    /// Seconds since 1970 (UTC).
-    public var createdAt: Int = 0
-    public var startedAt: Int = 0
-    public var heartbeatAt: Int = 0
+    public var createdAt = Timestamp(secondsSince1970: 0)
+    public var startedAt = Timestamp(secondsSince1970: 0)
+    public var heartbeatAt = Timestamp(secondsSince1970: 0)
+    /// Whether the last heartbeat is young enough; not kept: whoever reads the row computes it.
+    public var isAlive = false
     /// The `configurations` object as JSON text.
     public var configurations: String = "{}"
 

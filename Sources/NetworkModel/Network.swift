@@ -19,9 +19,8 @@ public struct StandardAttributes: Sendable, Hashable {
     public var tags: [String] = []
     /// Rises with every change of the resource and of what hangs on it.
     public var revisionNumber: Int = 0
-    /// Seconds since 1970 (UTC).
-    public var createdAt: Int = 0
-    public var updatedAt: Int = 0
+    public var createdAt = Timestamp(secondsSince1970: 0)
+    public var updatedAt = Timestamp(secondsSince1970: 0)
 
     public init() {}
 }

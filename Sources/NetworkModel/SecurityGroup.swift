@@ -7,6 +7,8 @@ public struct SecurityGroup: Sendable, Hashable {
     public var name: String = ""
     public var isStateful: Bool = true
     public var isShared: Bool = false
+    /// The group's rules in the order of their creation: a copy of their own rows, so that a list of groups is one scan.
+    public var rules: [SecurityGroupRule] = []
     public var standard = StandardAttributes()
 
     public init(id: ResourceID, projectID: String) {

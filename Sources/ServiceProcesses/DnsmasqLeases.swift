@@ -4,8 +4,8 @@ import KernelInterface
 /// A lease that dnsmasq must forget.
 ///
 /// dnsmasq does not lease an address to a MAC while another MAC holds an unexpired lease of it, even when the hosts file says so
-/// ("not using configured address … because it is leased to …"). A port whose address belonged to a port deleted a minute ago would wait
-/// for a day. dhcp_release(1) sends the DHCPRELEASE that the deleted port's instance did not send.
+/// ("not using configured address … because it is leased to …"). A port whose address belonged to a port deleted a minute ago would
+/// wait for a day. dhcp_release(1) sends the DHCPRELEASE that the deleted port's instance did not send.
 public struct LeaseRelease: Hashable, Sendable {
     /// Where dnsmasq runs.
     public var namespace: NamespaceName
@@ -44,7 +44,9 @@ public enum DnsmasqLeases {
         for line in text.split(separator: "\n") {
             let words = line.split(separator: " ")
             if words.first == "duid" { break }
-            guard words.count >= 4, let mac = MACAddress(words[1]), let address = IPAddress(words[2]), address.version == .v4 else { continue }
+            guard words.count >= 4, let mac = MACAddress(words[1]), let address = IPAddress(words[2]), address.version == .v4 else {
+                continue
+            }
             leases.insert(Lease(mac: mac, address: address))
         }
         return leases

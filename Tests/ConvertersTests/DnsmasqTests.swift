@@ -132,7 +132,8 @@ struct DnsmasqTests {
         #expect(try bench.lease(mac: 7) == nil, "dnsmasq keeps the address for the old MAC")
         let releases = DHCPConverter.leaseReleases(from: old, to: new)
         #expect(releases.count == 1)
-        let leases = try bench.test.run("cat \(DnsmasqConfiguration.leasesPath(directory: DHCPConverter.directory(networkID, bench.settings)))")
+        let leases = try bench.test.run(
+            "cat \(DnsmasqConfiguration.leasesPath(directory: DHCPConverter.directory(networkID, bench.settings)))")
         #expect(DHCPConverter.leaseReleases(leaseFile: leases.text, networkID: networkID, in: new) == releases)
         for release in releases { try bench.test.expect(release.command.joined(separator: " "), in: bench.server) }
         #expect(try bench.lease(mac: 7)?.hasPrefix("leased=10.0.0.5 ") == true)

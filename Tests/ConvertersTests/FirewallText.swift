@@ -5,8 +5,6 @@ func firewallScript(_ tables: [FirewallTable]) -> String {
     tables.map { table in
         let name = "\(table.family.rawValue) \(table.name)"
         var lines = ["table \(name)", "delete table \(name)", "table \(name) {"]
-        // Chains first by name only: maps and rules name chains that come later.
-        for chain in table.chains.keys.sorted() where table.chains[chain]?.hook == nil { lines.append(" chain \(chain) { }") }
         for (set, definition) in table.sets.sorted(by: { $0.key < $1.key }) {
             lines.append(" \(definition.form.rawValue) \(set) {")
             lines.append("  \(definition.type)")

@@ -75,7 +75,8 @@ struct HostViewTests {
         default:
             return .dhcp(
                 HostDHCP(
-                    networkID: network, portID: id(50 + networkNumber), portMAC: mac(50), portAddresses: [interfaceAddress("10.0.0.2/24")], portRevision: 1,
+                    networkID: network, portID: id(50 + networkNumber), portMAC: mac(50), portAddresses: [interfaceAddress("10.0.0.2/24")],
+                    portRevision: 1,
                     mtu: 1450, subnets: [.init(id: id(60), prefix: prefix("10.0.0.0/24"), gateway: ip("10.0.0.1"))]))
         }
     }

@@ -106,7 +106,9 @@ struct SecurityGroupConverterTests {
 
     @Test("A new member is one element in one set, and no chain changes")
     func members() throws {
-        let items: [HostItem] = [network(), .securityGroup(defaultGroup(groupA)), .port(port(7, groups: [groupA])), member(groupA, port: 7)]
+        let items: [HostItem] = [
+            network(), .securityGroup(defaultGroup(groupA)), .port(port(7, groups: [groupA])), member(groupA, port: 7),
+        ]
         let before = try bridgeTable(view(items))
         let after = try bridgeTable(view(items + [member(groupA, port: 8)]))
         #expect(before.chains == after.chains)
@@ -165,7 +167,9 @@ struct SecurityGroupConverterTests {
     @Test("A remote group stands once for each of its sets")
     func remoteGroupSets() {
         #expect(
-            rules(.init(direction: .ingress, ipVersion: 4, protocolNumber: 6, portRangeMinimum: 22, remoteGroupID: groupA), members: ["a", "b"])
+            rules(
+                .init(direction: .ingress, ipVersion: 4, protocolNumber: 6, portRangeMinimum: 22, remoteGroupID: groupA),
+                members: ["a", "b"])
                 == ["ether type ip ip saddr @a tcp dport 22", "ether type ip ip saddr @b tcp dport 22"])
         #expect(rules(.init(direction: .ingress, ipVersion: 4, remoteGroupID: groupA)) == [])
     }
@@ -173,7 +177,8 @@ struct SecurityGroupConverterTests {
     @Test(
         "Protocols, ports, ICMP types and codes are written as nft knows them",
         arguments: [
-            (6, 22, 22, "tcp dport 22"), (6, 22, 23, "tcp dport 22-23"), (6, nil, nil, "meta l4proto 6"), (17, 1, 65535, "udp dport 1-65535"),
+            (6, 22, 22, "tcp dport 22"), (6, 22, 23, "tcp dport 22-23"), (6, nil, nil, "meta l4proto 6"),
+            (17, 1, 65535, "udp dport 1-65535"),
             (132, 5, 5, "sctp dport 5"), (136, 5, 6, "udplite dport 5-6"), (33, 5, 6, "dccp dport 5-6"), (47, nil, nil, "meta l4proto 47"),
             (1, 8, nil, "icmp type 8"), (1, 8, 0, "icmp type 8 icmp code 0"), (1, nil, nil, "meta l4proto 1"),
         ] as [(Int, Int?, Int?, String)])
@@ -181,6 +186,15 @@ struct SecurityGroupConverterTests {
         let rule = HostSecurityGroup.Rule(
             direction: .ingress, ipVersion: 4, protocolNumber: number, portRangeMinimum: minimum, portRangeMaximum: maximum)
         #expect(rules(rule) == ["ether type ip \(text)"])
+    }
+
+    @Test(
+        "A rule that nft would refuse matches nothing and spoils no other",
+        arguments: [(6, 8, 0), (17, 1, 70000), (6, -1, 5), (1, 256, 0), (1, 8, 256), (256, nil, nil)] as [(Int, Int?, Int?)])
+    func impossible(number: Int, minimum: Int?, maximum: Int?) {
+        let rule = HostSecurityGroup.Rule(
+            direction: .ingress, ipVersion: 4, protocolNumber: number, portRangeMinimum: minimum, portRangeMaximum: maximum)
+        #expect(rules(rule) == [])
     }
 
     @Test("ICMP of an IPv6 rule is ICMPv6, under either number")

@@ -84,7 +84,9 @@ struct DnsmasqRendererTests {
     @Test("The number of leases has a limit, and no subnet overflows it")
     func leaseLimit() throws {
         var configuration = try example()
-        configuration.subnets = [.init(prefix: try prefix("0.0.0.0/0"), gateway: nil), .init(prefix: try prefix("10.0.0.0/8"), gateway: nil)]
+        configuration.subnets = [
+            .init(prefix: try prefix("0.0.0.0/0"), gateway: nil), .init(prefix: try prefix("10.0.0.0/8"), gateway: nil),
+        ]
         #expect(DnsmasqRenderer.command(configuration).contains("--dhcp-lease-max=16777216"))
         #expect(DnsmasqRenderer.command(configuration).contains("--dhcp-range=set:tag0,0.0.0.0,static,0.0.0.0,86400s"))
     }

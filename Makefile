@@ -1,0 +1,64 @@
+# Neutrino's commands. `make` alone lists them.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+# Every target here says which rooms it builds; what the caller's shell has does not matter.
+unexport NEUTRINO_ROOMS
+
+# Finds the toolchain even where another program is called swift.
+SWIFT := scripts/swift
+SOURCES := Package.swift Sources Tests
+FIRST_TIME = $(shell [ -d .build/$(1) ] || echo "; the first time takes minutes")
+
+.PHONY: help setup build test test-pure demo lint format bench openstack clean distclean
+
+help: ## List the commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+
+setup: ## Install the Debian packages and the OpenStack client that are missing (quick when none is)
+	@scripts/setup
+
+build: setup ## Build the executable: .build/debug/neutrino
+	@echo "Building neutrino (debug$(call FIRST_TIME,debug))…"
+	@$(SWIFT) build --product neutrino
+
+test: setup ## Build and run every test, as root: real namespaces, real keepalived, real PostgreSQL
+	@if [ "$$(id -u)" != 0 ]; then \
+	    echo "make test needs root, since its tests make network namespaces; 'make test-pure' runs those that do not." >&2; exit 1; fi
+	@echo "Building everything with its tests (debug$(call FIRST_TIME,debug))…"
+	@$(SWIFT) build --build-tests
+	@echo "Testing…"
+	@$(SWIFT) test --skip-build --disable-xctest
+
+test-pure: ## Build and test only the rooms that use no package (seconds)
+	@echo "Building and testing the rooms that use no package…"
+	@NEUTRINO_ROOMS=pure $(SWIFT) test --scratch-path .build-pure --disable-xctest
+
+demo: build ## Show the whole of it on this machine, as root; KEEP=1 leaves it running
+	@.build/debug/neutrino demo $(if $(KEEP),--keep) $(ARGS)
+
+bench: setup ## Measure (release build, as root); prints a table and writes bench.json
+	@echo "Building neutrino (release$(call FIRST_TIME,release))…"
+	@$(SWIFT) build --configuration release --product neutrino
+	@.build/release/neutrino bench --json bench.json $(ARGS)
+
+lint: ## Check the formatting and the project's rules
+	@$(SWIFT) format lint --strict --parallel --recursive $(SOURCES)
+	@scripts/lint-rules
+	@echo "lint: no violations"
+
+format: ## Format all Swift code in place
+	@$(SWIFT) format --in-place --parallel --recursive $(SOURCES)
+
+openstack: ## Run the OpenStack client: make openstack ARGS="network list"
+	@if [ ! -x .venv/bin/openstack ]; then scripts/setup; fi
+	@OS_AUTH_TYPE="$${OS_AUTH_TYPE:-none}" OS_ENDPOINT="$${OS_ENDPOINT:-http://127.0.0.1:9696}" .venv/bin/openstack $(ARGS)
+
+clean: ## Remove what was built
+	@rm -rf .build .build-pure .build-store bench.json
+
+distclean: clean ## Remove the OpenStack client as well
+	@rm -rf .venv

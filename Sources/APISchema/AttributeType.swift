@@ -1,0 +1,115 @@
+import Addressing
+import NetworkModel
+
+/// The type of an attribute as clients see it: how a given value is checked and converted, with Neutron's texts.
+public indirect enum AttributeType: Sendable, Hashable {
+    /// Anything; the operation looks closer.
+    case any
+    case string(maximum: Int?)
+    case boolean
+    case integer(ClosedRange<Int>?)
+    case uuid
+    case ipAddress
+    case cidr
+    case macAddress
+    case oneOf([String])
+    /// A list without duplicates.
+    case list(of: AttributeType)
+    case object([Member])
+    case nullable(AttributeType)
+
+    /// A member of an object.
+    public struct Member: Sendable, Hashable {
+        public var name: String
+        public var type: AttributeType
+        public var isRequired: Bool
+
+        public init(_ name: String, _ type: AttributeType, required: Bool = false) {
+            self.name = name
+            self.type = type
+            isRequired = required
+        }
+    }
+
+    /// Checks a value and gives it back converted (`"true"` becomes `true`, a MAC address lower case).
+    public func validate(_ value: JSONValue) throws(InvalidValue) -> JSONValue {
+        switch self {
+        case .any: return value
+        case .string(let maximum): return try Self.validateString(value, maximum)
+        case .boolean: return .bool(try Bool(json: value))
+        case .integer(let range): return try Self.validateInteger(value, range)
+        case .uuid: return .string(try ResourceID(json: value).description)
+        case .ipAddress: return .string(try IPAddress(json: value).description)
+        case .cidr: return try Self.validateCIDR(value)
+        case .macAddress: return try Self.validateMAC(value)
+        case .oneOf(let words):
+            guard let text = value.stringValue, words.contains(text) else {
+                throw InvalidValue("'\(value.pythonText)' is not in \(JSONValue.array(words.map(JSONValue.string)).pythonText)")
+            }
+            return value
+        case .list(let element): return try Self.validateList(value, element)
+        case .object(let members): return try Self.validateObject(value, members)
+        case .nullable(let type): return value.isNull ? .null : try type.validate(value)
+        }
+    }
+
+    private static func validateString(_ value: JSONValue, _ maximum: Int?) throws(InvalidValue) -> JSONValue {
+        let text = try String(json: value)
+        if let maximum, text.unicodeScalars.count > maximum { throw InvalidValue("'\(text)' exceeds maximum length of \(maximum)") }
+        return value
+    }
+
+    private static func validateInteger(_ value: JSONValue, _ range: ClosedRange<Int>?) throws(InvalidValue) -> JSONValue {
+        let number = try Int(json: value)
+        if let range {
+            if number < range.lowerBound { throw InvalidValue("'\(number)' is too small - must be at least '\(range.lowerBound)'") }
+            if number > range.upperBound { throw InvalidValue("'\(number)' is too large - must be no larger than '\(range.upperBound)'") }
+        }
+        return .integer(number)
+    }
+
+    private static func validateCIDR(_ value: JSONValue) throws(InvalidValue) -> JSONValue {
+        let prefix = try IPPrefix(json: value)
+        let text = value.pythonText
+        guard IPPrefix.isCanonical(text) else {
+            throw InvalidValue("'\(text)' isn't a recognized IP subnet cidr, '\(prefix)' is recommended")
+        }
+        return .string(prefix.description)
+    }
+
+    private static func validateMAC(_ value: JSONValue) throws(InvalidValue) -> JSONValue {
+        let mac = try MACAddress(json: value)
+        guard mac != .zero, mac != .broadcast, !mac.isMulticast else { throw InvalidValue(MACAddress.refusal(value.pythonText)) }
+        return .string(mac.description)
+    }
+
+    private static func validateList(_ value: JSONValue, _ element: AttributeType) throws(InvalidValue) -> JSONValue {
+        guard let elements = value.arrayValue else { throw InvalidValue("'\(value.pythonText)' is not a list") }
+        var result: [JSONValue] = []
+        var seen: Set<JSONValue> = []
+        for item in elements {
+            let valid = try element.validate(item)
+            guard seen.insert(valid).inserted else { throw InvalidValue("Duplicate items in the list: '\(item.pythonText)'") }
+            result.append(valid)
+        }
+        return .array(result)
+    }
+
+    private static func validateObject(_ value: JSONValue, _ members: [Member]) throws(InvalidValue) -> JSONValue {
+        guard let given = value.objectValue else { throw InvalidValue("'\(value.pythonText)' is not a dictionary") }
+        let known = Set(members.map(\.name))
+        let unknown = given.keys.filter { !known.contains($0) }.sorted()
+        guard unknown.isEmpty else {
+            throw InvalidValue("Unexpected keys supplied: \(unknown.joined(separator: ", "))")
+        }
+        let missing = members.filter { $0.isRequired && given[$0.name] == nil }.map(\.name)
+        guard missing.isEmpty else {
+            throw InvalidValue("Validation of dictionary's keys failed. Expected keys: {\(missing.map { "'\($0)'" }.joined(separator: ", "))} Provided keys: \(Array(given.keys).sorted())")
+        }
+        var result: [String: JSONValue] = [:]
+        for member in members {
+            if let item = given[member.name] { result[member.name] = try member.type.validate(item) }
+        }
+        return .object(result)
+    }
+}

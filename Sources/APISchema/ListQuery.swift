@@ -1,0 +1,36 @@
+import NetworkModel
+
+/// What a list asks for: filters, order, page and fields. Made from the query by the resource's table, carried out by the store.
+public struct ListQuery: Sendable, Hashable {
+    /// One condition; several must all hold.
+    public enum Filter: Sendable, Hashable {
+        /// The column has one of the values. An empty list matches nothing.
+        case column(String, [ColumnValue])
+        /// `EXISTS (SELECT 1 FROM table WHERE table.owner = resource.id AND table.column IN values)`: fixed IPs, groups, tags.
+        case related(table: String, owner: String, column: String, [ColumnValue])
+    }
+
+    public struct SortKey: Sendable, Hashable {
+        public var column: String
+        public var isAscending: Bool
+        public init(column: String, isAscending: Bool = true) {
+            self.column = column
+            self.isAscending = isAscending
+        }
+    }
+
+    public var filters: [Filter] = []
+    /// Conditions on attributes that no column has (an agent's `alive`): the operation applies them. By attribute name.
+    public var computed: [String: [String]] = [:]
+    /// `id` is always appended as the last key, so that pages are stable.
+    public var sortKeys: [SortKey] = []
+    /// At most so many; nil: all.
+    public var limit: Int?
+    /// The last resource of the page before.
+    public var marker: ResourceID?
+    public var isReversed: Bool = false
+    /// Attribute names; empty: all.
+    public var fields: Set<String> = []
+
+    public init() {}
+}

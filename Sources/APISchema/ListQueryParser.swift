@@ -1,0 +1,106 @@
+import NetworkModel
+
+extension ListQuery {
+    /// Parameters that are no filters.
+    private static let reserved: Set<String> = ["fields", "sort_key", "sort_dir", "limit", "marker", "page_reverse"]
+
+    /// Reads the query of a list (system facts 4.9): filters are or-ed within a name and and-ed between names, empty values are dropped, and
+    /// unknown names are refused as the extension `filter-validation` has it.
+    ///
+    /// - Parameter parameters: names and values, percent-decoded, in the order of the query.
+    public static func parse<Resource: APIResource>(
+        _ parameters: [(name: String, value: String)], for type: Resource.Type
+    ) throws(APIError) -> ListQuery {
+        var query = ListQuery()
+        var filters: [(name: String, values: [String])] = []
+        for (name, value) in parameters where !reserved.contains(name) {
+            guard !value.isEmpty else { continue }
+            if let position = filters.firstIndex(where: { $0.name == name }) {
+                filters[position].values.append(value)
+            } else {
+                filters.append((name, [value]))
+            }
+        }
+        let unknown = filters.map(\.name).filter { !isFilter($0, of: Resource.self) }
+        guard unknown.isEmpty else { throw .badRequest("\(pythonList(unknown)) is invalid attribute for filtering") }
+        for filter in filters { try query.add(filter.name, filter.values, of: Resource.self) }
+
+        query.fields = Set(parameters.filter { $0.name == "fields" && !$0.value.isEmpty }.map(\.value))
+        try query.readSort(parameters, of: Resource.self)
+        try query.readPage(parameters)
+        return query
+    }
+
+    private static func isFilter<Resource: APIResource>(_ name: String, of type: Resource.Type) -> Bool {
+        if let attribute = Resource.table[name] { return attribute.access.contains(.filter) && !attribute.access.contains(.hidden) }
+        return tagFilters.contains(name) && Resource.table["tags"] != nil
+    }
+
+    private static let tagFilters: Set<String> = ["tags", "tags-any", "not-tags", "not-tags-any"]
+
+    private mutating func add<Resource: APIResource>(_ name: String, _ values: [String], of type: Resource.Type) throws(APIError) {
+        switch (Resource.table.plural, name) {
+        case ("ports", "fixed_ips"): try addFixedIPs(values)
+        case ("ports", "security_groups"):
+            filters.append(.related(table: "port_security_groups", owner: "port_id", column: "security_group_id", values.map(ColumnValue.text)))
+        default:
+            guard let attribute = Resource.table[name] else { return }
+            let column = attribute.column?.name ?? (name == "tenant_id" ? "project_id" : nil)
+            guard let column else {
+                computed[name, default: []] += values
+                return
+            }
+            filters.append(.column(column, values.compactMap(attribute.filterValue)))
+        }
+    }
+
+    /// `fixed_ips=ip_address=10.0.0.5` and `fixed_ips=subnet_id=…`.
+    private mutating func addFixedIPs(_ values: [String]) throws(APIError) {
+        var columns: [String: [ColumnValue]] = [:]
+        for value in values {
+            let parts = value.split(separator: "=", maxSplits: 1).map(String.init)
+            guard parts.count == 2, parts[0] == "ip_address" || parts[0] == "subnet_id" else {
+                throw .badRequest("Invalid filter 'fixed_ips=\(value)': expected ip_address=ADDRESS or subnet_id=ID")
+            }
+            columns[parts[0], default: []].append(.text(parts[1]))
+        }
+        for (column, values) in columns.sorted(by: { $0.key < $1.key }) {
+            filters.append(.related(table: "ip_allocations", owner: "port_id", column: column, values))
+        }
+    }
+
+    private mutating func readSort<Resource: APIResource>(
+        _ parameters: [(name: String, value: String)], of type: Resource.Type
+    ) throws(APIError) {
+        let keys = parameters.filter { $0.name == "sort_key" }.map(\.value)
+        var directions = parameters.filter { $0.name == "sort_dir" }.map(\.value)
+        if directions.isEmpty { directions = keys.map { _ in "asc" } }
+        guard keys.count == directions.count else { throw .badRequest("The number of sort_keys and sort_dirs must be same") }
+        let unknown = keys.filter { !(Resource.table[$0]?.access.contains(.sort) ?? false) }
+        guard unknown.isEmpty else { throw .badRequest("\(Self.pythonList(unknown)) is invalid attribute for sort_keys") }
+        let wrong = directions.filter { $0 != "asc" && $0 != "desc" }
+        guard wrong.isEmpty else {
+            throw .badRequest("\(Self.pythonList(wrong)) is invalid value for sort_dirs, valid value is 'asc' and 'desc'")
+        }
+        for (key, direction) in zip(keys, directions) {
+            guard let column = Resource.table[key]?.column?.name ?? (key == "tenant_id" ? "project_id" : nil) else { continue }
+            sortKeys.append(SortKey(column: column, isAscending: direction == "asc"))
+        }
+    }
+
+    private mutating func readPage(_ parameters: [(name: String, value: String)]) throws(APIError) {
+        if let text = parameters.last(where: { $0.name == "limit" })?.value, !text.isEmpty {
+            guard let number = Int(text), number >= 0 else {
+                throw .badRequest("Limit must be an integer 0 or greater and not '\(text)'")
+            }
+            limit = number == 0 ? nil : number
+        }
+        isReversed = parameters.last { $0.name == "page_reverse" }?.value.lowercased() == "true"
+        if let text = parameters.last(where: { $0.name == "marker" })?.value, !text.isEmpty {
+            // A marker that names nothing gives an empty page; the placeholder identity never exists.
+            marker = ResourceID(text) ?? .placeholder
+        }
+    }
+
+    private static func pythonList(_ names: [String]) -> String { JSONValue.array(names.map(JSONValue.string)).pythonText }
+}

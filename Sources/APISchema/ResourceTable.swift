@@ -1,0 +1,60 @@
+import NetworkModel
+
+/// A resource of the API: a plain struct of `NetworkModel` with one table that says everything of its attributes.
+public protocol APIResource: Sendable {
+    var id: ResourceID { get set }
+    /// An instance with placeholders, into which a row is loaded.
+    static var blank: Self { get }
+    static var table: ResourceTable<Self> { get }
+}
+
+/// The declaration of a resource: its names and its attributes in the order in which they are shown.
+public struct ResourceTable<Resource: APIResource>: Sendable {
+    /// The member of a body: `security_group_rule`.
+    public let singular: String
+    /// The member of a list's body, and the SQL table: `security_group_rules`.
+    public let plural: String
+    /// The path below /v2.0: `security-group-rules`.
+    public let collection: String
+    /// The start of `…NotFound`: `SecurityGroupRule`.
+    public let notFoundName: String
+    public let attributes: [Attribute<Resource>]
+    /// Positions in `attributes` by name.
+    public let positions: [String: Int]
+    /// What the row holds, in the order of the SQL columns.
+    public let columns: [Column<Resource>]
+
+    public init(singular: String, plural: String, collection: String, notFoundName: String, attributes: [Attribute<Resource>]) {
+        precondition(Set(attributes.map(\.name)).count == attributes.count, "the attributes of \(plural) have different names")
+        self.singular = singular
+        self.plural = plural
+        self.collection = collection
+        self.notFoundName = notFoundName
+        self.attributes = attributes
+        positions = Dictionary(uniqueKeysWithValues: attributes.enumerated().map { ($1.name, $0) })
+        columns = attributes.compactMap(\.column)
+    }
+
+    public subscript(name: String) -> Attribute<Resource>? { positions[name].map { attributes[$0] } }
+
+    /// Writes the resource as an object; `fields` empty means all that is visible. `more` adds members that are no attributes.
+    public func write(
+        _ resource: Resource, fields: Set<String> = [], to writer: inout JSONWriter, more: (inout JSONWriter) -> Void = { _ in }
+    ) {
+        writer.object { writer in
+            for attribute in attributes {
+                guard let write = attribute.write, fields.isEmpty || fields.contains(attribute.name) else { continue }
+                writer.key(attribute.name)
+                write(resource, &writer)
+            }
+            more(&writer)
+        }
+    }
+
+    /// `Port 1b… could not be found.`
+    public func notFound(_ id: String) -> APIError {
+        let words = singular.split(separator: "_").map(String.init)
+        let label = ([words[0].prefix(1).uppercased() + words[0].dropFirst()] + words.dropFirst()).joined(separator: " ")
+        return APIError(status: 404, type: "\(notFoundName)NotFound", message: "\(label) \(id) could not be found.")
+    }
+}

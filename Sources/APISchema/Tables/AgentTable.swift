@@ -1,0 +1,23 @@
+import NetworkModel
+
+extension Agent: APIResource {
+    public static var blank: Agent { Agent(id: .placeholder, type: .linuxBridge, hostID: "") }
+
+    public static let table = ResourceTable<Agent>(
+        singular: "agent", plural: "agents", collection: "agents", notFoundName: "Agent",
+        attributes: [
+            .keptRequest("id", \.id, .uuid, [.filter, .sort], from: "agent"),
+            .keptRequest("agent_type", \.type, .any, [.filter, .sort], from: "agent"),
+            .request("binary", .any, [], from: "agent", show: { agent, writer in writer.string(agent.type.binary) }),
+            .request("topic", .any, [], from: "agent", show: { agent, writer in writer.string(agent.type.topic) }),
+            .keptRequest("host", \.hostID, .any, [.filter, .sort], from: "agent"),
+            .stored("admin_state_up", \.isAdminStateUp, .boolean, [.update, .filter, .sort], from: "agent"),
+            .request("alive", .boolean, [.filter], from: "agent", show: { agent, writer in writer.bool(agent.isAlive) }),
+            .stored("description", \.description, .string(maximum: 255), [.update, .filter, .sort], from: "agent"),
+            .request("configurations", .any, [], from: "agent", show: { agent, writer in writer.json(agent.configurations) }),
+            .internal("configurations_text", \.configurations),
+            .keptRequest("created_at", \.createdAt, .any, [.sort], from: "agent"),
+            .keptRequest("started_at", \.startedAt, .any, [.sort], from: "agent"),
+            .keptRequest("heartbeat_timestamp", \.heartbeatAt, .any, [.sort], from: "agent"),
+        ])
+}

@@ -1,0 +1,29 @@
+import NetworkModel
+
+extension Network: ProjectResource {
+    public static var blank: Network { Network(id: .placeholder, projectID: "") }
+
+    public static let table = ResourceTable<Network>(
+        singular: "network", plural: "networks", collection: "networks", notFoundName: "Network",
+        attributes: identityAttributes + [
+            .stored("name", \.name, .string(maximum: 255), [.create, .update, .filter, .sort], default: ""),
+            .stored("admin_state_up", \.isAdminStateUp, .boolean, [.create, .update, .filter, .sort], default: true),
+            .keptRequest("status", \.status, .any, [.filter, .sort]),
+            .keptRequest("subnets", \.subnetIDs, .list(of: .uuid), []),
+            .stored("shared", \.isShared, .boolean, [.create, .update, .filter, .sort, .guarded], default: false),
+            .stored(
+                "router:external", \.isExternal, .boolean, [.create, .update, .filter, .sort, .guarded], default: false, from: "external-net"),
+            .stored("mtu", \.mtu, .integer(0...65535), [.create, .update, .filter, .sort, .guarded], from: "net-mtu"),
+            .stored(
+                "port_security_enabled", \.isPortSecurityEnabled, .boolean, [.create, .update, .guarded], default: true, from: "port-security"),
+            .keptRequest(
+                "provider:network_type", \.type, .string(maximum: 32), [.create, .update, .filter, .sort, .guarded], from: "provider"),
+            .keptRequest(
+                "provider:physical_network", \.physicalNetwork, .nullable(.string(maximum: 64)), [.create, .update, .filter, .sort, .guarded],
+                from: "provider"),
+            .keptRequest(
+                "provider:segmentation_id", \.segmentationID, .nullable(.integer(nil)), [.create, .update, .filter, .sort, .guarded],
+                from: "provider"),
+            .internal("ha_project_id", \.haProjectID),
+        ] + standardAttributes)
+}

@@ -1,0 +1,47 @@
+import NetworkModel
+
+extension Router: ProjectResource {
+    public static var blank: Router { Router(id: .placeholder, projectID: "") }
+
+    private static let gatewayType = AttributeType.nullable(
+        .object([
+            .init("network_id", .uuid), .init("enable_snat", .boolean),
+            .init("external_fixed_ips", .nullable(.list(of: .object([.init("subnet_id", .uuid), .init("ip_address", .ipAddress)])))),
+        ]))
+
+    public static let table = ResourceTable<Router>(
+        singular: "router", plural: "routers", collection: "routers", notFoundName: "Router",
+        attributes: identityAttributes + [
+            .stored("name", \.name, .string(maximum: 255), [.create, .update, .filter, .sort], default: ""),
+            .stored("admin_state_up", \.isAdminStateUp, .boolean, [.create, .update, .filter, .sort], default: true),
+            .keptRequest("status", \.status, .any, [.filter, .sort]),
+            .keptRequest("external_gateway_info", \.gateway, gatewayType, [.create, .update, .guarded], from: "router"),
+            .keptRequest("ha", \.isHighlyAvailable, .nullable(.boolean), [.create, .update, .filter, .guarded], from: "l3-ha"),
+            .keptRequest(
+                "routes", \.routes,
+                .nullable(.list(of: .object([.init("destination", .cidr, required: true), .init("nexthop", .ipAddress, required: true)]))),
+                [.update], from: "extraroute"),
+            .internal("virtual_router_id", \.virtualRouterID),
+        ] + standardAttributes)
+}
+
+extension FloatingIP: ProjectResource {
+    public static var blank: FloatingIP {
+        FloatingIP(
+            id: .placeholder, projectID: "", floatingNetworkID: .placeholder, address: .v4(.init(rawValue: 0)), floatingPortID: .placeholder)
+    }
+
+    public static let table = ResourceTable<FloatingIP>(
+        singular: "floatingip", plural: "floatingips", collection: "floatingips", notFoundName: "FloatingIP",
+        attributes: identityAttributes + [
+            .stored("floating_network_id", \.floatingNetworkID, .uuid, [.create, .required, .filter, .sort], from: "router"),
+            .keptRequest(
+                "floating_ip_address", \.address, .nullable(.ipAddress), [.create, .filter, .sort, .guarded], from: "router"),
+            .request("subnet_id", .nullable(.uuid), [.create], from: "router"),
+            .keptRequest("port_id", \.portID, .nullable(.uuid), [.create, .update, .filter], from: "router"),
+            .keptRequest("fixed_ip_address", \.fixedAddress, .nullable(.ipAddress), [.create, .update, .filter, .sort], from: "router"),
+            .keptRequest("router_id", \.routerID, .nullable(.uuid), [.filter, .sort], from: "router"),
+            .keptRequest("status", \.status, .any, [.filter, .sort], from: "router"),
+            .internal("floating_port_id", \.floatingPortID),
+        ] + standardAttributes)
+}

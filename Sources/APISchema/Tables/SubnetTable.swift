@@ -1,0 +1,51 @@
+import Addressing
+import NetworkModel
+
+extension Subnet: ProjectResource {
+    public static var blank: Subnet {
+        Subnet(id: .placeholder, projectID: "", networkID: .placeholder, prefix: .allIPv4)
+    }
+
+    private static let modes = AttributeType.nullable(.oneOf(["dhcpv6-stateful", "dhcpv6-stateless", "slaac"]))
+
+    public static let table = ResourceTable<Subnet>(
+        singular: "subnet", plural: "subnets", collection: "subnets", notFoundName: "Subnet",
+        attributes: identityAttributes + [
+            .stored("name", \.name, .string(maximum: 255), [.create, .update, .filter, .sort], default: ""),
+            .stored("network_id", \.networkID, .uuid, [.create, .required, .filter, .sort]),
+            .keptRequest("ip_version", \.versionColumn, .integer(nil), [.create, .required, .filter, .sort]),
+            .keptRequest("cidr", \.prefix, .nullable(.cidr), [.create, .filter, .sort]),
+            .keptRequest("gateway_ip", \.gatewayAddress, .nullable(.ipAddress), [.create, .update, .filter, .sort]),
+            .keptRequest(
+                "allocation_pools", \.allocationPools,
+                .list(of: .object([.init("start", .ipAddress, required: true), .init("end", .ipAddress, required: true)])), [.create, .update]),
+            .stored("dns_nameservers", \.dnsNameservers, .list(of: .ipAddress), [.create, .update]),
+            .stored(
+                "host_routes", \.hostRoutes,
+                .list(of: .object([.init("destination", .cidr, required: true), .init("nexthop", .ipAddress, required: true)])),
+                [.create, .update]),
+            .stored("enable_dhcp", \.isDHCPEnabled, .boolean, [.create, .update, .filter, .sort], default: true),
+            .stored("ipv6_ra_mode", \.ipv6RouterAdvertisementMode, modes, [.create, .filter, .sort]),
+            .stored("ipv6_address_mode", \.ipv6AddressMode, modes, [.create, .filter, .sort]),
+            .stored(
+                "service_types", \.serviceTypes, .list(of: .string(maximum: 255)), [.create, .update], from: "subnet-service-types"),
+        ] + standardAttributes)
+}
+
+extension Subnet {
+    /// The family has a column of its own so that lists can filter by it; the prefix decides it, so loading the column changes nothing.
+    var versionColumn: IPVersion {
+        get { prefix.version }
+        set {}
+    }
+}
+
+extension IPPrefix {
+    /// 0.0.0.0/0.
+    static let allIPv4: IPPrefix = {
+        guard let prefix = IPPrefix(masking: .v4(IPv4Address(rawValue: 0)), length: 0) else {
+            preconditionFailure("length 0 fits every family")
+        }
+        return prefix
+    }()
+}

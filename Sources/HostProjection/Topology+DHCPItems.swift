@@ -1,0 +1,68 @@
+import Addressing
+import HostModel
+import NetworkModel
+
+/// DHCP items. DHCPv4 only: IPv6 addresses come from router advertisements.
+extension Topology {
+    func dhcpItem(_ id: ResourceID, for host: String) -> HostDHCP? {
+        guard let network = networks[id], dhcpHosts.contains(host, at: id), let port = dhcpPort(on: id, host: host) else { return nil }
+        let subnets = dhcpSubnets(of: network)
+        guard !subnets.isEmpty else { return nil }
+        return HostDHCP(
+            networkID: id, portID: port.id, portMAC: port.mac,
+            portAddresses: interfaceAddresses(of: port).filter { $0.address.version == .v4 },
+            portRevision: port.standard.revisionNumber, mtu: network.mtu,
+            subnets: subnets.map {
+                HostDHCP.Subnet(
+                    id: $0.id, prefix: $0.prefix, gateway: $0.gatewayAddress, dnsNameservers: $0.dnsNameservers,
+                    hostRoutes: $0.hostRoutes)
+            })
+    }
+
+    private func dhcpPort(on network: ResourceID, host: String) -> Port? {
+        dhcpPortsByNetwork[network].lazy.filter { ports[$0]?.hostID == host }.min().flatMap { ports[$0] }
+    }
+
+    /// In the order of their creation: as the network lists them, then by time.
+    private func dhcpSubnets(of network: Network) -> [Subnet] {
+        func rank(_ subnet: Subnet) -> (Int, Timestamp, ResourceID) {
+            (network.subnetIDs.firstIndex(of: subnet.id) ?? Int.max, subnet.standard.createdAt, subnet.id)
+        }
+        return subnetsByNetwork[network.id].compactMap { subnets[$0] }.filter(servesDHCP).sorted { rank($0) < rank($1) }
+    }
+
+    private func servesDHCP(_ subnet: Subnet) -> Bool { subnet.isDHCPEnabled && subnet.prefix.version == .v4 }
+
+    /// Independent of the DHCP port, which may come and go: it must not touch as many items as the network has ports.
+    func reservationItem(_ id: ResourceID, for host: String) -> HostReservation? {
+        guard let port = ports[id], dhcpHosts.contains(host, at: port.networkID) else { return nil }
+        switch port.role {
+        case .dhcp, .floatingIP, .haInterface: return nil
+        case .instance, .router, .other: break
+        }
+        let addresses = port.fixedIPs.filter { subnet(of: $0, on: port.networkID).map(servesDHCP) == true }.map(\.address)
+        guard let first = addresses.first else { return nil }
+        return HostReservation(
+            portID: id, networkID: port.networkID, mac: port.mac, addresses: addresses, hostname: Self.hostname(for: first),
+            revision: port.standard.revisionNumber)
+    }
+
+    /// Such as `host-10-0-0-5`.
+    static func hostname(for address: IPAddress) -> String {
+        "host-" + String(address.description.map { $0 == "." || $0 == ":" ? "-" : $0 })
+    }
+
+    /// The subnet of an address, if it is a subnet of the port's network.
+    func subnet(of fixedIP: FixedIP, on network: ResourceID) -> Subnet? {
+        guard let subnet = subnets[fixedIP.subnetID], subnet.networkID == network else { return nil }
+        return subnet
+    }
+
+    /// The port's addresses with the prefix lengths of their subnets.
+    func interfaceAddresses(of port: Port) -> [InterfaceAddress] {
+        port.fixedIPs.compactMap { fixedIP in
+            guard let subnet = subnet(of: fixedIP, on: port.networkID), subnet.prefix.version == fixedIP.address.version else { return nil }
+            return InterfaceAddress(fixedIP.address, prefixLength: subnet.prefix.length)
+        }
+    }
+}

@@ -1,0 +1,92 @@
+import Addressing
+import HostModel
+import NetworkModel
+
+/// Changes of networks, subnets, DHCP bindings and hosts.
+extension Topology {
+    mutating func replaceNetwork(_ id: ResourceID, with new: Network?, _ concerned: inout ConcernedKeys) {
+        let old = networks[id]
+        guard old != new else { return }
+        networks[id] = new
+        guard concerned.isRecording else { return }
+        concerned.note(.network, id, on: presence[id])
+        if old?.type != new?.type || old?.segmentationID != new?.segmentationID {
+            for port in portsByNetwork[id] { concerned.note(.remotePort, port, on: presence[id]) }
+        }
+        if old?.mtu != new?.mtu || old?.subnetIDs != new?.subnetIDs { concerned.note(.dhcp, id, on: dhcpHosts[id]) }
+        if old?.mtu != new?.mtu { noteRouters(on: id, &concerned) }
+    }
+
+    mutating func replaceSubnet(_ id: ResourceID, with new: Subnet?, _ concerned: inout ConcernedKeys) {
+        let old = subnets[id]
+        guard old != new else { return }
+        if let old { subnetsByNetwork.remove(id, at: old.networkID) }
+        subnets[id] = new
+        if let new { subnetsByNetwork.insert(id, at: new.networkID) }
+        guard concerned.isRecording else { return }
+        let isSameForReservations = old?.networkID == new?.networkID && old?.isDHCPEnabled == new?.isDHCPEnabled
+        let isSameForRouters =
+            old?.networkID == new?.networkID && old?.prefix == new?.prefix && old?.gatewayAddress == new?.gatewayAddress
+        for networkID in Set([old?.networkID, new?.networkID].compactMap { $0 }) {
+            concerned.note(.dhcp, networkID, on: dhcpHosts[networkID])
+            if !isSameForReservations { noteReservations(on: networkID, from: id, &concerned) }
+            if !isSameForRouters { noteRouters(on: networkID, &concerned) }
+        }
+    }
+
+    mutating func setDHCP(_ binding: DHCPBinding, bound: Bool, _ concerned: inout ConcernedKeys) {
+        guard dhcpHosts.contains(binding.hostID, at: binding.networkID) != bound else { return }
+        let claim = [PresenceClaim(networkID: binding.networkID, hostID: binding.hostID)]
+        if bound {
+            dhcpHosts.insert(binding.hostID, at: binding.networkID)
+            dhcpNetworks.insert(binding.networkID, at: binding.hostID)
+            replaceClaims([], with: claim, &concerned)
+        } else {
+            dhcpHosts.remove(binding.hostID, at: binding.networkID)
+            dhcpNetworks.remove(binding.networkID, at: binding.hostID)
+            replaceClaims(claim, with: [], &concerned)
+        }
+        guard concerned.isRecording else { return }
+        concerned.note(.dhcp, binding.networkID, on: binding.hostID)
+        for port in portsByNetwork[binding.networkID] { concerned.note(.reservation, port, on: binding.hostID) }
+    }
+
+    /// Of a host only the tunnel endpoint matters: to itself, and to every host that shares a tunnelled network with it.
+    mutating func replaceHost(_ id: String, with new: Host?, _ concerned: inout ConcernedKeys) {
+        let address = new?.tunnelAddress.flatMap { IPAddress($0) }
+        guard tunnelAddresses[id] != address else { return }
+        tunnelAddresses[id] = address
+        guard concerned.isRecording else { return }
+        for network in networksByHost[id] where isTunnelled(network) {
+            concerned.note(.network, network, on: presence[network])
+            for port in portsByNetwork[network] { concerned.note(.remotePort, port, on: id) }
+        }
+        for port in portsLocated(on: id) { noteRemotePort(port, &concerned) }
+    }
+
+    /// At least the ports whose ``location(of:)`` is the host.
+    private func portsLocated(on host: String) -> [Port] {
+        var found = portsByHost[host]
+        for router in routersByHost[host] {
+            found.formUnion(portsByRouter[router])
+            if let port = members[RouterMemberKey(routerID: router, hostID: host)]?.haPortID { found.insert(port) }
+        }
+        return found.compactMap { ports[$0] }
+    }
+
+    private func noteReservations(on networkID: ResourceID, from subnetID: ResourceID, _ concerned: inout ConcernedKeys) {
+        let hosts = dhcpHosts[networkID]
+        guard !hosts.isEmpty else { return }
+        for port in portsByNetwork[networkID] where ports[port]?.fixedIPs.contains(where: { $0.subnetID == subnetID }) == true {
+            concerned.note(.reservation, port, on: hosts)
+        }
+    }
+
+    /// Routers with an interface, gateway or HA port on the network.
+    private func noteRouters(on networkID: ResourceID, _ concerned: inout ConcernedKeys) {
+        for id in routerPortsByNetwork[networkID] {
+            guard let port = ports[id] else { continue }
+            noteRouter(of: port, &concerned)
+        }
+    }
+}

@@ -1,0 +1,59 @@
+import HostModel
+import NetworkModel
+
+/// Changes of ports.
+extension Topology {
+    mutating func replacePort(_ id: ResourceID, with new: Port?, _ concerned: inout ConcernedKeys) {
+        let old = ports[id]
+        guard old != new else { return }
+        let oldClaims = old.map { claims(of: $0) } ?? []
+        if let old {
+            notePort(old, &concerned)
+            unindex(old)
+        }
+        ports[id] = new
+        if let new { index(new) }
+        replaceClaims(oldClaims, with: new.map { claims(of: $0) } ?? [], &concerned)
+        replaceMembership(of: old, with: new, &concerned)
+        if let new { notePort(new, &concerned) }
+    }
+
+    private mutating func index(_ port: Port) {
+        portsByNetwork.insert(port.id, at: port.networkID)
+        if !port.hostID.isEmpty { portsByHost.insert(port.id, at: port.hostID) }
+        for group in port.securityGroupIDs { portsByGroup.insert(port.id, at: group) }
+        switch port.role {
+        case .dhcp: dhcpPortsByNetwork.insert(port.id, at: port.networkID)
+        case .haInterface: routerPortsByNetwork.insert(port.id, at: port.networkID)
+        case .router(let router):
+            routerPortsByNetwork.insert(port.id, at: port.networkID)
+            portsByRouter.insert(port.id, at: router)
+        case .instance, .floatingIP, .other: break
+        }
+    }
+
+    private mutating func unindex(_ port: Port) {
+        portsByNetwork.remove(port.id, at: port.networkID)
+        portsByHost.remove(port.id, at: port.hostID)
+        for group in port.securityGroupIDs { portsByGroup.remove(port.id, at: group) }
+        dhcpPortsByNetwork.remove(port.id, at: port.networkID)
+        routerPortsByNetwork.remove(port.id, at: port.networkID)
+        if let router = port.routerID { portsByRouter.remove(port.id, at: router) }
+    }
+
+    /// Notes every item that reads this row of the port, in the present state of all other rows.
+    private func notePort(_ port: Port, _ concerned: inout ConcernedKeys) {
+        guard concerned.isRecording else { return }
+        noteRemotePort(port, &concerned)
+        concerned.note(.reservation, port.id, on: dhcpHosts[port.networkID])
+        for group in port.securityGroupIDs { noteGroupMember(port.id, of: group, &concerned) }
+        switch port.role {
+        case .instance:
+            if !port.hostID.isEmpty { concerned.note(.port, port.id, on: port.hostID) }
+        case .dhcp:
+            if !port.hostID.isEmpty { concerned.note(.dhcp, port.networkID, on: port.hostID) }
+        case .router, .haInterface: noteRouter(of: port, &concerned)
+        case .floatingIP, .other: break
+        }
+    }
+}

@@ -1,0 +1,64 @@
+import HostModel
+import NetworkModel
+
+/// Changes of routers, their members and floating IPs.
+extension Topology {
+    mutating func replaceRouter(_ id: ResourceID, with new: Router?, _ concerned: inout ConcernedKeys) {
+        let old = routers[id]
+        guard old != new else { return }
+        routers[id] = new
+        concerned.note(.router, id, on: memberHosts[id])
+        // The MAC addresses of a standalone router stay on one host, those of an HA router move.
+        guard old?.isHighlyAvailable != new?.isHighlyAvailable else { return }
+        for port in portsByRouter[id].compactMap({ ports[$0] }) { noteRemotePort(port, &concerned) }
+    }
+
+    mutating func replaceMember(_ key: RouterMemberKey, with new: RouterMember?, _ concerned: inout ConcernedKeys) {
+        let old = members[key]
+        guard old != new else { return }
+        concerned.note(.router, key.routerID, on: key.hostID)
+        members[key] = new
+        // VRRP state and priority move no port.
+        let isSamePlace = (old == nil) == (new == nil) && old?.haPortID == new?.haPortID
+        if isSamePlace { return }
+
+        let haPorts = [old?.haPortID, new?.haPortID].compactMap { $0 }
+        let moved = portsByRouter[key.routerID].union(haPorts).compactMap { ports[$0] }
+        let oldClaims = moved.flatMap { claims(of: $0) }
+        if let port = old?.haPortID { membersByHAPort.remove(key, at: port) }
+        if let port = new?.haPortID { membersByHAPort.insert(key, at: port) }
+        if new == nil {
+            memberHosts.remove(key.hostID, at: key.routerID)
+            routersByHost.remove(key.routerID, at: key.hostID)
+        } else {
+            memberHosts.insert(key.hostID, at: key.routerID)
+            routersByHost.insert(key.routerID, at: key.hostID)
+        }
+        replaceClaims(oldClaims, with: moved.flatMap { claims(of: $0) }, &concerned)
+        for port in moved { noteRemotePort(port, &concerned) }
+    }
+
+    mutating func replaceFloatingIP(_ id: ResourceID, with new: FloatingIP?, _ concerned: inout ConcernedKeys) {
+        let old = floatingIPs[id]
+        guard old != new else { return }
+        if let router = old?.routerID {
+            floatingIPsByRouter.remove(id, at: router)
+            concerned.note(.router, router, on: memberHosts[router])
+        }
+        floatingIPs[id] = new
+        if let router = new?.routerID {
+            floatingIPsByRouter.insert(id, at: router)
+            concerned.note(.router, router, on: memberHosts[router])
+        }
+    }
+
+    /// The router items that contain the port.
+    func noteRouter(of port: Port, _ concerned: inout ConcernedKeys) {
+        switch port.role {
+        case .router(let id): concerned.note(.router, id, on: memberHosts[id])
+        case .haInterface:
+            for member in membersByHAPort[port.id] { concerned.note(.router, member.routerID, on: member.hostID) }
+        case .instance, .dhcp, .floatingIP, .other: break
+        }
+    }
+}

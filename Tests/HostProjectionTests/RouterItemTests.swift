@@ -1,0 +1,134 @@
+import HostModel
+import HostProjection
+import NetworkModel
+import Testing
+
+/// Routers as their members must realise them.
+@Suite struct RouterItemTests {
+    private func item(_ rows: [TopologyChange.Row], _ host: String, settings: ProjectionSettings = ProjectionSettings()) -> HostRouter? {
+        guard case .router(let item) = Topology(rows: rows, settings: settings).item(HostItemKey(.router, routerID(1)), for: host) else {
+            return nil
+        }
+        return item
+    }
+
+    private static let device = routerID(1).description
+
+    /// Network 1 (10.0.0.0/24) inside, network 9 (203.0.113.0/24, flat) outside, network 5 for VRRP.
+    private let surroundings = [
+        network(1), subnet(1, on: 1, "10.0.0.0/24"), network(9, type: .flat) { $0.isExternal = true }, subnet(9, on: 9, "203.0.113.0/24"),
+        network(5) { $0.haProjectID = "p" },
+        subnet(5, on: 5, "169.254.192.0/18") {
+            $0.gatewayAddress = nil
+            $0.isDHCPEnabled = false
+        },
+        port(2, on: 9, owner: DeviceOwner.routerGateway, device: device, addresses: [(9, "203.0.113.10")]),
+        port(11, on: 5, host: "h1", owner: DeviceOwner.haInterface, device: device, addresses: [(5, "169.254.192.11")]),
+        port(12, on: 5, host: "h2", owner: DeviceOwner.haInterface, device: device, addresses: [(5, "169.254.192.12")]),
+    ]
+    private let interfacePort = port(1, on: 1, owner: DeviceOwner.routerInterface, device: device, addresses: [(1, "10.0.0.1")]) {
+        $0.standard.revisionNumber = 3
+    }
+    private let replicatedPort = port(
+        1, on: 1, host: "h2", owner: DeviceOwner.haReplicatedInterface, device: device, addresses: [(1, "10.0.0.1")])
+
+    @Test("A standalone router is on its one host, with its ports and routes and without redundancy")
+    func standalone() {
+        let route = StaticRoute(destination: prefix("172.16.0.0/12"), nextHop: address("10.0.0.9"))
+        let rows =
+            surroundings + [
+                router(1) {
+                    $0.routes = [route]
+                    $0.gateway = ExternalGateway(networkID: networkID(9), portID: portID(2), isSNATEnabled: false)
+                    $0.standard.revisionNumber = 8
+                }, member(1, on: "h1"), interfacePort,
+            ]
+        let router = item(rows, "h1")
+        #expect(router?.redundancy == nil)
+        #expect(router?.isAdminStateUp == true)
+        #expect(router?.isSNATEnabled == false)
+        #expect(router?.routes == [route])
+        #expect(router?.revision == 8)
+        #expect(
+            router?.interfaces == [
+                HostRouter.RouterPort(
+                    id: portID(1), networkID: networkID(1), mac: .init(rawValue: 0xFA16_3E00_0001), addresses: [interface("10.0.0.1/24")],
+                    gateways: [address("10.0.0.1")], mtu: 1450, revision: 3)
+            ])
+        #expect(router?.gateway?.id == portID(2))
+        #expect(router?.gateway?.addresses == [interface("203.0.113.10/24")])
+        #expect(router?.gateway?.gateways == [address("203.0.113.1")])
+        #expect(router?.gateway?.mtu == 1500)
+        #expect(item(rows, "h2") == nil)
+    }
+
+    @Test("Each member of an HA router has the group's id, its own priority and its own HA port")
+    func highlyAvailable() {
+        let rows =
+            surroundings + [
+                router(1) {
+                    $0.isHighlyAvailable = true
+                    $0.virtualRouterID = 42
+                }, member(1, on: "h1", haPort: 11, priority: 210), member(1, on: "h2", haPort: 12), replicatedPort,
+            ]
+        let settings = ProjectionSettings(vrrpVersion: 2, advertisementIntervalMilliseconds: 2000)
+        let first = item(rows, "h1", settings: settings)
+        let second = item(rows, "h2", settings: settings)
+        #expect(first?.redundancy?.virtualRouterID == 42)
+        #expect(first?.redundancy?.priority == 210)
+        #expect(first?.redundancy?.port.addresses == [interface("169.254.192.11/18")])
+        #expect(first?.redundancy?.vrrpVersion == 2)
+        #expect(first?.redundancy?.advertisementIntervalMilliseconds == 2000)
+        #expect(second?.redundancy?.priority == 200)
+        #expect(second?.redundancy?.port.id == portID(12))
+        #expect(first?.interfaces == second?.interfaces)
+        #expect(first?.interfaces.map(\.id) == [portID(1)])
+        #expect(first?.gateway == second?.gateway)
+    }
+
+    @Test("An HA router is withheld until its VRRP group and its HA port are there: alone, each member would own the addresses")
+    func incomplete() {
+        let withoutGroup = router(1) { $0.isHighlyAvailable = true }
+        let complete = router(1) {
+            $0.isHighlyAvailable = true
+            $0.virtualRouterID = 1
+        }
+        #expect(item(surroundings + [withoutGroup, member(1, on: "h1", haPort: 11), replicatedPort], "h1") == nil)
+        #expect(item(surroundings + [complete, member(1, on: "h1"), replicatedPort], "h1") == nil)
+        #expect(item(surroundings + [complete, member(1, on: "h1", haPort: 77), replicatedPort], "h1") == nil)
+        #expect(item(surroundings + [complete, member(1, on: "h1", haPort: 11), replicatedPort], "h1") != nil)
+    }
+
+    @Test("A router that is administratively down is still sent, as down")
+    func adminDown() {
+        #expect(item(surroundings + [router(1) { $0.isAdminStateUp = false }, member(1, on: "h1")], "h1")?.isAdminStateUp == false)
+    }
+
+    @Test("Floating IPs are on the router when they lead to a port")
+    func floating() {
+        let rows =
+            surroundings + [
+                router(1), member(1, on: "h1"), floatingIP(2, "203.0.113.22", port: 3, fixed: "10.0.0.5", router: 1),
+                floatingIP(1, "203.0.113.21", port: 4, fixed: "10.0.0.6", router: 1), floatingIP(3, "203.0.113.23", router: 1),
+                floatingIP(4, "203.0.113.24", port: 5, fixed: "10.0.0.7", router: 2),
+            ]
+        #expect(
+            item(rows, "h1")?.floatingIPs == [
+                HostRouter.Floating(id: floatingID(1), address: address("203.0.113.21"), fixedAddress: address("10.0.0.6")),
+                HostRouter.Floating(id: floatingID(2), address: address("203.0.113.22"), fixedAddress: address("10.0.0.5")),
+            ])
+    }
+
+    @Test("A router with several subnets on one port has the gateways of all of them")
+    func severalSubnets() {
+        let rows =
+            surroundings + [
+                router(1), member(1, on: "h1"), subnet(8, on: 9, "198.51.100.0/25"),
+                port(
+                    2, on: 9, owner: DeviceOwner.routerGateway, device: Self.device,
+                    addresses: [(9, "203.0.113.10"), (8, "198.51.100.10")]),
+            ]
+        #expect(item(rows, "h1")?.gateway?.addresses == [interface("203.0.113.10/24"), interface("198.51.100.10/25")])
+        #expect(item(rows, "h1")?.gateway?.gateways == [address("203.0.113.1"), address("198.51.100.1")])
+    }
+}

@@ -1,0 +1,112 @@
+import Addressing
+import HostModel
+import HostProjection
+import NetworkModel
+
+// Rows for tests, with identities that can be read in failures: …0001 is network 1, and so on.
+
+func identity(_ kind: Int, _ number: Int) -> ResourceID { ResourceID(rawValue: UInt128(kind) << 96 | UInt128(number)) }
+func networkID(_ number: Int) -> ResourceID { identity(1, number) }
+func subnetID(_ number: Int) -> ResourceID { identity(2, number) }
+func portID(_ number: Int) -> ResourceID { identity(3, number) }
+func routerID(_ number: Int) -> ResourceID { identity(4, number) }
+func floatingID(_ number: Int) -> ResourceID { identity(5, number) }
+func groupID(_ number: Int) -> ResourceID { identity(6, number) }
+func ruleID(_ number: Int) -> ResourceID { identity(7, number) }
+func agentID(_ number: Int) -> ResourceID { identity(8, number) }
+
+/// For literals in tests.
+func address(_ text: String) -> IPAddress {
+    guard let address = IPAddress(text) else { preconditionFailure("'\(text)' is not an address") }
+    return address
+}
+
+func prefix(_ text: String) -> IPPrefix {
+    guard let prefix = IPPrefix(text) else { preconditionFailure("'\(text)' is not a prefix") }
+    return prefix
+}
+
+func interface(_ text: String) -> InterfaceAddress {
+    guard let address = InterfaceAddress(text) else { preconditionFailure("'\(text)' is not an interface address") }
+    return address
+}
+
+func network(_ number: Int, type: NetworkType = .vxlan, change: (inout Network) -> Void = { _ in }) -> TopologyChange.Row {
+    var row = Network(id: networkID(number), projectID: "p")
+    row.type = type
+    row.mtu = type == .vxlan ? 1450 : 1500
+    switch type {
+    case .vxlan: row.segmentationID = 1000 + number
+    case .vlan:
+        row.segmentationID = 100 + number
+        row.physicalNetwork = "physnet1"
+    case .flat: row.physicalNetwork = "external"
+    case .local: break
+    }
+    change(&row)
+    return .network(row)
+}
+
+func subnet(_ number: Int, on network: Int, _ cidr: String, change: (inout Subnet) -> Void = { _ in }) -> TopologyChange.Row {
+    var row = Subnet(id: subnetID(number), projectID: "p", networkID: networkID(network), prefix: prefix(cidr))
+    row.gatewayAddress = row.prefix[1]
+    change(&row)
+    return .subnet(row)
+}
+
+/// An instance's port unless the owner says otherwise.
+func port(
+    _ number: Int, on network: Int, host: String = "", owner: String = "compute:nova", device: String = "", addresses: [(Int, String)] = [],
+    groups: [Int] = [], change: (inout Port) -> Void = { _ in }
+) -> TopologyChange.Row {
+    let mac = MACAddress(rawValue: 0xFA16_3E00_0000 + UInt64(number))
+    var row = Port(id: portID(number), projectID: "p", networkID: networkID(network), mac: mac)
+    row.hostID = host
+    row.deviceOwner = owner
+    row.deviceID = device
+    row.fixedIPs = addresses.map { FixedIP(subnetID: subnetID($0.0), address: address($0.1)) }
+    row.securityGroupIDs = groups.map(groupID)
+    change(&row)
+    return .port(row)
+}
+
+func router(_ number: Int, change: (inout Router) -> Void = { _ in }) -> TopologyChange.Row {
+    var row = Router(id: routerID(number), projectID: "p")
+    change(&row)
+    return .router(row)
+}
+
+func member(_ router: Int, on host: String, haPort: Int? = nil, priority: Int = 200) -> TopologyChange.Row {
+    var row = RouterMember(routerID: routerID(router), agentID: agentID(1), hostID: host, haPortID: haPort.map(portID))
+    row.priority = priority
+    return .routerMember(row)
+}
+
+func floatingIP(_ number: Int, _ text: String, port: Int? = nil, fixed: String? = nil, router: Int? = nil) -> TopologyChange.Row {
+    var row = FloatingIP(
+        id: floatingID(number), projectID: "p", floatingNetworkID: networkID(9), address: address(text),
+        floatingPortID: portID(900 + number))
+    row.portID = port.map(portID)
+    row.fixedAddress = fixed.map { address($0) }
+    row.routerID = router.map(routerID)
+    return .floatingIP(row)
+}
+
+func group(_ number: Int) -> TopologyChange.Row { .securityGroup(SecurityGroup(id: groupID(number), projectID: "p")) }
+
+func rule(_ number: Int, of group: Int, change: (inout SecurityGroupRule) -> Void = { _ in }) -> TopologyChange.Row {
+    var row = SecurityGroupRule(id: ruleID(number), projectID: "p", securityGroupID: groupID(group), direction: .ingress)
+    change(&row)
+    return .securityGroupRule(row)
+}
+
+func host(_ id: String, tunnel: String?) -> TopologyChange.Row {
+    var row = Host(id: id)
+    row.tunnelAddress = tunnel
+    return .host(row)
+}
+
+func dhcp(_ network: Int, on host: String) -> TopologyChange.Row { .dhcpBinding(DHCPBinding(networkID: networkID(network), hostID: host)) }
+
+/// Hosts h1, h2, h3 with tunnel endpoints 10.9.0.1, .2 and .3.
+let threeHosts: [TopologyChange.Row] = (1...3).map { host("h\($0)", tunnel: "10.9.0.\($0)") }
