@@ -1,1 +1,63 @@
+// The parts of Linux that Glibc's Swift module does not show: uapi constants for rtnetlink and nfnetlink, and thin functions for
+// system calls whose C declarations are macros, variadic or hidden behind _GNU_SOURCE.
 #pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+// Before the uapi headers, which then leave struct in6_addr and its like alone.
+#include <netinet/in.h>
+
+#include <linux/if_addr.h>
+#include <linux/if_bridge.h>
+#include <linux/if_ether.h>
+#include <linux/if_link.h>
+#include <linux/neighbour.h>
+#include <linux/net_namespace.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
+#include <linux/veth.h>
+
+// All functions answer a value >= 0, or -errno. Descriptors that they open are close-on-exec.
+
+/// A netlink socket of `protocol` (NETLINK_ROUTE, NETLINK_NETFILTER), bound to `groups`, with extended acknowledgements and strict checks.
+int clinux_netlink_socket(int protocol, uint32_t groups, int receive_buffer_bytes, int timeout_milliseconds);
+/// Sends one datagram to the kernel.
+int clinux_netlink_send(int descriptor, const void *bytes, size_t count);
+/// Receives one datagram: its bytes, or -EMSGSIZE when it did not fit. 0 for a datagram that is not the kernel's.
+int clinux_netlink_receive(int descriptor, void *bytes, size_t capacity, int is_waiting);
+
+/// The index of a device in the namespace that the socket was opened in.
+int clinux_link_index(int descriptor, const char *name);
+/// The name of a device; `name` holds 16 bytes.
+int clinux_link_name(int descriptor, int index, char *name);
+/// The Ethernet address of a device, 6 bytes.
+int clinux_link_mac(int descriptor, const char *name, uint8_t *mac);
+
+/// Sends one whole Ethernet frame through the device with this index in the calling thread's namespace.
+int clinux_send_frame(int link_index, const void *frame, size_t count);
+
+/// Moves the calling thread into a network namespace.
+int clinux_enter_network_namespace(int descriptor);
+/// Moves the calling thread into a new network namespace.
+int clinux_new_network_namespace(void);
+/// 1 when the path is on nsfs (a mounted namespace), 0 when it is an ordinary file.
+int clinux_is_namespace_file(const char *path);
+/// Mounts the calling thread's network namespace onto a file.
+int clinux_mount_network_namespace(const char *path);
+/// Makes a directory a shared mount point, as `ip netns add` does with /run/netns.
+int clinux_make_shared_mount(const char *directory);
+/// Takes one mount off a path, at once for new users and when the last old user goes.
+int clinux_unmount(const char *path);
+
+/// A descriptor that becomes readable when the process ends.
+int clinux_open_process(int process);
+/// A pipe: `ends[0]` to read, `ends[1]` to write.
+int clinux_pipe(int *ends);
+/// An anonymous file of a fixed size, which a writer can fill but never grow.
+int clinux_fixed_memory_file(const char *name, size_t bytes);
+
+/// Starts `arguments[0]` (looked up on PATH) with default signal mask and dispositions, in a process group of its own, with the given
+/// descriptors as standard input, output and error (-1: /dev/null), and nothing else open. Answers the process id.
+int clinux_spawn(char *const arguments[], int standard_input, int standard_output, int standard_error);

@@ -1,0 +1,175 @@
+import Addressing
+import CLinux
+import KernelInterface
+
+/// What creating a link needs beside the ``Link``: numbers that only mean something in the running system.
+struct LinkCreationContext: Hashable, Sendable {
+    /// The index of ``Link/bridge``.
+    var bridgeIndex: Int32?
+    /// A descriptor of a veth's peer's namespace; nil when the peer stays in the link's own.
+    var peerNamespace: Int32?
+}
+
+/// RTM_*LINK requests (rtnetlink(7); linux/if_link.h).
+enum LinkMessages {
+    private static let acknowledged = Int(NLM_F_ACK)
+    /// Statistics are half of a link's dump, and nothing here reads them.
+    private static let dumpFilter = UInt32(RTEXT_FILTER_SKIP_STATS)
+
+    /// One message that makes the link, and a veth's peer in its own namespace with it. The kernel takes MAC, MTU, bridge and "up" along,
+    /// but neither the alias nor the flags of a bridge port: a link with these comes up with ``completion(of:index:)``, so that it never
+    /// carries a packet before it is finished and marked as ours.
+    static func creation(of link: Link, _ context: LinkCreationContext) -> NetlinkMessage {
+        let flags = Int(NLM_F_CREATE) | Int(NLM_F_EXCL) | acknowledged
+        var message = NetlinkMessage(type: Int(RTM_NEWLINK), flags: flags)
+        message.appendLinkHeader(isUp: link.isUp && !needsCompletion(link) ? true : nil)
+        message.attribute(Int(IFLA_IFNAME), text: link.name)
+        if let mac = link.mac { message.attribute(Int(IFLA_ADDRESS), mac) }
+        if let mtu = link.mtu { message.attribute(Int(IFLA_MTU), UInt32(mtu)) }
+        if let bridge = context.bridgeIndex { message.attribute(Int(IFLA_MASTER), UInt32(bridge)) }
+        message.nested(Int(IFLA_LINKINFO)) { appendKind(of: link, context, to: &$0) }
+        return message
+    }
+
+    /// Whether one message is not enough for the link.
+    static func needsCompletion(_ link: Link) -> Bool {
+        link.alias != nil || link.bridge != nil && link.bridgePort != BridgePortOptions()
+    }
+
+    /// The second message of ``creation(of:_:)``: port flags, alias and, last, up. The kernel works in this order.
+    static func completion(of link: Link, index: Int32) -> NetlinkMessage {
+        var message = NetlinkMessage(type: Int(RTM_NEWLINK), flags: acknowledged)
+        message.appendLinkHeader(index: index, isUp: link.isUp ? true : nil)
+        if let alias = link.alias { message.attribute(Int(IFLA_IFALIAS), Array(alias.utf8)) }
+        if link.bridge != nil {
+            message.nested(Int(IFLA_LINKINFO)) { message in
+                message.attribute(Int(IFLA_INFO_SLAVE_KIND), text: "bridge")
+                message.nested(Int(IFLA_INFO_SLAVE_DATA)) { appendPortFlags(link.bridgePort, to: &$0) }
+            }
+        }
+        return message
+    }
+
+    /// Changes of a link that exists. Nil members stay as they are.
+    struct Change: Hashable, Sendable {
+        var mac: MACAddress?
+        var mtu: Int?
+        var alias: String?
+        /// 0 takes the link out of its bridge.
+        var bridgeIndex: Int32?
+        var isUp: Bool?
+
+        var isEmpty: Bool { self == Change() }
+    }
+
+    static func change(index: Int32, _ change: Change) -> NetlinkMessage {
+        var message = NetlinkMessage(type: Int(RTM_NEWLINK), flags: acknowledged)
+        message.appendLinkHeader(index: index, isUp: change.isUp)
+        if let mac = change.mac { message.attribute(Int(IFLA_ADDRESS), mac) }
+        if let mtu = change.mtu { message.attribute(Int(IFLA_MTU), UInt32(mtu)) }
+        if let bridge = change.bridgeIndex { message.attribute(Int(IFLA_MASTER), UInt32(bridge)) }
+        // Without a closing zero: the kernel keeps the bytes as they come.
+        if let alias = change.alias { message.attribute(Int(IFLA_IFALIAS), Array(alias.utf8)) }
+        return message
+    }
+
+    /// The flags of a bridge port (`bridge link set dev … neigh_suppress on learning off`).
+    static func portFlags(index: Int32, _ options: BridgePortOptions) -> NetlinkMessage {
+        var message = NetlinkMessage(type: Int(RTM_SETLINK), flags: acknowledged)
+        message.appendLinkHeader(family: bridgeFamily, index: index)
+        message.nested(Int(IFLA_PROTINFO)) { appendPortFlags(options, to: &$0) }
+        return message
+    }
+
+    static func removal(index: Int32) -> NetlinkMessage {
+        var message = NetlinkMessage(type: Int(RTM_DELLINK), flags: acknowledged)
+        message.appendLinkHeader(index: index)
+        return message
+    }
+
+    static func dump() -> NetlinkMessage {
+        var message = NetlinkMessage(type: Int(RTM_GETLINK), flags: Int(NLM_F_ROOT | NLM_F_MATCH))
+        message.appendLinkHeader()
+        message.attribute(Int(IFLA_EXT_MASK), dumpFilter)
+        return message
+    }
+
+    /// One link, by index or by name; with `namespaceID`, in the namespace that the socket's namespace knows by that number.
+    static func get(index: Int32 = 0, name: String? = nil, namespaceID: Int32? = nil) -> NetlinkMessage {
+        var message = NetlinkMessage(type: Int(RTM_GETLINK), flags: acknowledged)
+        message.appendLinkHeader(index: index)
+        message.attribute(Int(IFLA_EXT_MASK), dumpFilter)
+        if let name { message.attribute(Int(IFLA_IFNAME), text: name) }
+        if let namespaceID { message.attribute(Int(IFLA_TARGET_NETNSID), namespaceID) }
+        return message
+    }
+
+    /// Asks by which number the socket's namespace knows the namespace behind a descriptor (RTM_GETNSID).
+    static func namespaceID(descriptor: Int32) -> NetlinkMessage {
+        var message = NetlinkMessage(type: Int(RTM_GETNSID), flags: acknowledged)
+        // struct rtgenmsg is one byte, padded to four.
+        message.append(zeros: 4)
+        message.attribute(Int(NETNSA_FD), UInt32(descriptor))
+        return message
+    }
+
+    /// The answer to ``namespaceID(descriptor:)``; nil when the two namespaces share nothing yet.
+    static func parseNamespaceID(_ reply: NetlinkReply) -> Int32? {
+        for (type, value) in reply.attributes(after: 4) where type == Int(NETNSA_NSID) { return value.int32 < 0 ? nil : value.int32 }
+        return nil
+    }
+
+    private static func appendKind(of link: Link, _ context: LinkCreationContext, to message: inout NetlinkMessage) {
+        switch link.kind {
+        case .bridge:
+            message.attribute(Int(IFLA_INFO_KIND), text: "bridge")
+            message.nested(Int(IFLA_INFO_DATA)) { message in
+                message.attribute(Int(IFLA_BR_FORWARD_DELAY), UInt32(0))
+                message.attribute(Int(IFLA_BR_STP_STATE), UInt32(0))
+                message.attribute(Int(IFLA_BR_MCAST_SNOOPING), UInt8(0))
+            }
+        case .vxlan(let vni, let local, let port, let isLearning):
+            message.attribute(Int(IFLA_INFO_KIND), text: "vxlan")
+            message.nested(Int(IFLA_INFO_DATA)) { message in
+                message.attribute(Int(IFLA_VXLAN_ID), UInt32(vni))
+                message.attribute(Int(local.version == .v4 ? IFLA_VXLAN_LOCAL : IFLA_VXLAN_LOCAL6), local)
+                message.attribute(Int(IFLA_VXLAN_PORT), UInt16(port).bigEndian)
+                message.attribute(Int(IFLA_VXLAN_LEARNING), UInt8(isLearning ? 1 : 0))
+            }
+        case .veth(let peer, _):
+            message.attribute(Int(IFLA_INFO_KIND), text: "veth")
+            message.nested(Int(IFLA_INFO_DATA)) { message in
+                message.nested(Int(VETH_INFO_PEER), isMarked: false) { message in
+                    message.append(zeros: 16)
+                    message.attribute(Int(IFLA_IFNAME), text: peer)
+                    // Both ends of one wire: a frame that fits one end must fit the other.
+                    if let mtu = link.mtu { message.attribute(Int(IFLA_MTU), UInt32(mtu)) }
+                    if let descriptor = context.peerNamespace { message.attribute(Int(IFLA_NET_NS_FD), UInt32(descriptor)) }
+                }
+            }
+        case .foreign:
+            preconditionFailure("a foreign link is never created")
+        }
+    }
+
+    private static func appendPortFlags(_ options: BridgePortOptions, to message: inout NetlinkMessage) {
+        message.attribute(Int(IFLA_BRPORT_LEARNING), UInt8(options.learns ? 1 : 0))
+        message.attribute(Int(IFLA_BRPORT_NEIGH_SUPPRESS), UInt8(options.suppressesNeighbours ? 1 : 0))
+    }
+}
+
+extension NetlinkMessage {
+    /// `struct ifinfomsg`. `isUp` nil leaves the flag alone.
+    mutating func appendLinkHeader(family: UInt8 = 0, index: Int32 = 0, isUp: Bool? = nil) {
+        append(family)
+        append(zeros: 3)
+        append(index)
+        append(UInt32(isUp == true ? interfaceIsUp : 0))
+        append(UInt32(isUp == nil ? 0 : interfaceIsUp))
+    }
+}
+
+/// IFF_UP.
+let interfaceIsUp: UInt32 = 1
+/// PF_BRIDGE: the family of requests to the bridge itself.
+let bridgeFamily: UInt8 = 7

@@ -1,0 +1,112 @@
+import Addressing
+import CLinux
+import KernelInterface
+
+/// A link as RTM_NEWLINK describes it, with numbers still unresolved.
+struct LinkRecord: Hashable, Sendable {
+    var index: Int32
+    var name = ""
+    var isUp: Bool
+    var mac: MACAddress?
+    var mtu: Int?
+    var alias: String?
+    /// "bridge", "vxlan", "veth", "tun"…; nil for hardware.
+    var kind: String?
+    /// The index of the device that this one is a port of.
+    var masterIndex: Int32?
+    /// "bridge" for a port of a bridge.
+    var masterKind: String?
+    var bridgePort = BridgePortOptions()
+    /// A veth's other end: its index, and the number of its namespace when that is another one.
+    var peerIndex: Int32?
+    var peerNamespaceID: Int32?
+    var vxlan = VXLAN()
+
+    struct VXLAN: Hashable, Sendable {
+        var vni: Int?
+        var local: IPAddress?
+        var port: Int?
+        var isLearning = false
+    }
+
+    /// Length of `struct ifinfomsg`.
+    static let headerLength = 16
+
+    /// Nil for a message that is no link.
+    init?(_ reply: NetlinkReply) {
+        guard reply.type == Int(RTM_NEWLINK) || reply.type == Int(RTM_DELLINK), reply.payload.count >= Self.headerLength else { return nil }
+        index = reply.payload.number(at: 4, as: Int32.self)
+        isUp = reply.payload.number(at: 8, as: UInt32.self) & interfaceIsUp != 0
+        for (type, value) in reply.attributes(after: Self.headerLength) { read(type, value) }
+    }
+
+    private mutating func read(_ type: Int, _ value: ArraySlice<UInt8>) {
+        switch type {
+        case Int(IFLA_IFNAME): name = value.text
+        case Int(IFLA_ADDRESS): mac = value.mac
+        case Int(IFLA_MTU): mtu = Int(value.uint32)
+        case Int(IFLA_IFALIAS): alias = value.text
+        case Int(IFLA_MASTER): masterIndex = value.int32
+        case Int(IFLA_LINK): peerIndex = value.int32 > 0 ? value.int32 : nil
+        case Int(IFLA_LINK_NETNSID): peerNamespaceID = value.int32 >= 0 ? value.int32 : nil
+        case Int(IFLA_LINKINFO): readKind(value.attributes)
+        default: break
+        }
+    }
+
+    private mutating func readKind(_ attributes: NetlinkAttributes) {
+        // The kind comes before its data.
+        for (type, value) in attributes {
+            switch type {
+            case Int(IFLA_INFO_KIND): kind = value.text
+            case Int(IFLA_INFO_DATA) where kind == "vxlan": readVXLAN(value.attributes)
+            case Int(IFLA_INFO_SLAVE_KIND): masterKind = value.text
+            case Int(IFLA_INFO_SLAVE_DATA) where masterKind == "bridge": readPortFlags(value.attributes)
+            default: break
+            }
+        }
+    }
+
+    private mutating func readVXLAN(_ attributes: NetlinkAttributes) {
+        for (type, value) in attributes {
+            switch type {
+            case Int(IFLA_VXLAN_ID): vxlan.vni = Int(value.uint32)
+            case Int(IFLA_VXLAN_LOCAL), Int(IFLA_VXLAN_LOCAL6): vxlan.local = value.address
+            case Int(IFLA_VXLAN_PORT): vxlan.port = Int(UInt16(bigEndian: value.uint16))
+            case Int(IFLA_VXLAN_LEARNING): vxlan.isLearning = value.uint8 != 0
+            default: break
+            }
+        }
+    }
+
+    private mutating func readPortFlags(_ attributes: NetlinkAttributes) {
+        for (type, value) in attributes {
+            switch type {
+            case Int(IFLA_BRPORT_LEARNING): bridgePort.learns = value.uint8 != 0
+            case Int(IFLA_BRPORT_NEIGH_SUPPRESS): bridgePort.suppressesNeighbours = value.uint8 != 0
+            default: break
+            }
+        }
+    }
+
+    /// The link with its numbers resolved. A kind that the agent never makes, a veth whose other end is in a namespace without a name,
+    /// and a VXLAN device without one sender address are foreign.
+    func link(bridge: String?, peer: (name: String, namespace: NamespaceName?)?) -> Link {
+        Link(
+            name: name, kind: linkKind(peer: peer), mac: mac, mtu: mtu, isUp: isUp, bridge: bridge,
+            bridgePort: masterKind == "bridge" ? bridgePort : BridgePortOptions(), alias: alias)
+    }
+
+    private func linkKind(peer: (name: String, namespace: NamespaceName?)?) -> LinkKind {
+        switch kind {
+        case "bridge": return .bridge
+        case "vxlan":
+            guard let vni = vxlan.vni, let local = vxlan.local, let port = vxlan.port else { return .foreign }
+            return .vxlan(vni: vni, local: local, port: port, isLearning: vxlan.isLearning)
+        case "veth":
+            guard let peer else { return .foreign }
+            return .veth(peer: peer.name, peerNamespace: peer.namespace)
+        default: return .foreign
+        }
+    }
+}

@@ -1,0 +1,123 @@
+import Addressing
+import CLinux
+import Glibc
+import KernelInterface
+
+extension LinuxKernel {
+    public func namespaces() throws(KernelError) -> Set<NamespaceName> {
+        let names = try NamespaceRegistry.names()
+        handles.keep(only: names)
+        return names
+    }
+
+    public func addresses(in namespace: NamespaceName?) throws(KernelError) -> Set<LinkAddress> {
+        let socket = try handles.handle(namespace).route
+        let found = try attempt("list addresses\(place(namespace))") { () throws(NetlinkError) in
+            try socket.dump(AddressMessages.dump(), AddressMessages.parse)
+        }
+        var names = LinkNames(socket)
+        return Set(found.compactMap { entry in names[entry.index].map { LinkAddress(link: $0, address: entry.address) } })
+    }
+
+    public func routes(in namespace: NamespaceName?) throws(KernelError) -> Set<Route> {
+        let socket = try handles.handle(namespace).route
+        var names = LinkNames(socket)
+        var routes: Set<Route> = []
+        for version in [IPVersion.v4, .v6] {
+            let found = try attempt("list routes\(place(namespace))") { () throws(NetlinkError) in
+                try socket.dumpIfThere(RouteMessages.dump(version), RouteMessages.parse)
+            }
+            for entry in found {
+                guard let link = names[entry.index] else { continue }
+                routes.insert(Route(destination: entry.destination, gateway: entry.gateway, link: link))
+            }
+        }
+        return routes
+    }
+
+    public func forwardingEntries(in namespace: NamespaceName?) throws(KernelError) -> Set<ForwardingEntry> {
+        let socket = try handles.handle(namespace).route
+        let found = try attempt("list forwarding entries\(place(namespace))") { () throws(NetlinkError) in
+            try socket.dump(NeighbourMessages.forwardingDump(), NeighbourMessages.parseForwarding)
+        }
+        var names = LinkNames(socket)
+        var entries: Set<ForwardingEntry> = []
+        for entry in found {
+            guard let link = names[entry.index] else { continue }
+            if let remote = entry.remote {
+                entries.insert(.tunnel(mac: entry.mac, link: link, remote: remote))
+            } else {
+                entries.insert(.bridgePort(mac: entry.mac, link: link))
+            }
+        }
+        return entries
+    }
+
+    public func neighbours(in namespace: NamespaceName?) throws(KernelError) -> Set<Neighbour> {
+        let socket = try handles.handle(namespace).route
+        var names = LinkNames(socket)
+        var neighbours: Set<Neighbour> = []
+        for version in [IPVersion.v4, .v6] {
+            let found = try attempt("list neighbours\(place(namespace))") { () throws(NetlinkError) in
+                try socket.dump(NeighbourMessages.dump(version), NeighbourMessages.parse)
+            }
+            for entry in found {
+                guard let link = names[entry.index] else { continue }
+                neighbours.insert(Neighbour(address: entry.address, mac: entry.mac, link: link))
+            }
+        }
+        return neighbours
+    }
+
+    public func sysctl(_ path: String, in namespace: NamespaceName?) throws(KernelError) -> String {
+        try SystemControls.read(path, in: namespace)
+    }
+
+    public func firewallTables(in namespace: NamespaceName?) throws(KernelError) -> Set<String> {
+        let socket = try handles.handle(namespace).netfilter()
+        return Set(
+            try attempt("list nftables tables\(place(namespace))") { () throws(NetlinkError) in
+                try socket.dump(FirewallMessages.tableDump(), FirewallMessages.parseTable)
+            })
+    }
+
+    public func firewallGeneration(in namespace: NamespaceName?) throws(KernelError) -> UInt32 {
+        let socket = try handles.handle(namespace).netfilter()
+        let action = "read the nftables generation\(place(namespace))"
+        let generation = try attempt(action) { () throws(NetlinkError) in
+            try socket.get(FirewallMessages.generation(), FirewallMessages.parseGeneration)
+        }
+        guard let generation else { throw KernelError(EPROTO, action) }
+        return generation
+    }
+}
+
+/// Names of links by index, each asked for once.
+private struct LinkNames {
+    private let socket: NetlinkSocket
+    private var known: [Int32: String?] = [:]
+
+    init(_ socket: NetlinkSocket) { self.socket = socket }
+
+    /// Nil for a link that went since the dump.
+    subscript(index: Int32) -> String? {
+        mutating get {
+            if let name = known[index] { return name }
+            let name = socket.nameOfLink(index)
+            known[index] = .some(name)
+            return name
+        }
+    }
+}
+
+extension NetlinkSocket {
+    /// A dump whose table the kernel only makes with its first entry (a routing table): none is empty.
+    fileprivate func dumpIfThere<Value>(_ message: NetlinkMessage, _ parse: (NetlinkReply) -> Value?) throws(NetlinkError) -> [Value] {
+        do throws(NetlinkError) {
+            return try dump(message, parse)
+        } catch {
+            guard error.code == ENOENT || error.code == EAFNOSUPPORT else { throw error }
+            return []
+        }
+    }
+}

@@ -1,0 +1,45 @@
+import Glibc
+import KernelInterface
+
+/// Values below /proc/sys. The files of /proc/sys/net are those of the namespace of the thread that opens them.
+enum SystemControls {
+    /// The kernel answers at most a page.
+    static let valueBytes = 4096
+
+    static func read(_ path: String, in namespace: NamespaceName?) throws(KernelError) -> String {
+        let action = "read sysctl \(path)\(place(namespace))"
+        try check(path, action)
+        return try NamespaceRunner.runTyped(in: namespace) { () throws(KernelError) in
+            let descriptor = open("/proc/sys/\(path)", O_RDONLY | O_CLOEXEC)
+            guard descriptor >= 0 else { throw KernelError(errno, action) }
+            defer { close(descriptor) }
+            var count = 0
+            let bytes = [UInt8](unsafeUninitializedCapacity: valueBytes) { area, length in
+                count = Glibc.read(descriptor, area.baseAddress, area.count)
+                length = max(count, 0)
+            }
+            guard count >= 0 else { throw KernelError(errno, action) }
+            // The kernel ends the value with a line feed.
+            return String(decoding: bytes.last == UInt8(ascii: "\n") ? bytes.dropLast() : bytes[...], as: UTF8.self)
+        }
+    }
+
+    static func write(_ path: String, _ value: String, in namespace: NamespaceName?) throws(KernelError) {
+        let action = KernelOperation.setSysctl(path: path, value: value, namespace).action
+        try check(path, action)
+        try NamespaceRunner.runTyped(in: namespace) { () throws(KernelError) in
+            let descriptor = open("/proc/sys/\(path)", O_WRONLY | O_CLOEXEC)
+            guard descriptor >= 0 else { throw KernelError(errno, action) }
+            defer { close(descriptor) }
+            // One write: the kernel takes a value only as a whole.
+            let bytes = Array(value.utf8)
+            guard Glibc.write(descriptor, bytes, bytes.count) == bytes.count else { throw KernelError(errno, action) }
+        }
+    }
+
+    /// Only /proc/sys/net belongs to a namespace; anything else would change the whole machine.
+    private static func check(_ path: String, _ action: String) throws(KernelError) {
+        let isInside = path.hasPrefix("net/") && !path.split(separator: "/").contains("..")
+        guard isInside else { throw KernelError(EINVAL, action, kernelSentence: "the path must be below net/") }
+    }
+}
