@@ -35,21 +35,36 @@ let pureRooms: [Target] = [
     room("KernelLinux", ["Addressing", "KernelInterface", "CLinux", "CNftables"]),
     room("FakeKernel", ["Addressing", "KernelInterface"]),
 
+    // What every kernel must do; the tests of both kernels run it.
+    .target(
+        name: "KernelConformance", dependencies: ["Addressing", "KernelInterface"], path: "Tests/KernelConformance", swiftSettings: strict),
+
     tests("AddressingTests", ["Addressing"]),
     tests("APISchemaTests", ["Addressing", "NetworkModel", "APISchema"]),
     tests("HostProjectionTests", ["Addressing", "NetworkModel", "HostModel", "HostProjection"]),
     tests("NetworkModelTests", ["Addressing", "NetworkModel"]),
+    tests("ConvertersTests", ["Addressing", "NetworkModel", "HostModel", "KernelInterface", "ServiceProcesses", "Converters"]),
+    tests("ServiceProcessesTests", ["Addressing", "KernelInterface", "ServiceProcesses"]),
+    tests("KernelLinuxTests", ["Addressing", "KernelInterface", "KernelLinux", "KernelConformance", "CLinux"]),
+    tests("DriversTests", ["Addressing", "KernelInterface", "Drivers", "FakeKernel"]),
+    tests("FakeKernelTests", ["Addressing", "KernelInterface", "FakeKernel"]),
 ]
 
 let log = Target.Dependency.product(name: "Logging", package: "swift-log")
 let sqlite = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
+let sqliteLibrary = Target.Dependency.product(name: "GRDBSQLite", package: "GRDB.swift")
 
 /// The rooms that need a database but no HTTP: `NEUTRINO_ROOMS=store swift test`.
 let storeRooms: [Target] = [
     .systemLibrary(name: "CPostgreSQL", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
-    room("Store", ["Addressing", "NetworkModel", "APISchema", "CPostgreSQL", sqlite, log]),
+    room("Store", ["Addressing", "NetworkModel", "APISchema", "CPostgreSQL", sqlite, sqliteLibrary, log]),
     room("Operations", ["Addressing", "NetworkModel", "APISchema", "AccessPolicy", "HostModel", "Store", log]),
-    room("TestSupport", ["Addressing", "NetworkModel", "APISchema", "Store", "Operations"]),
+    room("TestSupport", ["Addressing", "NetworkModel", "APISchema", "Store", "Operations", log]),
+
+    tests("StoreTests", ["Addressing", "NetworkModel", "APISchema", "Store", "TestSupport", log]),
+    tests(
+        "OperationsTests",
+        ["Addressing", "NetworkModel", "APISchema", "AccessPolicy", "HostModel", "Store", "Operations", "TestSupport"]),
 ]
 
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")

@@ -37,14 +37,17 @@ public struct ResourceTable<Resource: APIResource>: Sendable {
 
     public subscript(name: String) -> Attribute<Resource>? { positions[name].map { attributes[$0] } }
 
-    /// Writes the resource as an object; `fields` empty means all that is visible.
-    public func write(_ resource: Resource, fields: Set<String> = [], to writer: inout JSONWriter) {
+    /// Writes the resource as an object; `fields` empty means all that is visible. `more` adds members that are no attributes.
+    public func write(
+        _ resource: Resource, fields: Set<String> = [], to writer: inout JSONWriter, more: (inout JSONWriter) -> Void = { _ in }
+    ) {
         writer.object { writer in
             for attribute in attributes {
                 guard let write = attribute.write, fields.isEmpty || fields.contains(attribute.name) else { continue }
                 writer.key(attribute.name)
                 write(resource, &writer)
             }
+            more(&writer)
         }
     }
 

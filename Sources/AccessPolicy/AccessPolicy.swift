@@ -1,1 +1,43 @@
-// Placeholder until the room is furnished.
+import APISchema
+
+/// Which attributes and verbs need an administrator, and what the others are told.
+///
+/// Thin on purpose: the rules of Neutron's default policy that separate administrators from project members. Rule expressions and policy files
+/// come with authentication.
+public enum AccessPolicy {
+    /// Attributes that only administrators may give, by the plural name of their resource.
+    static let administratorAttributes: [String: Set<String>] = [
+        "networks": [
+            "shared", "router:external", "provider:network_type", "provider:physical_network", "provider:segmentation_id",
+        ],
+        "ports": ["binding:host_id", "binding:profile"],
+        "routers": ["ha"],
+        "floatingips": ["floating_ip_address"],
+    ]
+
+    /// Whether project members may use the resource at all.
+    static let administratorResources: Set<String> = ["agents"]
+
+    /// Throws when the caller may not do the verb with the attributes that the request names.
+    ///
+    /// - Parameter verb: `create`, `update`, `delete` or `get`.
+    public static func check<R: APIResource>(_ verb: String, _ type: R.Type, givenNames: Set<String> = [], caller: Caller) throws(APIError) {
+        guard !caller.isAdmin else { return }
+        let table = R.table
+        let rule = "\(verb)_\(table.singular)"
+        guard !administratorResources.contains(table.plural) else { throw notAuthorized("rule:\(rule)") }
+        let refused = givenNames.intersection(administratorAttributes[table.plural] ?? []).sorted()
+        guard refused.isEmpty else {
+            throw notAuthorized("(rule:\(rule) and " + refused.map { "rule:\(rule):\($0)" }.joined(separator: " and ") + ")")
+        }
+    }
+
+    /// Throws unless the caller may make something for the project.
+    public static func checkOwner<R: APIResource>(_ verb: String, _ type: R.Type, projectID: String, caller: Caller) throws(APIError) {
+        guard caller.isAdmin || caller.projectID == projectID else { throw notAuthorized("rule:\(verb)_\(R.table.singular)") }
+    }
+
+    static func notAuthorized(_ rule: String) -> APIError {
+        APIError(status: 403, type: "PolicyNotAuthorized", message: "\(rule) is disallowed by policy")
+    }
+}

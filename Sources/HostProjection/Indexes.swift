@@ -1,5 +1,5 @@
 /// Key → set of members. A key without members takes no memory.
-struct SetIndex<Key: Hashable & Sendable, Member: Hashable & Sendable>: Sendable {
+struct SetIndex<Key: Hashable & Sendable, Member: Hashable & Sendable>: Sendable, Equatable {
     private var members: [Key: Set<Member>] = [:]
 
     subscript(key: Key) -> Set<Member> { members[key] ?? [] }
@@ -15,7 +15,7 @@ struct SetIndex<Key: Hashable & Sendable, Member: Hashable & Sendable>: Sendable
 }
 
 /// Key → members, each with the number of reasons for which it is there: it leaves with the last reason.
-struct CountIndex<Key: Hashable & Sendable, Member: Hashable & Sendable>: Sendable {
+struct CountIndex<Key: Hashable & Sendable, Member: Hashable & Sendable>: Sendable, Equatable {
     private var counts: [Key: [Member: Int]] = [:]
 
     subscript(key: Key) -> [Member: Int].Keys { (counts[key] ?? [:]).keys }

@@ -9,8 +9,9 @@ import NetworkModel
 /// row. To note one too many costs a comparison (``HostFeed`` sends no item that is equal to the sent one); to note one too few is a bug,
 /// which the tests look for by recomputing every host from nothing after each step.
 ///
-/// A value confined to its owner: no lock, no I/O, no clock.
-public struct Topology: Sendable {
+/// A value confined to its owner: no lock, no I/O, no clock. Two topologies of the same rows are equal, indexes included, whatever happened
+/// before.
+public struct Topology: Sendable, Equatable {
     public let settings: ProjectionSettings
 
     // Rows.
@@ -43,7 +44,7 @@ public struct Topology: Sendable {
     var rulesByGroup = SetIndex<ResourceID, ResourceID>()
 
     // Derived facts that hold for as long as there is a reason.
-    /// Network → hosts that carry it. The reasons: each instance port bound there, the DHCP binding, each router port of each member there.
+    /// Network → hosts that carry it. The reasons: each instance port bound there, the DHCP binding, each port of each router member there.
     var presence = CountIndex<ResourceID, String>()
     /// The same from the other side.
     var networksByHost = SetIndex<String, ResourceID>()

@@ -6,7 +6,8 @@ public enum LinkKind: Hashable, Sendable {
     case bridge
     /// A VXLAN device with the given identifier that sends from `local`, to UDP `port`.
     case vxlan(vni: Int, local: IPAddress, port: Int, isLearning: Bool)
-    /// One end of a veth pair; the other end is `peer` in `peerNamespace` (nil: the agent's own namespace).
+    /// One end of a veth pair; the other end is `peer` in `peerNamespace` (nil: the agent's own namespace). As found, `peer` is empty when
+    /// the other end is in a namespace that has no name here.
     case veth(peer: String, peerNamespace: NamespaceName?)
     /// A device that somebody else made (an instance's tap, a physical interface): wired and watched, never created or deleted.
     case foreign

@@ -2,6 +2,8 @@ import Addressing
 
 /// One change of kernel objects. Operations are values so that a cycle can be planned, printed, counted and tested before it is done.
 public enum KernelOperation: Hashable, Sendable {
+    /// The namespace starts with its loopback device up, and so that removing an address never removes another. EEXIST when there is one
+    /// of that name.
     case addNamespace(NamespaceName)
     /// Takes every device and address in it along: far cheaper than deleting veths one by one (20 ms each).
     case removeNamespace(NamespaceName)

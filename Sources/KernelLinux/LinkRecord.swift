@@ -89,8 +89,8 @@ struct LinkRecord: Hashable, Sendable {
         }
     }
 
-    /// The link with its numbers resolved. A kind that the agent never makes, a veth whose other end is in a namespace without a name,
-    /// and a VXLAN device without one sender address are foreign.
+    /// The link with its numbers resolved. A kind that the agent never makes and a VXLAN device without one sender address are foreign; a
+    /// veth whose other end cannot be named has the empty text as its peer.
     func link(bridge: String?, peer: (name: String, namespace: NamespaceName?)?) -> Link {
         Link(
             name: name, kind: linkKind(peer: peer), mac: mac, mtu: mtu, isUp: isUp, bridge: bridge,
@@ -104,8 +104,7 @@ struct LinkRecord: Hashable, Sendable {
             guard let vni = vxlan.vni, let local = vxlan.local, let port = vxlan.port else { return .foreign }
             return .vxlan(vni: vni, local: local, port: port, isLearning: vxlan.isLearning)
         case "veth":
-            guard let peer else { return .foreign }
-            return .veth(peer: peer.name, peerNamespace: peer.namespace)
+            return .veth(peer: peer?.name ?? "", peerNamespace: peer?.namespace)
         default: return .foreign
         }
     }

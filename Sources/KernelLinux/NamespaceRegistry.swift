@@ -14,7 +14,8 @@ enum NamespaceRegistry {
         return Set(files.filter { clinux_is_namespace_file("\(NamespaceRunner.directory)/\($0)") == 1 }.map { NamespaceName($0) })
     }
 
-    /// Makes a namespace with its loopback device up, and gives it the name.
+    /// Makes a namespace with its loopback device up, and gives it the name. Without `promote_secondaries` the removal of an IPv4 address
+    /// would take along every other address of its prefix that was added after it.
     static func add(_ name: NamespaceName) throws(KernelError) {
         try prepareDirectory()
         let path = NamespaceRunner.path(of: name)
@@ -27,6 +28,7 @@ enum NamespaceRegistry {
         do throws(KernelError) {
             try NamespaceRunner.runInNewNamespace { () throws(KernelError) in
                 try raiseLoopback()
+                try SystemControls.write("net/ipv4/conf/all/promote_secondaries", "1", in: nil)
                 let mounted = clinux_mount_network_namespace(path)
                 guard mounted >= 0 else { throw KernelError(-mounted, action) }
             }

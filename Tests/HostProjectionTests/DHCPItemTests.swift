@@ -11,7 +11,8 @@ import Testing
     }
 
     private func reservation(_ rows: [TopologyChange.Row], _ port: Int, _ host: String) -> HostReservation? {
-        guard case .reservation(let item) = Topology(rows: rows).item(HostItemKey(.reservation, portID(port)), for: host) else { return nil }
+        let key = HostItemKey(.reservation, portID(port))
+        guard case .reservation(let item) = Topology(rows: rows).item(key, for: host) else { return nil }
         return item
     }
 
@@ -60,7 +61,8 @@ import Testing
         let rows = [network(1), subnet(1, on: 1, "10.0.0.0/24"), dhcp(1, on: "h1")]
         #expect(service(rows, "h1") == nil)
         #expect(service([network(1), subnet(1, on: 1, "10.0.0.0/24"), dhcpPort], "h1") == nil)
-        #expect(service([network(1), dhcp(1, on: "h1"), dhcpPort, subnet(1, on: 1, "10.0.0.0/24") { $0.isDHCPEnabled = false }], "h1") == nil)
+        let disabled = subnet(1, on: 1, "10.0.0.0/24") { $0.isDHCPEnabled = false }
+        #expect(service([network(1), dhcp(1, on: "h1"), dhcpPort, disabled], "h1") == nil)
         #expect(service(rows + [dhcpPort], "h1") != nil)
     }
 

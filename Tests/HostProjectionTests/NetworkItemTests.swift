@@ -136,4 +136,16 @@ import Testing
         #expect(remote(topology, 2, "h1") == nil)
         #expect(remote(topology, 3, "h1") == nil)
     }
+
+    @Test("A router that becomes highly available takes its ports from the remote ports, and gives them back")
+    func conversion() {
+        let row = port(2, on: 1, owner: DeviceOwner.routerGateway, device: routerID(1).description)
+        var topology = topology([network(1), port(1, on: 1, host: "h1"), router(1), member(1, on: "h2"), row])
+        #expect(remote(topology, 2, "h1") != nil)
+        let key = HostItemKey(.remotePort, portID(2))
+        #expect(topology.apply([.put(router(1) { $0.isHighlyAvailable = true })])["h1"] == [key])
+        #expect(remote(topology, 2, "h1") == nil)
+        #expect(topology.apply([.put(router(1))])["h1"] == [key])
+        #expect(remote(topology, 2, "h1") != nil)
+    }
 }

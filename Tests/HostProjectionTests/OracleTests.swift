@@ -15,12 +15,15 @@ import Testing
         for revision in 1...1500 {
             let concerned = topology.apply(cloud.step())
             let fresh = Topology(rows: cloud.shuffledRows())
+            guard topology == fresh else {
+                Issue.record("seed \(seed), step \(revision): an index holds what the rows do not say")
+                return
+            }
             for (index, host) in RandomCloud.hosts.enumerated() {
                 let messages = feeds[index].changes(concerned[host] ?? [], topology: topology, revision: revision)
                 views[index].apply(messages, exactly: true)
                 let expected = fresh.items(for: host)
                 guard expect(views[index].items, toBe: expected, "seed \(seed), step \(revision), \(host)") else { return }
-                #expect(topology.items(for: host) == expected, "the order of a list depends on the rows alone")
                 for item in expected { itemsSeen[item.key.kind, default: 0] += 1 }
             }
         }
@@ -42,7 +45,7 @@ import Testing
         }
     }
 
-    @Test("An agent that comes back after any time ends up with the right view, resumed or listed", arguments: 1...4)
+    @Test("An agent that comes back after any time ends up with the right view, resumed or listed", arguments: 1...2)
     func reconnecting(seed: Int) {
         var cloud = RandomCloud(seed: UInt64(200 + seed))
         var topology = Topology()

@@ -84,7 +84,8 @@ func member(_ router: Int, on host: String, haPort: Int? = nil, priority: Int = 
 
 func floatingIP(_ number: Int, _ text: String, port: Int? = nil, fixed: String? = nil, router: Int? = nil) -> TopologyChange.Row {
     var row = FloatingIP(
-        id: floatingID(number), projectID: "p", floatingNetworkID: networkID(9), address: address(text), floatingPortID: portID(900 + number))
+        id: floatingID(number), projectID: "p", floatingNetworkID: networkID(9), address: address(text),
+        floatingPortID: portID(900 + number))
     row.portID = port.map(portID)
     row.fixedAddress = fixed.map { address($0) }
     row.routerID = router.map(routerID)

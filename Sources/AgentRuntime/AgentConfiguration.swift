@@ -1,0 +1,26 @@
+import Addressing
+import Converters
+
+/// What an agent was told when it was started.
+public struct AgentConfiguration: Sendable {
+    /// The name under which the server knows this host: `binding:host_id`.
+    public var hostID: String
+    /// Servers to try in turn, such as `http://10.0.0.1:9696`.
+    public var serverURLs: [String]
+    public var settings: AgentSettings
+    /// How often the server hears from us when nothing happens. The server counts a host as dead after 75 s by default.
+    public var heartbeatSeconds: Int
+    /// How often everything is compared with the kernel, whether or not anything was heard of. Jittered by a quarter.
+    public var fullCheckSeconds: Int
+
+    public init(
+        hostID: String, serverURLs: [String], settings: AgentSettings, heartbeatSeconds: Int = 10, fullCheckSeconds: Int = 30
+    ) {
+        precondition(!serverURLs.isEmpty, "an agent needs a server to follow")
+        self.hostID = hostID
+        self.serverURLs = serverURLs
+        self.settings = settings
+        self.heartbeatSeconds = heartbeatSeconds
+        self.fullCheckSeconds = fullCheckSeconds
+    }
+}

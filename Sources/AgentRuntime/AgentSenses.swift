@@ -1,0 +1,23 @@
+/// How an agent hears of what happens on its host. The executable wires these to the kernel; tests feed them by hand.
+public struct AgentSenses: Sendable {
+    /// Something about a link or an address of the host's own namespace changed: a tap appeared, a bridge was deleted. Coalesces.
+    public var linkChanges: AsyncStream<Void>
+    /// Opens the named pipe at a path for reading; yields whole lines until it is closed.
+    public var openPipe: @Sendable (_ path: String) throws -> PipeLines
+
+    public init(linkChanges: AsyncStream<Void>, openPipe: @escaping @Sendable (_ path: String) throws -> PipeLines) {
+        self.linkChanges = linkChanges
+        self.openPipe = openPipe
+    }
+
+    /// The lines of a named pipe, and how to stop reading.
+    public struct PipeLines: Sendable {
+        public var lines: AsyncStream<String>
+        public var close: @Sendable () -> Void
+
+        public init(lines: AsyncStream<String>, close: @escaping @Sendable () -> Void) {
+            self.lines = lines
+            self.close = close
+        }
+    }
+}

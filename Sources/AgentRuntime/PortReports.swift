@@ -1,0 +1,61 @@
+import Converters
+import Drivers
+import HostModel
+import NetworkModel
+
+/// What this host has acknowledged of each port, so that only news is reported.
+struct PortReports {
+    private struct Key: Hashable {
+        var portID: ResourceID
+        var component: HostStatus.Component
+    }
+
+    private struct Acknowledged: Equatable {
+        var state: HostStatus.PortReport.State
+        var revision: Int
+    }
+
+    private var sent: [Key: Acknowledged] = [:]
+
+    /// Compares what is realised now with what was reported before.
+    mutating func update(view: HostView, result: ApplyReport) -> [HostStatus.PortReport] {
+        var current: [Key: Acknowledged] = [:]
+        for port in view.ports.all {
+            let isWired = port.isAdminStateUp && !result.missingLinks.contains(port.deviceName) && !result.concerns(link: port.deviceName)
+            current[Key(portID: port.id, component: .l2)] = Acknowledged(state: isWired ? .up : .down, revision: port.revision)
+        }
+        addDHCP(view, result, to: &current)
+        addRouters(view, result, to: &current)
+
+        var news: [HostStatus.PortReport] = []
+        for (key, state) in current where sent[key] != state {
+            news.append(.init(portID: key.portID, component: key.component, state: state.state, revision: state.revision))
+        }
+        sent = current
+        return news
+    }
+
+    private func addDHCP(_ view: HostView, _ result: ApplyReport, to current: inout [Key: Acknowledged]) {
+        for service in view.dhcp.values {
+            let isServed = !result.concerns(network: service.networkID)
+            let state: HostStatus.PortReport.State = isServed ? .up : .failed
+            current[Key(portID: service.portID, component: .dhcp)] = Acknowledged(state: state, revision: service.portRevision)
+            current[Key(portID: service.portID, component: .l2)] = Acknowledged(state: state, revision: service.portRevision)
+            for reservation in view.reservations.items(of: service.networkID) {
+                current[Key(portID: reservation.portID, component: .dhcp)] = Acknowledged(state: state, revision: reservation.revision)
+            }
+        }
+    }
+
+    private func addRouters(_ view: HostView, _ result: ApplyReport, to current: inout [Key: Acknowledged]) {
+        for router in view.routers.values {
+            let state: HostStatus.PortReport.State = result.concerns(router: router.id) ? .failed : router.isAdminStateUp ? .up : .down
+            let ports = router.interfaces + [router.gateway, router.redundancy?.port].compactMap { $0 }
+            for port in ports {
+                for component in [HostStatus.Component.l2, .l3] {
+                    current[Key(portID: port.id, component: component)] = Acknowledged(state: state, revision: port.revision)
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,61 @@
+import HostModel
+import NetworkModel
+
+/// What the server has still to hear. Later reports of the same thing replace earlier ones, so that the outbox is bounded by what the host holds.
+struct StatusOutbox: Sendable {
+    /// Sentences about failures that one report carries.
+    static let maximumFailures = 20
+
+    private struct PortKey: Hashable {
+        var portID: ResourceID
+        var component: HostStatus.Component
+    }
+
+    private var ports: [PortKey: HostStatus.PortReport] = [:]
+    private var routers: [ResourceID: HostStatus.RouterReport] = [:]
+    private var failures: [String] = []
+    private(set) var appliedRevision: Int?
+    /// Whether something waits that should not wait for the heartbeat.
+    private(set) var isUrgent = false
+
+    mutating func add(_ report: HostStatus.PortReport) {
+        ports[PortKey(portID: report.portID, component: report.component)] = report
+        isUrgent = true
+    }
+
+    mutating func add(_ report: HostStatus.RouterReport) {
+        routers[report.routerID] = report
+        isUrgent = true
+    }
+
+    mutating func set(failures: [String]) {
+        let kept = Array(failures.prefix(Self.maximumFailures))
+        if kept != self.failures { isUrgent = true }
+        self.failures = kept
+    }
+
+    mutating func set(appliedRevision: Int) { self.appliedRevision = appliedRevision }
+
+    /// Everything that waits, as one report. When sending fails, give it back with ``restore(_:)``.
+    mutating func take(_ registration: HostStatus.Registration) -> HostStatus {
+        defer {
+            ports = [:]
+            routers = [:]
+            isUrgent = false
+        }
+        return HostStatus(
+            registration: registration, appliedRevision: appliedRevision,
+            ports: ports.values.sorted { ($0.portID, $0.component.rawValue) < ($1.portID, $1.component.rawValue) },
+            routers: routers.values.sorted { $0.routerID < $1.routerID }, failures: failures)
+    }
+
+    /// Puts back what could not be sent, unless something newer waits.
+    mutating func restore(_ status: HostStatus) {
+        for report in status.ports {
+            let key = PortKey(portID: report.portID, component: report.component)
+            if ports[key] == nil { ports[key] = report }
+        }
+        for report in status.routers where routers[report.routerID] == nil { routers[report.routerID] = report }
+        isUrgent = isUrgent || !status.ports.isEmpty || !status.routers.isEmpty
+    }
+}

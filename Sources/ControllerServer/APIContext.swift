@@ -1,0 +1,22 @@
+import AccessPolicy
+import Hummingbird
+import Logging
+import NIOCore
+
+/// The router of the API; the name `Router` alone would mean the resource as well.
+typealias APIRouter = Router<APIContext>
+
+/// What travels with one request: who asks, and the id under which everything that it causes is logged.
+public struct APIContext: RequestContext {
+    public var coreContext: CoreRequestContextStorage
+    /// `req-` and a UUID, as OpenStack writes it; sent back as `X-Openstack-Request-Id`.
+    public var requestID: String = ""
+    public var caller = Caller(projectID: "", isAdmin: false)
+
+    /// No resource needs a larger body; a larger one is answered with 413.
+    public static let maximumBodyBytes = 1 << 20
+
+    public init(source: Source) { coreContext = .init(source: source) }
+
+    public var maxUploadSize: Int { Self.maximumBodyBytes }
+}

@@ -1,0 +1,79 @@
+import APISchema
+import HTTPTypes
+import Hummingbird
+import NIOCore
+
+extension Response {
+    /// A JSON document.
+    static func json(_ writer: JSONWriter, status: HTTPResponse.Status = .ok) -> Response {
+        var headers = HTTPFields()
+        headers[.contentType] = "application/json"
+        return Response(status: status, headers: headers, body: ResponseBody(byteBuffer: ByteBuffer(bytes: writer.bytes)))
+    }
+
+    /// 204.
+    static var noContent: Response { Response(status: .noContent) }
+
+    /// `{"NeutronError": {"type": …, "message": …, "detail": ""}}`.
+    static func failure(_ error: APIError) -> Response {
+        var writer = JSONWriter()
+        writer.object { writer in
+            writer.key("NeutronError")
+            writer.object { writer in
+                writer.key("type")
+                writer.string(error.type)
+                writer.key("message")
+                writer.string(error.message)
+                writer.key("detail")
+                writer.string("")
+            }
+        }
+        return .json(writer, status: .init(code: error.status))
+    }
+}
+
+extension Request {
+    /// The body as a JSON object.
+    ///
+    /// - Throws: 400 with Neutron's words when it is none, 413 when it is larger than ``APIContext/maximumBodyBytes``.
+    func jsonObject() async throws -> [String: JSONValue] {
+        let buffer: ByteBuffer
+        do {
+            buffer = try await body.collect(upTo: APIContext.maximumBodyBytes)
+        } catch is NIOTooManyBytesError {
+            throw APIError(
+                status: 413, type: "HTTPRequestEntityTooLarge", message: "The body is larger than \(APIContext.maximumBodyBytes) bytes.")
+        }
+        guard buffer.readableBytes > 0 else { throw APIError.badRequest("Resource body required") }
+        let document: JSONValue
+        do throws(JSONSyntaxError) {
+            document = try JSONParser.parse(Array(buffer.readableBytesView))
+        } catch {
+            throw APIError.badRequest("Malformed request body: \(error.description)")
+        }
+        guard case .object(let members) = document else { throw APIError.badRequest("Resource body required") }
+        return members
+    }
+
+    /// The query's names and values in their order, percent-decoded.
+    var queryParameters: [(name: String, value: String)] {
+        uri.queryParameters.map { (name: String($0.key), value: String($0.value)) }
+    }
+
+    /// Where clients reached the server: the start of every link.
+    var baseURL: String {
+        let host = head.authority ?? "127.0.0.1"
+        return "\(headers[.forwardedProto] ?? "http")://\(host)"
+    }
+}
+
+extension HTTPField.Name {
+    static let requestID = Self.known("X-Openstack-Request-Id")
+    static let projectID = Self.known("X-Project-Id")
+    static let forwardedProto = Self.known("X-Forwarded-Proto")
+
+    private static func known(_ text: String) -> HTTPField.Name {
+        guard let name = HTTPField.Name(text) else { preconditionFailure("\(text) is a token of RFC 9110") }
+        return name
+    }
+}

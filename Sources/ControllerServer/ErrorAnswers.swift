@@ -1,0 +1,45 @@
+import APISchema
+import Hummingbird
+import Logging
+import Store
+
+/// Turns what a request threw into an answer: the one place where errors become HTTP.
+struct ErrorAnswers: RouterMiddleware {
+    func handle(_ request: Request, context: APIContext, next: (Request, APIContext) async throws -> Response) async throws -> Response {
+        do {
+            return try await next(request, context)
+        } catch let error as APIError {
+            return .failure(error)
+        } catch let error as HTTPError {
+            return .failure(Self.routingError(error, request))
+        } catch let error as StoreError {
+            return Self.answer(error, context)
+        } catch is CancellationError {
+            return .failure(APIError(status: 503, type: "ServiceUnavailable", message: "The server is stopping."))
+        } catch {
+            context.logger.error("A request failed", metadata: ["path": "\(request.uri.path)", "error": "\(error)"])
+            return .failure(Self.internalError)
+        }
+    }
+
+    private static let internalError = APIError(
+        status: 500, type: "HTTPInternalServerError", message: "Request Failed: internal server error while processing your request.")
+
+    private static func answer(_ error: StoreError, _ context: APIContext) -> Response {
+        context.logger.error("The store failed", metadata: ["error": "\(error)"])
+        guard case .unavailable = error else { return .failure(internalError) }
+        var response = Response.failure(
+            APIError(status: 503, type: "ServiceUnavailable", message: "The database cannot be reached; try again shortly."))
+        response.headers[.retryAfter] = "1"
+        return response
+    }
+
+    private static func routingError(_ error: HTTPError, _ request: Request) -> APIError {
+        switch error.status {
+        case .notFound: APIError(status: 404, type: "HTTPNotFound", message: "The resource could not be found.")
+        case .methodNotAllowed:
+            APIError(status: 405, type: "HTTPMethodNotAllowed", message: "The method \(request.method) is not allowed for this resource.")
+        default: APIError(status: error.status.code, type: "HTTPError", message: error.body ?? error.status.reasonPhrase)
+        }
+    }
+}

@@ -1,0 +1,104 @@
+import APISchema
+import Hummingbird
+
+/// An extension of the API that this server announces. Only what happens is announced.
+struct ExtensionDescription: Sendable {
+    let alias: String
+    let name: String
+    let description: String
+    let updated: String
+
+    func write(to writer: inout JSONWriter) {
+        writer.object { writer in
+            for (key, value) in [("alias", alias), ("name", name), ("description", description), ("updated", updated)] {
+                writer.key(key)
+                writer.string(value)
+            }
+            writer.key("links")
+            writer.array { _ in }
+        }
+    }
+
+    static let all: [ExtensionDescription] = [
+        .init(alias: "agent", name: "agent", description: "The agent management extension.", updated: "2013-02-03T10:00:00-00:00"),
+        .init(
+            alias: "allowed-address-pairs", name: "Allowed Address Pairs", description: "Provides allowed address pairs",
+            updated: "2013-07-23T10:00:00-00:00"),
+        .init(
+            alias: "binding", name: "Port Binding", description: "Expose port bindings of a virtual port to external application",
+            updated: "2014-02-03T10:00:00-00:00"),
+        .init(
+            alias: "dhcp_agent_scheduler", name: "DHCP Agent Scheduler", description: "Schedule networks among dhcp agents",
+            updated: "2013-02-07T10:00:00-00:00"),
+        .init(
+            alias: "ext-gw-mode", name: "Neutron L3 Configurable external gateway mode",
+            description: "Extension of the router abstraction for specifying whether SNAT should occur on the external gateway",
+            updated: "2013-03-28T10:00:00-00:00"),
+        .init(
+            alias: "external-net", name: "Neutron external network", description: "Adds external network attribute to network resource.",
+            updated: "2013-01-14T10:00:00-00:00"),
+        .init(alias: "extraroute", name: "Neutron Extra Route", description: "Extra routes configuration for L3 router", updated: "2013-02-01T10:00:00-00:00"),
+        .init(
+            alias: "filter-validation", name: "Filter parameters validation", description: "Provides validation on filter parameters.",
+            updated: "2018-07-04T10:00:00-00:00"),
+        .init(alias: "l3-ha", name: "HA Router extension", description: "Adds HA capability to routers.", updated: "2014-04-26T00:00:00-00:00"),
+        .init(
+            alias: "l3_agent_scheduler", name: "L3 Agent Scheduler", description: "Schedule routers among l3 agents",
+            updated: "2013-02-07T10:00:00-00:00"),
+        .init(alias: "net-mtu", name: "Network MTU", description: "Provides MTU attribute for a network resource.", updated: "2015-03-25T10:00:00-00:00"),
+        .init(alias: "pagination", name: "Pagination support", description: "Extension that indicates that pagination is enabled.", updated: "2016-06-12T00:00:00-00:00"),
+        .init(alias: "port-security", name: "Port Security", description: "Provides port security", updated: "2012-07-23T10:00:00-00:00"),
+        .init(
+            alias: "project-id", name: "project_id field enabled",
+            description: "Extension that indicates that project_id field is enabled.", updated: "2016-09-09T09:09:09-09:09"),
+        .init(
+            alias: "provider", name: "Provider Network", description: "Expose mapping of virtual networks to physical networks",
+            updated: "2012-09-07T10:00:00-00:00"),
+        .init(alias: "quotas", name: "Quota management support", description: "Expose functions for quotas management per project", updated: "2012-07-29T10:00:00-00:00"),
+        .init(alias: "quota_details", name: "Quota details management support", description: "Expose functions for quotas usage statistics per project", updated: "2017-02-10T10:00:00-00:00"),
+        .init(
+            alias: "revision-if-match", name: "If-Match constraints based on revision_number",
+            description: "Extension indicating that If-Match based on revision_number is supported.", updated: "2016-12-11T00:00:00-00:00"),
+        .init(
+            alias: "router", name: "Neutron L3 Router",
+            description: "Router abstraction for basic L3 forwarding between L2 Neutron networks and access to external networks via a NAT gateway.",
+            updated: "2012-07-20T10:00:00-00:00"),
+        .init(alias: "security-group", name: "security-group", description: "The security groups extension.", updated: "2012-10-05T10:00:00-00:00"),
+        .init(alias: "sorting", name: "Sorting support", description: "Extension that indicates that sorting is enabled.", updated: "2016-06-12T00:00:00-00:00"),
+        .init(
+            alias: "standard-attr-description", name: "standard-attr-description", description: "Extension to add descriptions to standard attributes",
+            updated: "2016-02-10T10:00:00-00:00"),
+        .init(
+            alias: "standard-attr-revisions", name: "Resource revision numbers",
+            description: "This extension will display the revision number of neutron resources.", updated: "2016-04-11T10:00:00-00:00"),
+        .init(
+            alias: "standard-attr-timestamp", name: "Resource timestamps",
+            description: "Adds created_at and updated_at fields to all Neutron resources that have Neutron standard attributes.",
+            updated: "2016-09-12T10:00:00-00:00"),
+    ]
+}
+
+extension ExtensionDescription {
+    static func addRoutes(to router: APIRouter) {
+        router.get("/v2.0/extensions") { _, _ in
+            var writer = JSONWriter(reservingCapacity: 8192)
+            writer.object { writer in
+                writer.key("extensions")
+                writer.array { for description in all { description.write(to: &$0) } }
+            }
+            return Response.json(writer)
+        }
+        router.get("/v2.0/extensions/:alias") { _, context in
+            let alias = context.parameters.get("alias") ?? ""
+            guard let description = all.first(where: { $0.alias == alias }) else {
+                throw APIError(status: 404, type: "HTTPNotFound", message: "Extension with alias \(alias) does not exist")
+            }
+            var writer = JSONWriter()
+            writer.object { writer in
+                writer.key("extension")
+                description.write(to: &writer)
+            }
+            return Response.json(writer)
+        }
+    }
+}

@@ -1,0 +1,106 @@
+import APISchema
+import HostProjection
+import Hummingbird
+import Logging
+import NetworkModel
+import NIOCore
+import Operations
+import ServiceLifecycle
+import Store
+
+/// What a server was told when it was started.
+public struct ServerConfiguration: Sendable {
+    /// Where it listens: loopback by default, because with authentication `none` everybody who reaches it is an administrator.
+    public var address: String
+    public var port: Int
+    public var database: StoreLocation
+    public var operations: ServerSettings
+    public var projection: ProjectionSettings
+
+    public init(
+        address: String = "127.0.0.1", port: Int = 9696, database: StoreLocation, operations: ServerSettings = ServerSettings(),
+        projection: ProjectionSettings = ProjectionSettings()
+    ) {
+        self.address = address
+        self.port = port
+        self.database = database
+        self.operations = operations
+        self.projection = projection
+    }
+}
+
+/// The server: the Networking API for clients, the feed for agents, over one store.
+public struct NetworkingServer: Service {
+    private let store: Store
+    private let hub: FeedHub
+    private let operations: Operations
+    private let configuration: ServerConfiguration
+    private let logger: Logger
+    private let onReady: @Sendable (Int) async -> Void
+
+    /// Opens the database and reads the topology.
+    ///
+    /// - Parameter onReady: called with the port once the server listens.
+    public init(
+        configuration: ServerConfiguration, logger: Logger, now: @escaping @Sendable () -> Timestamp,
+        onReady: @escaping @Sendable (Int) async -> Void = { _ in }
+    ) async throws {
+        self.configuration = configuration
+        self.logger = logger
+        self.onReady = onReady
+        store = try Store(configuration.database, logger: logger)
+        operations = Operations(
+            store: store, settings: configuration.operations, now: now,
+            random: {
+                var generator = SystemRandomNumberGenerator()
+                return generator.next()
+            })
+        hub = try await FeedHub(store: store, settings: configuration.projection, logger: logger)
+    }
+
+    public func run() async throws {
+        let application = Application(
+            router: Self.router(operations: operations, hub: hub),
+            configuration: ApplicationConfiguration(
+                address: .hostname(configuration.address, port: configuration.port), serverName: "neutrino"),
+            onServerRunning: { [onReady] channel in await onReady(channel.localAddress?.port ?? 0) }, logger: logger)
+        try await withThrowingTaskGroup { group in
+            group.addTask { try await hub.run() }
+            group.addTask { try await application.runService(gracefulShutdownSignals: []) }
+            try await group.next()
+            group.cancelAll()
+        }
+        await store.close()
+    }
+
+    static func router(operations: Operations, hub: FeedHub) -> APIRouter {
+        let router = APIRouter(context: APIContext.self)
+        router.addMiddleware {
+            RequestIdentity()
+            ErrorAnswers()
+        }
+        ResourceRoutes<Network>(operations: operations).addRoutes(to: router)
+        ResourceRoutes<Subnet>(operations: operations).addRoutes(to: router)
+        ResourceRoutes<Port>(operations: operations).addRoutes(to: router)
+        ResourceRoutes<NetworkModel.Router>(operations: operations).addRoutes(to: router)
+        ResourceRoutes<FloatingIP>(operations: operations).addRoutes(to: router)
+        ResourceRoutes<SecurityGroup>(operations: operations).addRoutes(to: router)
+        ResourceRoutes<SecurityGroupRule>(operations: operations, methods: [.post, .put, .delete]).addRoutes(to: router)
+        ResourceRoutes<Agent>(operations: operations, methods: [.put, .delete]).addRoutes(to: router)
+        RouterRoutes(operations: operations).addRoutes(to: router)
+        QuotaRoutes(operations: operations).addRoutes(to: router)
+        ExtensionDescription.addRoutes(to: router)
+        Discovery.addRoutes(to: router, collections: collections)
+        FeedRoutes(hub: hub, operations: operations).addRoutes(to: router)
+        return router
+    }
+
+    private static let collections: [(singular: String, plural: String, path: String)] = [
+        names(Network.table), names(Subnet.table), names(Port.table), names(NetworkModel.Router.table), names(FloatingIP.table),
+        names(SecurityGroup.table), names(SecurityGroupRule.table), names(Agent.table), ("quota", "quotas", "quotas"),
+    ]
+
+    private static func names<Resource>(_ table: ResourceTable<Resource>) -> (singular: String, plural: String, path: String) {
+        (table.singular, table.plural, table.collection)
+    }
+}

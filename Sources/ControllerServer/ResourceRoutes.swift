@@ -1,0 +1,133 @@
+import APISchema
+import HTTPTypes
+import Hummingbird
+import NetworkModel
+import Operations
+
+/// The routes of one resource, from its table: list, show, create (one or many), update, delete. What each does is an operation.
+struct ResourceRoutes<Resource: ManagedResource>: Sendable {
+    let operations: Operations
+    /// Which of POST, PUT and DELETE the resource has.
+    var methods: Set<HTTPRequest.Method> = [.post, .put, .delete]
+
+    /// More resources than this are not created in one request.
+    static var maximumBulkCount: Int { 1000 }
+
+    private var table: ResourceTable<Resource> { Resource.table }
+
+    func addRoutes(to router: APIRouter) {
+        let path = RouterPath("/v2.0/\(table.collection)")
+        let itemPath = RouterPath("/v2.0/\(table.collection)/:id")
+        router.get(path) { request, context in try await answerList(request, context) }
+        router.get(itemPath) { request, context in
+            let resource = try await operations.show(Resource.self, context.id, caller: context.caller)
+            return Response.resource(resource, fields: request.fields)
+        }
+        if methods.contains(.post) {
+            router.post(path) { request, context in try await answerCreate(request, context) }
+        }
+        if methods.contains(.put) {
+            router.put(itemPath) { request, context in
+                let members = try object(in: await request.jsonObject())
+                let resource = try await operations.update(
+                    Resource.self, context.id, .update(members), ifMatch: request.revisionConstraint(), caller: context.caller)
+                return Response.resource(resource)
+            }
+        }
+        if methods.contains(.delete) {
+            router.delete(itemPath) { request, context in
+                try await operations.delete(Resource.self, context.id, ifMatch: request.revisionConstraint(), caller: context.caller)
+                return Response.noContent
+            }
+        }
+    }
+
+    private func answerList(_ request: Request, _ context: APIContext) async throws -> Response {
+        let query = try ListQuery.parse(request.queryParameters, for: Resource.self)
+        let resources = try await operations.list(Resource.self, query, caller: context.caller)
+        // 1 KiB is about what a port takes: few reallocations for long lists.
+        var writer = JSONWriter(reservingCapacity: 256 + resources.count * 1024)
+        writer.object { writer in
+            writer.key(table.plural)
+            writer.array { writer in
+                for resource in resources { table.write(resource, fields: query.fields, to: &writer) }
+            }
+            PageLinks(request: request, query: query, ids: resources.map(\.id)).write(to: &writer, name: table.plural + "_links")
+        }
+        return .json(writer)
+    }
+
+    private func answerCreate(_ request: Request, _ context: APIContext) async throws -> Response {
+        let body = try await request.jsonObject()
+        guard let many = body[table.plural] else {
+            let created = try await operations.create(ResourceRequest<Resource>.create(object(in: body)), caller: context.caller)
+            return Response.resource(created, status: .created)
+        }
+        guard let elements = many.arrayValue, !elements.isEmpty, elements.count <= Self.maximumBulkCount else {
+            throw APIError.badRequest("Resources required: a list of 1 to \(Self.maximumBulkCount)")
+        }
+        var requests: [ResourceRequest<Resource>] = []
+        for element in elements {
+            guard let members = element.objectValue else { throw APIError.badRequest("Unable to find '\(table.singular)' in request body") }
+            requests.append(try .create(members))
+        }
+        let created = try await operations.create(requests, caller: context.caller)
+        var writer = JSONWriter(reservingCapacity: 256 + created.count * 1024)
+        writer.object { writer in
+            writer.key(table.plural)
+            writer.array { writer in for resource in created { table.write(resource, to: &writer) } }
+        }
+        return .json(writer, status: .created)
+    }
+
+    private func object(in body: [String: JSONValue]) throws -> [String: JSONValue] {
+        guard let members = body[table.singular]?.objectValue else {
+            throw APIError.badRequest("Unable to find '\(table.singular)' in request body")
+        }
+        return members
+    }
+}
+
+extension Response {
+    /// One resource under its singular name.
+    static func resource<Resource: APIResource>(
+        _ resource: Resource, fields: Set<String> = [], status: HTTPResponse.Status = .ok
+    ) -> Response {
+        var writer = JSONWriter(reservingCapacity: 2048)
+        writer.object { writer in
+            writer.key(Resource.table.singular)
+            Resource.table.write(resource, fields: fields, to: &writer)
+        }
+        return .json(writer, status: status)
+    }
+
+    /// Several resources under their plural name, without paging.
+    static func resources<Resource: APIResource>(_ resources: [Resource], fields: Set<String> = []) -> Response {
+        var writer = JSONWriter(reservingCapacity: 256 + resources.count * 1024)
+        writer.object { writer in
+            writer.key(Resource.table.plural)
+            writer.array { writer in for resource in resources { Resource.table.write(resource, fields: fields, to: &writer) } }
+        }
+        return .json(writer)
+    }
+}
+
+extension APIContext {
+    /// The id in the path, as the client wrote it.
+    var id: String { parameters.get("id") ?? "" }
+}
+
+extension Request {
+    /// The names in `fields`; empty: all.
+    var fields: Set<String> { Set(queryParameters.filter { $0.name == "fields" && !$0.value.isEmpty }.map(\.value)) }
+
+    /// `If-Match: revision_number=N`; nil when the header is absent.
+    func revisionConstraint() throws -> RevisionConstraint? {
+        guard let text = headers[.ifMatch] else { return nil }
+        let parts = text.split(separator: "=", maxSplits: 1)
+        guard parts.count == 2, parts[0] == "revision_number", let revision = Int(parts[1]) else {
+            throw APIError.badRequest("Invalid revision number specified in If-Match header: \(text)")
+        }
+        return RevisionConstraint(revisionNumber: revision)
+    }
+}

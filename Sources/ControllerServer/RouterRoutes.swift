@@ -1,0 +1,66 @@
+import APISchema
+import Hummingbird
+import NetworkModel
+import Operations
+
+/// The actions of routers, and who realises which router: `l3_agent_scheduler`, `dhcp_agent_scheduler`.
+struct RouterRoutes: Sendable {
+    let operations: Operations
+
+    func addRoutes(to router: APIRouter) {
+        router.put("/v2.0/routers/:id/add_router_interface") { request, context in
+            answer(try await operations.addRouterInterface(context.id, body: request.jsonObject(), caller: context.caller))
+        }
+        router.put("/v2.0/routers/:id/remove_router_interface") { request, context in
+            answer(try await operations.removeRouterInterface(context.id, body: request.jsonObject(), caller: context.caller))
+        }
+        router.get("/v2.0/routers/:id/l3-agents") { request, context in
+            let agents = try await operations.agents(ofRouter: context.id, caller: context.caller)
+            return answer(agents, fields: request.fields)
+        }
+        router.get("/v2.0/agents/:id/l3-routers") { request, context in
+            Response.resources(try await operations.routers(ofAgent: context.id, caller: context.caller), fields: request.fields)
+        }
+        router.post("/v2.0/agents/:id/l3-routers") { request, context in
+            guard let id = try await request.jsonObject()["router_id"]?.stringValue else {
+                throw APIError.badRequest("Invalid input for router_id. Reason: a router's id is required.")
+            }
+            try await operations.addRouter(id, toAgent: context.id, caller: context.caller)
+            return Response(status: .created)
+        }
+        router.delete("/v2.0/agents/:id/l3-routers/:router") { _, context in
+            try await operations.removeRouter(context.parameters.get("router") ?? "", fromAgent: context.id, caller: context.caller)
+            return Response.noContent
+        }
+        router.get("/v2.0/agents/:id/dhcp-networks") { request, context in
+            Response.resources(try await operations.networks(ofAgent: context.id, caller: context.caller), fields: request.fields)
+        }
+        router.get("/v2.0/networks/:id/dhcp-agents") { request, context in
+            Response.resources(try await operations.agents(ofNetwork: context.id, caller: context.caller), fields: request.fields)
+        }
+    }
+
+    private func answer(_ interface: RouterInterface) -> Response {
+        var writer = JSONWriter()
+        interface.write(to: &writer)
+        return .json(writer)
+    }
+
+    /// Agents with the extra member `ha_state`, null for a standalone router.
+    private func answer(_ agents: [RouterAgent], fields: Set<String>) -> Response {
+        var writer = JSONWriter(reservingCapacity: 4096)
+        writer.object { writer in
+            writer.key("agents")
+            writer.array { writer in
+                for member in agents {
+                    Agent.table.write(member.agent, fields: fields, to: &writer) { writer in
+                        guard fields.isEmpty || fields.contains("ha_state") else { return }
+                        writer.key("ha_state")
+                        if let state = member.state { writer.string(state.rawValue) } else { writer.null() }
+                    }
+                }
+            }
+        }
+        return .json(writer)
+    }
+}

@@ -1,0 +1,34 @@
+import Addressing
+
+/// What an agent was told about its host. The same for every conversion of one run.
+public struct AgentSettings: Hashable, Sendable {
+    /// Absolute path below which daemons' files live: `<state>/dhcp/<network>`, `<state>/ha_confs/<router>`.
+    public var stateDirectory: String
+    /// The address that tunnels start from; nil when the host carries no tunnels.
+    public var tunnelAddress: IPAddress?
+    /// Physical network → interface, as flat networks name it.
+    public var physicalNetworks: [String: String]
+    /// The UDP port of VXLAN: 4789 (RFC 7348).
+    public var vxlanPort: Int
+    /// The domain that dnsmasq answers for.
+    public var domainName: String
+    /// How long a DHCP lease lasts.
+    public var leaseSeconds: Int
+    /// Whether the kernel knows connection state in the bridge family of nftables (NF_CONNTRACK_BRIDGE). Without it, the state
+    /// reaches the bridge rules as packet mark, through br_netfilter.
+    public var hasBridgeConntrack: Bool
+
+    public init(
+        stateDirectory: String, tunnelAddress: IPAddress? = nil, physicalNetworks: [String: String] = [:], vxlanPort: Int = 4789,
+        domainName: String = "openstacklocal", leaseSeconds: Int = 86400, hasBridgeConntrack: Bool = false
+    ) {
+        precondition(stateDirectory.hasPrefix("/"), "daemons start in other directories, so the state directory must be absolute")
+        self.stateDirectory = stateDirectory
+        self.tunnelAddress = tunnelAddress
+        self.physicalNetworks = physicalNetworks
+        self.vxlanPort = vxlanPort
+        self.domainName = domainName
+        self.leaseSeconds = leaseSeconds
+        self.hasBridgeConntrack = hasBridgeConntrack
+    }
+}

@@ -1,0 +1,119 @@
+import Addressing
+import HostModel
+import KernelInterface
+import NetworkModel
+import ServiceProcesses
+
+/// DHCP of one network: a namespace `qdhcp-<network>` with the DHCP port and a dnsmasq. IPv4 only.
+public enum DHCPConverter {
+    /// What one network's DHCP adds to the configuration of a host.
+    public struct Pieces: Hashable, Sendable {
+        public var namespace: NamespaceName
+        public var configuration: NamespaceConfiguration
+        /// The outer end of the veth pair, for the host's own namespace.
+        public var hostLink: Link
+        public var daemon: DaemonConfiguration
+    }
+
+    public static func namespace(_ networkID: ResourceID) -> NamespaceName { NamespaceName("qdhcp-\(networkID)") }
+
+    public static func directory(_ networkID: ResourceID, _ settings: AgentSettings) -> String {
+        "\(settings.stateDirectory)/dhcp/\(networkID)"
+    }
+
+    /// Nil when the network has no IPv4 subnet with DHCP.
+    public static func convert(_ dhcp: HostDHCP, _ view: HostView, _ settings: AgentSettings) -> Pieces? {
+        guard let dnsmasq = dnsmasq(dhcp, view, settings) else { return nil }
+        let link = ServiceLink(
+            .dhcp, portID: dhcp.portID, networkID: dhcp.networkID, mac: dhcp.portMAC, mtu: dhcp.mtu, namespace: dnsmasq.namespace)
+        var configuration = NamespaceConfiguration()
+        configuration.links[link.inner.name] = link.inner
+        configuration.managesAddresses = [link.inner.name]
+        configuration.addresses = Set(
+            dhcp.portAddresses.filter { $0.address.version == .v4 }.map { LinkAddress(link: link.inner.name, address: $0) })
+        configuration.routes = Set([defaultRoute(dhcp, link.inner.name)].compactMap { $0 })
+        // `default` counts for devices that are made later, `all` for those that are there.
+        configuration.sysctls = ["net/ipv6/conf/default/disable_ipv6": "1", "net/ipv6/conf/all/disable_ipv6": "1"]
+        return Pieces(
+            namespace: dnsmasq.namespace, configuration: configuration, hostLink: link.outer, daemon: DnsmasqRenderer.daemon(dnsmasq))
+    }
+
+    /// Leases that dnsmasq must forget because of what changed from one view to the next: of ports that were deleted, moved to other
+    /// networks, or got other addresses. Networks whose DHCP is no longer on this host need none: their dnsmasq goes.
+    ///
+    /// It costs as much as there are reservations in networks that changed.
+    public static func leaseReleases(from old: HostView, to new: HostView) -> [LeaseRelease] {
+        new.dhcp.values.sorted { $0.networkID < $1.networkID }.flatMap { dhcp -> [LeaseRelease] in
+            let before = old.reservations.items(of: dhcp.networkID)
+            guard old.dhcp[dhcp.networkID] != nil, !before.isEmpty else { return [] }
+            let after = new.reservations.items(of: dhcp.networkID)
+            guard before != after else { return [] }
+            let leases = Set(reservations(before).map { DnsmasqLeases.Lease(mac: $0.mac, address: $0.address) })
+            return releases(of: leases, dhcp, after)
+        }
+    }
+
+    /// The same by what dnsmasq's lease file says: for the start of an agent, which holds no older view.
+    public static func leaseReleases(leaseFile: String, networkID: ResourceID, in view: HostView) -> [LeaseRelease] {
+        guard let dhcp = view.dhcp[networkID] else { return [] }
+        return releases(of: DnsmasqLeases.parse(leaseFile), dhcp, view.reservations.items(of: networkID))
+    }
+
+    private static func releases(
+        of leases: Set<DnsmasqLeases.Lease>, _ dhcp: HostDHCP, _ items: [HostReservation]
+    ) -> [LeaseRelease] {
+        DnsmasqLeases.releases(
+            of: leases, for: reservations(items), namespace: namespace(dhcp.networkID),
+            interface: ServiceLink.innerName(.dhcp, dhcp.portID))
+    }
+
+    static func dnsmasq(_ dhcp: HostDHCP, _ view: HostView, _ settings: AgentSettings) -> DnsmasqConfiguration? {
+        let subnets = dhcp.subnets.filter { $0.prefix.version == .v4 }
+        guard !subnets.isEmpty else { return nil }
+        return DnsmasqConfiguration(
+            name: dhcp.networkID.description, namespace: namespace(dhcp.networkID),
+            interface: ServiceLink.innerName(.dhcp, dhcp.portID), directory: directory(dhcp.networkID, settings),
+            domain: settings.domainName, leaseSeconds: settings.leaseSeconds, mtu: dhcp.mtu,
+            subnets: subnets.map { subnet($0, all: subnets, dhcp) },
+            reservations: reservations(view.reservations.items(of: dhcp.networkID)))
+    }
+
+    private static func subnet(
+        _ subnet: HostDHCP.Subnet, all subnets: [HostDHCP.Subnet], _ dhcp: HostDHCP
+    ) -> DnsmasqConfiguration.Subnet {
+        let routes = subnet.hostRoutes.filter { $0.destination.version == .v4 && $0.nextHop.version == .v4 }
+            .map { DnsmasqConfiguration.ClasslessRoute(destination: $0.destination, nextHop: $0.nextHop) }
+        // The network's other subnets are on the same link.
+        let onLink = subnets.filter { $0.id != subnet.id }
+            .map { DnsmasqConfiguration.ClasslessRoute(destination: $0.prefix, nextHop: .v4(IPv4Address(rawValue: 0))) }
+        return DnsmasqConfiguration.Subnet(
+            prefix: subnet.prefix, gateway: subnet.gateway, dnsServers: dnsServers(subnet, dhcp), routes: routes + onLink)
+    }
+
+    /// The subnet's name servers; without any, dnsmasq itself. The only server 0.0.0.0 says that none shall be announced.
+    private static func dnsServers(_ subnet: HostDHCP.Subnet, _ dhcp: HostDHCP) -> [IPAddress] {
+        let servers = subnet.dnsNameservers.filter { $0.version == .v4 }
+        if servers.isEmpty { return dhcp.portAddresses.map(\.address).filter(subnet.prefix.contains) }
+        return servers.count == 1 && servers[0].isUnspecified ? [] : servers
+    }
+
+    /// A line per address: dnsmasq takes the one that fits the subnet.
+    private static func reservations(_ items: [HostReservation]) -> [DnsmasqConfiguration.Reservation] {
+        items.flatMap { item in
+            item.addresses.filter { $0.version == .v4 }
+                .map { DnsmasqConfiguration.Reservation(mac: item.mac, address: $0, hostname: item.hostname) }
+        }
+    }
+
+    /// So that names can be asked for from other subnets, through the router.
+    private static func defaultRoute(_ dhcp: HostDHCP, _ link: String) -> Route? {
+        let gateways = dhcp.subnets.lazy.compactMap(\.gateway)
+        let gateway = gateways.first { gateway in
+            gateway.version == .v4 && dhcp.portAddresses.contains { $0.prefix.contains(gateway) && $0.address != gateway }
+        }
+        return gateway.flatMap { gateway in
+            IPPrefix(masking: .v4(IPv4Address(rawValue: 0)), length: 0)
+                .map { Route(destination: $0, gateway: gateway, link: link) }
+        }
+    }
+}

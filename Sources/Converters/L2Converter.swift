@@ -1,0 +1,140 @@
+import Addressing
+import HostModel
+import KernelInterface
+import NetworkModel
+
+/// Layer 2 of a host: one bridge per network, its uplink (VXLAN or a physical interface), the instances' ports, and what is known about
+/// ports on other hosts.
+///
+///     tap… (instance) ─┐
+///     tap… (service) ──┤ brq<network> ├── vxlan-<vni> or the physical interface
+public enum L2Converter {
+    /// What layer 2 adds to the host's own namespace.
+    public struct Pieces: Hashable, Sendable {
+        public var links: [String: Link] = [:]
+        public var forwarding: Set<ForwardingEntry> = []
+        public var neighbours: Set<Neighbour> = []
+        public var sysctls: [String: String] = [:]
+        /// Sentences about what this host cannot realise.
+        public var problems: [String] = []
+    }
+
+    public static func convert(_ view: HostView, _ settings: AgentSettings) -> Pieces {
+        var pieces = Pieces()
+        let announcing = announcingNetworks(view)
+        for id in view.networks.keys.sorted() {
+            guard let network = view.networks[id] else { continue }
+            addNetwork(network, isAnnouncing: announcing.contains(id), view, settings, to: &pieces)
+        }
+        for port in view.ports.all { addPort(port, view, to: &pieces) }
+        if !pieces.links.isEmpty && !settings.hasBridgeConntrack {
+            // br_netfilter takes bridged packets past connection tracking, which marks them for the bridge table.
+            pieces.sysctls["net/bridge/bridge-nf-call-iptables"] = "1"
+            pieces.sysctls["net/bridge/bridge-nf-call-ip6tables"] = "1"
+        }
+        return pieces
+    }
+
+    /// A device that the host must not speak on: without this the kernel sends neighbour discovery and multicast reports into the network.
+    public static func silence(_ device: String) -> (path: String, value: String) { ("net/ipv6/conf/\(device)/disable_ipv6", "1") }
+
+    private static func addNetwork(
+        _ network: HostNetwork, isAnnouncing: Bool, _ view: HostView, _ settings: AgentSettings, to pieces: inout Pieces
+    ) {
+        switch network.carrier {
+        case .local:
+            addBridge(network, to: &pieces)
+        case .flat(let physicalNetwork):
+            addBridge(network, to: &pieces)
+            addPhysicalInterface(network, physicalNetwork, settings, to: &pieces)
+        case .vlan(let physicalNetwork, let id):
+            pieces.problems.append("network \(network.id): VLAN \(id) on \(physicalNetwork) cannot be realised by this agent")
+        case .vxlan(let vni):
+            addBridge(network, to: &pieces)
+            guard let local = settings.tunnelAddress else {
+                pieces.problems.append("network \(network.id): VXLAN \(vni) needs a tunnel address, and this host has none")
+                return
+            }
+            addTunnel(network, vni: vni, local: local, isAnnouncing: isAnnouncing, settings, to: &pieces)
+            addRemotePorts(network, vni: vni, local: local, view, to: &pieces)
+        }
+    }
+
+    private static func addBridge(_ network: HostNetwork, to pieces: inout Pieces) {
+        let name = L2Names.bridge(network.id)
+        pieces.links[name] = Link(name: name, kind: .bridge, mtu: network.mtu, alias: "neutrino:bridge")
+        let silence = silence(name)
+        pieces.sysctls[silence.path] = silence.value
+    }
+
+    private static func addPhysicalInterface(
+        _ network: HostNetwork, _ physicalNetwork: String, _ settings: AgentSettings, to pieces: inout Pieces
+    ) {
+        guard let interface = settings.physicalNetworks[physicalNetwork] else {
+            pieces.problems.append("network \(network.id): no interface of this host is mapped to physical network '\(physicalNetwork)'")
+            return
+        }
+        guard pieces.links[interface] == nil else {
+            pieces.problems.append("network \(network.id): interface \(interface) already carries another flat network")
+            return
+        }
+        // Its MTU is its owner's decision.
+        pieces.links[interface] = Link(name: interface, kind: .foreign, bridge: L2Names.bridge(network.id))
+    }
+
+    private static func addTunnel(
+        _ network: HostNetwork, vni: Int, local: IPAddress, isAnnouncing: Bool, _ settings: AgentSettings, to pieces: inout Pieces
+    ) {
+        let name = L2Names.vxlan(vni)
+        // It learns, because the MAC of an HA router moves with the VRRP master and only the master's frames tell where.
+        pieces.links[name] = Link(
+            name: name, kind: .vxlan(vni: vni, local: local, port: settings.vxlanPort, isLearning: true), mtu: network.mtu,
+            bridge: L2Names.bridge(network.id), bridgePort: BridgePortOptions(suppressesNeighbours: !isAnnouncing, learns: true),
+            alias: "neutrino:vxlan")
+        let silence = silence(name)
+        pieces.sysctls[silence.path] = silence.value
+        for remote in network.remoteEndpoints where remote != local && remote.version == local.version {
+            pieces.forwarding.insert(.tunnel(mac: .zero, link: name, remote: remote))
+        }
+    }
+
+    /// What makes the bridge answer ARP for a remote port, and send its frames to one host only: the bridge finds the MAC behind the
+    /// tunnel, the tunnel finds the host, and the bridge's neighbour table says which MAC has the address.
+    private static func addRemotePorts(_ network: HostNetwork, vni: Int, local: IPAddress, _ view: HostView, to pieces: inout Pieces) {
+        let tunnel = L2Names.vxlan(vni)
+        for port in view.remotePorts.items(of: network.id) where port.endpoint != local && port.endpoint.version == local.version {
+            pieces.forwarding.insert(.tunnel(mac: port.mac, link: tunnel, remote: port.endpoint))
+            pieces.forwarding.insert(.bridgePort(mac: port.mac, link: tunnel))
+            for address in port.addresses where address.version == .v4 {
+                pieces.neighbours.insert(Neighbour(address: address, mac: port.mac, link: L2Names.bridge(network.id)))
+            }
+        }
+    }
+
+    /// An instance's device. It stays out of the bridge while its port is administratively down or its network is not there.
+    private static func addPort(_ port: HostPort, _ view: HostView, to pieces: inout Pieces) {
+        let bridge = L2Names.bridge(port.networkID)
+        let isWired = port.isAdminStateUp && pieces.links[bridge] != nil
+        pieces.links[port.deviceName] = Link(
+            name: port.deviceName, kind: .foreign, mtu: view.networks[port.networkID]?.mtu, bridge: isWired ? bridge : nil)
+    }
+
+    /// Networks in which somebody on this host sends gratuitous ARP that other hosts must hear: the members of an HA router, a router that
+    /// announces floating IPs, instances that share addresses (allowed pairs, no port security).
+    ///
+    /// A bridge port with `neigh_suppress` swallows gratuitous ARP that comes from other ports of its bridge (measured on
+    /// Linux 6.18; `br_do_proxy_suppress_arp` in net/bridge/br_arp_nd_proxy.c), so there the tunnel must not suppress.
+    private static func announcingNetworks(_ view: HostView) -> Set<ResourceID> {
+        var networks: Set<ResourceID> = []
+        for router in view.routers.values {
+            if let gateway = router.gateway { networks.insert(gateway.networkID) }
+            guard let redundancy = router.redundancy else { continue }
+            networks.insert(redundancy.port.networkID)
+            networks.formUnion(router.interfaces.map(\.networkID))
+        }
+        for port in view.ports.all where !port.isPortSecurityEnabled || !port.allowedAddressPairs.isEmpty {
+            networks.insert(port.networkID)
+        }
+        return networks
+    }
+}

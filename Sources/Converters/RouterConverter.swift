@@ -1,0 +1,68 @@
+import Addressing
+import HostModel
+import KernelInterface
+import NetworkModel
+import ServiceProcesses
+
+/// One router on one host: its namespace with devices, addresses, routes and NAT, and its keepalived when it is highly available.
+///
+///                   brq<internal>      brq<external>      brq<HA network>
+///                         │                  │                  │
+///     qrouter-<id>:   qr-<port> …        qg-<port>          ha-<port>
+///                     addresses          addresses          169.254.192.0/18, the agent's
+///                                        floating IPs /32   169.254.0.<VRID>/24, the master's
+///
+/// Of a standalone router, the agent owns addresses and routes. Of an HA router, keepalived owns those of qr- and qg-: only the master
+/// has them, and its agent is not needed for that. NAT is the same on every member, so that it is there before the addresses are.
+public enum RouterConverter {
+    public static func namespace(of routerID: ResourceID) -> NamespaceName { NamespaceName("qrouter-\(routerID)") }
+
+    public static func paths(of routerID: ResourceID, settings: AgentSettings) -> KeepalivedPaths {
+        KeepalivedPaths(stateDirectory: settings.stateDirectory, router: routerID.description)
+    }
+
+    /// A router that is administratively down keeps its namespace, with nothing in it that forwards.
+    public static func convert(router: HostRouter, settings: AgentSettings) -> RouterPieces {
+        var pieces = RouterPieces(namespace: namespace(of: router.id))
+        guard router.isAdminStateUp else {
+            pieces.configuration.sysctls = ["net/ipv4/ip_forward": "0"]
+            return pieces
+        }
+        let layout = RouterLayout(router)
+        for device in layout.devices {
+            let link = ServiceLink(
+                device.prefix, portID: device.port.id, networkID: device.port.networkID, mac: device.port.mac, mtu: device.port.mtu,
+                namespace: pieces.namespace, isUp: device.port.isAdminStateUp)
+            pieces.hostLinks.append(link.outer)
+            pieces.configuration.links[link.inner.name] = link.inner
+        }
+        pieces.configuration.sysctls = RouterSysctls.values(carriesIPv6: layout.carriesIPv6)
+        if let table = RouterTranslation.table(for: router) { pieces.configuration.firewall = [table] }
+        if let redundancy = router.redundancy {
+            addKeepalived(router, redundancy, layout, settings, to: &pieces)
+        } else {
+            pieces.configuration.managesAddresses = Set(layout.devices.map(\.name))
+            pieces.configuration.addresses = layout.addresses
+            pieces.configuration.routes = layout.routes
+        }
+        return pieces
+    }
+
+    /// The agent only adds its own address to ha-, and manages none: the primary address on ha- is keepalived's too.
+    private static func addKeepalived(
+        _ router: HostRouter, _ redundancy: HostRouter.Redundancy, _ layout: RouterLayout, _ settings: AgentSettings,
+        to pieces: inout RouterPieces
+    ) {
+        let device = RouterLayout.redundancyDevice(redundancy)
+        pieces.configuration.addresses = Set(redundancy.port.addresses.map { LinkAddress(link: device, address: $0) })
+        let paths = paths(of: router.id, settings: settings)
+        let configuration = KeepalivedConfiguration(
+            virtualRouterID: redundancy.virtualRouterID, interface: device, priority: redundancy.priority, version: redundancy.vrrpVersion,
+            advertisementIntervalMilliseconds: redundancy.advertisementIntervalMilliseconds, addresses: layout.addresses,
+            routes: layout.routes, notifyPipe: paths.notifyPipe)
+        pieces.daemons = [
+            KeepalivedDaemon.daemon(
+                router: router.id.description, namespace: pieces.namespace, paths: paths, configuration: configuration)
+        ]
+    }
+}

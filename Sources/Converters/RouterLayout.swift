@@ -1,0 +1,86 @@
+import Addressing
+import HostModel
+import KernelInterface
+import NetworkModel
+
+/// The devices of a router, and the addresses and routes that belong on them while the router forwards here.
+struct RouterLayout {
+    struct Device {
+        var prefix: ServiceLink.Prefix
+        var port: HostRouter.RouterPort
+        var name: String { ServiceLink.innerName(prefix, port.id) }
+    }
+
+    /// qr- by port id, then qg-, then ha-.
+    let devices: [Device]
+    /// Those of qr- and qg-, floating IPs included.
+    let addresses: Set<LinkAddress>
+    let routes: Set<Route>
+    /// A member of a VRRP group never speaks IPv6 on the devices whose MAC it shares, so its IPv6 addresses are left out.
+    let carriesIPv6: Bool
+
+    init(_ router: HostRouter) {
+        let isRedundant = router.redundancy != nil
+        var devices = router.interfaces.sorted { $0.id < $1.id }.map { Device(prefix: .routerInterface, port: $0) }
+        if let gateway = router.gateway { devices.append(Device(prefix: .routerGateway, port: gateway)) }
+        var addresses: Set<LinkAddress> = []
+        for device in devices where device.port.isAdminStateUp {
+            for address in device.port.addresses where !isRedundant || address.address.version == .v4 {
+                addresses.insert(LinkAddress(link: device.name, address: address))
+            }
+        }
+        let connected = addresses
+        if let gateway = router.gateway, gateway.isAdminStateUp {
+            let link = ServiceLink.innerName(.routerGateway, gateway.id)
+            for floating in router.floatingIPs where floating.address.version == .v4 {
+                addresses.insert(LinkAddress(link: link, address: InterfaceAddress(floating.address, prefixLength: 32)))
+            }
+        }
+        carriesIPv6 = connected.contains { $0.address.address.version == .v6 }
+        routes = Self.routes(of: router, connected: connected)
+        if let redundancy = router.redundancy { devices.append(Device(prefix: .redundancy, port: redundancy.port)) }
+        self.devices = devices
+        self.addresses = addresses
+    }
+
+    static func redundancyDevice(_ redundancy: HostRouter.Redundancy) -> String {
+        ServiceLink.innerName(.redundancy, redundancy.port.id)
+    }
+
+    /// The default route of each family, then the routes that the router's owner asked for; of several for one destination the
+    /// owner's with the lowest next hop counts. A next hop that no address of the router is on a link with cannot be routed to.
+    private static func routes(of router: HostRouter, connected: Set<LinkAddress>) -> Set<Route> {
+        var byDestination: [IPPrefix: Route] = [:]
+        if let gateway = router.gateway, gateway.isAdminStateUp {
+            let link = ServiceLink.innerName(.routerGateway, gateway.id)
+            for route in defaultRoutes(of: gateway, link: link, connected: connected) { byDestination[route.destination] = route }
+        }
+        for route in router.routes.sorted(by: { $0.nextHop > $1.nextHop }) where route.destination.version == route.nextHop.version {
+            guard let link = Self.link(of: route.nextHop, connected) else { continue }
+            byDestination[route.destination] = Route(destination: route.destination, gateway: route.nextHop, link: link)
+        }
+        return Set(byDestination.values)
+    }
+
+    /// A gateway outside of every subnet of the link is made reachable by a route of its own, on the link.
+    private static func defaultRoutes(of port: HostRouter.RouterPort, link: String, connected: Set<LinkAddress>) -> [Route] {
+        var routes: [Route] = []
+        for version in [IPVersion.v4, .v6] where connected.contains(where: { $0.link == link && $0.address.address.version == version }) {
+            guard let gateway = port.gateways.first(where: { $0.version == version }),
+                let everything = IPPrefix(masking: gateway, length: 0),
+                let host = IPPrefix(masking: gateway, length: version.addressBits)
+            else { continue }
+            if !connected.contains(where: { $0.link == link && $0.address.prefix.contains(gateway) }) {
+                routes.append(Route(destination: host, link: link))
+            }
+            routes.append(Route(destination: everything, gateway: gateway, link: link))
+        }
+        return routes
+    }
+
+    /// The device with the most specific prefix that holds the address.
+    private static func link(of address: IPAddress, _ connected: Set<LinkAddress>) -> String? {
+        connected.filter { $0.address.prefix.contains(address) }
+            .max { ($0.address.prefixLength, $1.link) < ($1.address.prefixLength, $0.link) }?.link
+    }
+}

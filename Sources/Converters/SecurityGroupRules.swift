@@ -1,0 +1,96 @@
+import Addressing
+import HostModel
+import KernelInterface
+import NetworkModel
+
+/// The members of a group, of one address family: what a rule with a remote group names.
+struct RemoteGroup: Hashable {
+    var id: ResourceID
+    var version: IPVersion
+
+    init(id: ResourceID, version: IPVersion) {
+        self.id = id
+        self.version = version
+    }
+
+    /// Nil for a rule without a remote group.
+    init?(_ rule: HostSecurityGroup.Rule) {
+        guard let id = rule.remoteGroupID, let version = IPVersion(rawValue: rule.ipVersion) else { return nil }
+        self.init(id: id, version: version)
+    }
+}
+
+/// The sets that hold a remote group's addresses.
+struct RemoteGroupSets {
+    /// By name.
+    var sets: [String: FirewallTable.ElementSet]
+    var names: [String] { sets.keys.sorted() }
+
+    /// One set of addresses, to which a member is added at a cost that does not grow with it. Members with larger prefixes (allowed
+    /// address pairs) need a set of intervals beside it; most groups have none.
+    init(_ group: RemoteGroup, members: [ResourceID: HostGroupMember]) {
+        let version = group.version == .v4 ? "ipv4" : "ipv6"
+        let name = "members_\(version)_\(group.id)"
+        let prefixes = members.values.flatMap(\.addresses).filter { $0.version == group.version }
+        let addresses = prefixes.filter(\.isHost).map(\.address.description)
+        sets = [name: .init(type: "type \(version)_addr", elements: Set(addresses))]
+        let larger = prefixes.filter { !$0.isHost }.disjoint.map(\.description)
+        guard !larger.isEmpty else { return }
+        sets["prefixes_\(version)_\(group.id)"] = .init(type: "type \(version)_addr", flags: ["interval"], elements: Set(larger))
+    }
+}
+
+/// Rules as nft writes them.
+enum SecurityGroupRuleText {
+    /// The matches of a rule, without a verdict: one for each of the `members` sets of its remote group, else one. None for a rule that
+    /// cannot match, such as one whose prefix is of the other family: nft would refuse it, and with it the rules of the whole host.
+    static func matches(_ rule: HostSecurityGroup.Rule, members: [String]) -> [String] {
+        guard let version = IPVersion(rawValue: rule.ipVersion), isPossible(rule) else { return [] }
+        let field = (version == .v4 ? "ip " : "ip6 ") + (rule.direction == .ingress ? "saddr" : "daddr")
+        var clauses = ["ether type \(version == .v4 ? "ip" : "ip6")"]
+        if let prefix = rule.remotePrefix {
+            guard prefix.version == version else { return [] }
+            if prefix.length > 0 { clauses.append("\(field) \(prefix)") }
+        }
+        let transport = transportClause(rule, version)
+        guard rule.remoteGroupID != nil else { return [(clauses + transport).joined(separator: " ")] }
+        return members.map { (clauses + ["\(field) @\($0)"] + transport).joined(separator: " ") }
+    }
+
+    private static func isPossible(_ rule: HostSecurityGroup.Rule) -> Bool {
+        let isICMP = rule.protocolNumber == 1 || rule.protocolNumber == 58
+        let values = 0...(isICMP ? 255 : 65535)
+        let range = [rule.portRangeMinimum, rule.portRangeMaximum].compactMap { $0 }
+        return range.allSatisfy(values.contains) && (isICMP || range == range.sorted())
+            && rule.protocolNumber.map((0...255).contains) ?? true
+    }
+
+    private static func transportClause(_ rule: HostSecurityGroup.Rule, _ version: IPVersion) -> [String] {
+        guard let number = rule.protocolNumber else { return [] }
+        switch number {
+        case 1, 58:
+            // Either number means the family's own ICMP, as in Neutron.
+            return icmpClause(rule, version)
+        case 6: return portClause("tcp", 6, rule)
+        case 17: return portClause("udp", 17, rule)
+        case 33: return portClause("dccp", 33, rule)
+        case 132: return portClause("sctp", 132, rule)
+        case 136: return portClause("udplite", 136, rule)
+        default: return ["meta l4proto \(number)"]
+        }
+    }
+
+    private static func portClause(_ name: String, _ number: Int, _ rule: HostSecurityGroup.Rule) -> [String] {
+        guard let minimum = rule.portRangeMinimum ?? rule.portRangeMaximum else { return ["meta l4proto \(number)"] }
+        let maximum = rule.portRangeMaximum ?? minimum
+        return ["\(name) dport " + (minimum == maximum ? "\(minimum)" : "\(minimum)-\(maximum)")]
+    }
+
+    /// The range of an ICMP rule is its type and its code.
+    private static func icmpClause(_ rule: HostSecurityGroup.Rule, _ version: IPVersion) -> [String] {
+        let name = version == .v4 ? "icmp" : "icmpv6"
+        guard let type = rule.portRangeMinimum else { return ["meta l4proto \(version == .v4 ? 1 : 58)"] }
+        guard let code = rule.portRangeMaximum else { return ["\(name) type \(type)"] }
+        return ["\(name) type \(type) \(name) code \(code)"]
+    }
+}

@@ -1,0 +1,46 @@
+import KernelInterface
+
+/// What this process last applied to the firewall of a namespace, and how to tell whether it is still so.
+public struct FirewallMemory: Hashable, Sendable {
+    public var tables: [FirewallTable]
+    /// The ruleset's generation right after: another one means that somebody else changed the ruleset.
+    public var generation: UInt32
+
+    public init(tables: [FirewallTable], generation: UInt32) {
+        self.tables = tables
+        self.generation = generation
+    }
+}
+
+/// One transaction that makes the wanted tables real.
+enum FirewallPlan {
+    struct Step: Hashable {
+        var script: String
+        /// Replaces everything, for when an update of elements does not fit what is there.
+        var fallback: String?
+    }
+
+    /// Nil when there is nothing to do. What was applied is trusted while the generation is ours and the tables are listed; else all
+    /// wanted tables are replaced, since comparing every rule would cost more than loading them.
+    static func step(
+        to wanted: [FirewallTable], from memory: FirewallMemory?, tables: Set<String>, generation: UInt32?
+    ) -> Step? {
+        if wanted.isEmpty { return nil }
+        let replacement = FirewallScript.replacement(of: wanted)
+        guard let memory, memory.generation == generation else { return Step(script: replacement) }
+        let known = Dictionary(memory.tables.map { ($0.identity, $0) }, uniquingKeysWith: { $1 })
+        var changes = ""
+        var replaced: [FirewallTable] = []
+        for table in wanted {
+            if let before = known[table.identity], tables.contains(table.identity),
+                let script = FirewallScript.elementChanges(from: before, to: table)
+            {
+                changes += script
+            } else {
+                replaced.append(table)
+            }
+        }
+        if !replaced.isEmpty { changes += FirewallScript.replacement(of: replaced) }
+        return changes.isEmpty ? nil : Step(script: changes, fallback: replacement)
+    }
+}

@@ -1,0 +1,32 @@
+import KernelInterface
+
+/// Which kernel objects are ours, told from what is found alone: an agent that was just started has no memory.
+public enum Ownership {
+    /// Names that only Neutron's devices have.
+    static let linkPrefixes = ["brq", "vxlan-", "qr-", "qg-", "ha-", "ns-"]
+    /// Devices with other names (the bridge's end of a router's veth is called `tap…`, like an instance's) carry this alias.
+    static let aliasPrefix = "neutrino"
+    static let namespacePrefixes = ["qrouter-", "qdhcp-"]
+    static let tablePrefix = "neutrino"
+    static let bridgePrefix = "brq"
+    static let tunnelPrefix = "vxlan-"
+
+    public static func owns(_ link: Link) -> Bool {
+        linkPrefixes.contains { link.name.hasPrefix($0) } || link.alias?.hasPrefix(aliasPrefix) == true
+    }
+
+    public static func owns(_ namespace: NamespaceName) -> Bool {
+        namespacePrefixes.contains { namespace.description.hasPrefix($0) }
+    }
+
+    /// `table` as nft and ``NetworkKernel/firewallTables(in:)`` name it: "family name".
+    public static func owns(table: String) -> Bool {
+        guard let space = table.firstIndex(of: " ") else { return false }
+        return table[table.index(after: space)...].hasPrefix(tablePrefix)
+    }
+
+    static func isBridge(_ name: String) -> Bool { name.hasPrefix(bridgePrefix) }
+
+    /// Whether forwarding entries and neighbours of the link are ours: on somebody else's device they are somebody else's.
+    static func ownsForwarding(on link: String) -> Bool { link.hasPrefix(bridgePrefix) || link.hasPrefix(tunnelPrefix) }
+}

@@ -1,0 +1,175 @@
+import Addressing
+import Glibc
+import KernelInterface
+
+/// One simulated network namespace. Errors are those that the kernel gives.
+struct FakeNamespace: Hashable {
+    var links: [String: Link] = ["lo": Link(name: "lo", kind: .foreign, mtu: 65536, isUp: false)]
+    /// By link, in the order in which they came: the first IPv4 address of a subnet is the primary one.
+    var addresses: [String: [InterfaceAddress]] = [:]
+    var routes: Set<Route> = []
+    var forwarding: Set<ForwardingEntry> = []
+    var neighbours: Set<Neighbour> = []
+    var sysctls: [String: String] = [:]
+    var ruleset = FakeRuleset()
+
+    func require(_ link: String) throws(KernelError) -> Link {
+        guard let found = links[link] else { throw KernelError(code: ENODEV, "no such device: \(link)") }
+        return found
+    }
+
+    func requireBridge(_ link: Link) throws(KernelError) {
+        guard let bridge = link.bridge else { return }
+        guard try require(bridge).kind == .bridge else { throw KernelError(code: EOPNOTSUPP, "\(bridge) is not a bridge") }
+    }
+
+    // MARK: Links
+
+    mutating func change(_ link: Link) throws(KernelError) {
+        var found = try require(link.name)
+        try requireBridge(link)
+        if found.bridge != link.bridge { forgetPort(link.name) }
+        if found.isUp, !link.isUp { bringDown(link.name) }
+        found.mac = link.mac ?? found.mac
+        found.mtu = link.mtu ?? found.mtu
+        found.alias = link.alias ?? found.alias
+        found.isUp = link.isUp
+        found.bridge = link.bridge
+        found.bridgePort = link.bridge == nil ? BridgePortOptions() : link.bridgePort
+        links[link.name] = found
+    }
+
+    /// A bridge forgets what it knew behind a port that leaves.
+    private mutating func forgetPort(_ name: String) {
+        forwarding = forwarding.filter { entry in
+            if case .bridgePort(_, name) = entry { false } else { true }
+        }
+    }
+
+    private mutating func bringDown(_ name: String) {
+        routes = routes.filter { $0.link != name }
+        addresses[name]?.removeAll { $0.address.version == .v6 }
+    }
+
+    /// The link and all that hangs on it; its peer is the host's matter.
+    mutating func drop(_ name: String) {
+        links[name] = nil
+        addresses[name] = nil
+        routes = routes.filter { $0.link != name }
+        neighbours = neighbours.filter { $0.link != name }
+        forwarding = forwarding.filter { entry in
+            switch entry {
+            case .tunnel(_, name, _), .bridgePort(_, name): false
+            default: true
+            }
+        }
+        sysctls = sysctls.filter { Self.link(ofSysctl: $0.key) != name }
+        for (port, link) in links where link.bridge == name {
+            links[port]?.bridge = nil
+            links[port]?.bridgePort = BridgePortOptions()
+            forgetPort(port)
+        }
+    }
+
+    // MARK: Addresses and routes
+
+    mutating func add(_ address: LinkAddress) throws(KernelError) {
+        _ = try require(address.link)
+        guard addresses[address.link]?.contains(address.address) != true else {
+            throw KernelError(code: EEXIST, "\(address.address) exists on \(address.link)")
+        }
+        addresses[address.link, default: []].append(address.address)
+    }
+
+    mutating func remove(_ address: LinkAddress) throws(KernelError) {
+        _ = try require(address.link)
+        let all = addresses[address.link] ?? []
+        guard all.contains(address.address) else {
+            throw KernelError(code: EADDRNOTAVAIL, "\(address.address) is not on \(address.link)")
+        }
+        let subnet = address.address.prefix
+        let isPrimary = address.address.address.version == .v4 && all.first { $0.prefix == subnet } == address.address
+        let kept = all.filter { isPrimary ? $0.prefix != subnet : $0 != address.address }
+        addresses[address.link] = kept.isEmpty ? nil : kept
+        if !kept.contains(where: { $0.address.version == .v4 }) {
+            routes = routes.filter { $0.link != address.link || $0.destination.version == .v6 }
+        }
+    }
+
+    mutating func set(_ route: Route) throws(KernelError) {
+        guard try require(route.link).isUp else { throw KernelError(code: ENETDOWN, "\(route.link) is down") }
+        if let gateway = route.gateway, !isReachable(gateway, on: route.link) {
+            throw KernelError(code: ENETUNREACH, "gateway \(gateway) is not reachable on \(route.link)")
+        }
+        routes = routes.filter { $0.destination != route.destination }
+        routes.insert(route)
+    }
+
+    private func isReachable(_ gateway: IPAddress, on link: String) -> Bool {
+        if addresses[link]?.contains(where: { $0.prefix.contains(gateway) }) == true { return true }
+        return routes.contains { $0.link == link && $0.gateway == nil && $0.destination.contains(gateway) }
+    }
+
+    mutating func remove(_ route: Route) throws(KernelError) {
+        _ = try require(route.link)
+        guard routes.remove(route) != nil else { throw KernelError(code: ESRCH, "no route to \(route.destination)") }
+    }
+
+    // MARK: Forwarding entries and neighbours
+
+    mutating func add(_ entry: ForwardingEntry) throws(KernelError) {
+        if forwarding.contains(entry) { throw KernelError(code: EEXIST, "the entry exists") }
+        switch entry {
+        case .tunnel(let mac, let name, _):
+            guard case .vxlan = try require(name).kind else { throw KernelError(code: EOPNOTSUPP, "\(name) is not a tunnel") }
+            let others = forwarding.contains { other in
+                if case .tunnel(mac, name, _) = other { true } else { false }
+            }
+            if mac != .zero, others { throw KernelError(code: EEXIST, "\(mac) has a remote on \(name)") }
+        case .bridgePort(let mac, let name):
+            guard let bridge = try require(name).bridge else { throw KernelError(code: EINVAL, "\(name) is not a port of a bridge") }
+            forwarding = forwarding.filter { other in
+                guard case .bridgePort(mac, let port) = other else { return true }
+                return links[port]?.bridge != bridge
+            }
+        }
+        forwarding.insert(entry)
+    }
+
+    mutating func remove(_ entry: ForwardingEntry) throws(KernelError) {
+        guard forwarding.remove(entry) != nil else { throw KernelError(code: ENOENT, "no such forwarding entry") }
+    }
+
+    mutating func set(_ neighbour: Neighbour) throws(KernelError) {
+        _ = try require(neighbour.link)
+        neighbours = neighbours.filter { $0.link != neighbour.link || $0.address != neighbour.address }
+        neighbours.insert(neighbour)
+    }
+
+    mutating func remove(_ neighbour: Neighbour) throws(KernelError) {
+        guard neighbours.remove(neighbour) != nil else { throw KernelError(code: ENOENT, "no neighbour \(neighbour.address)") }
+    }
+
+    // MARK: Sysctls
+
+    mutating func setSysctl(_ path: String, _ value: String) throws(KernelError) {
+        try requireSysctl(path)
+        sysctls[path] = value
+    }
+
+    /// Every path exists, except those of links that do not.
+    func sysctl(_ path: String) throws(KernelError) -> String {
+        try requireSysctl(path)
+        return sysctls[path] ?? "0"
+    }
+
+    private func requireSysctl(_ path: String) throws(KernelError) {
+        if let link = Self.link(ofSysctl: path), links[link] == nil { throw KernelError(code: ENOENT, "no such file: \(path)") }
+    }
+
+    static func link(ofSysctl path: String) -> String? {
+        let parts = path.split(separator: "/")
+        guard parts.count >= 5, parts[2] == "conf" || parts[2] == "neigh", parts[3] != "all", parts[3] != "default" else { return nil }
+        return String(parts[3])
+    }
+}

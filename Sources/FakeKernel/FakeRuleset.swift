@@ -1,0 +1,178 @@
+import Glibc
+import KernelInterface
+
+/// The nftables ruleset of one namespace: understands the scripts that this project writes, as structure, and runs each as one transaction.
+///
+/// Understood are `add table`, `delete table`, `flush ruleset`, `add element`, `delete element`, and `table F N { … }` blocks of sets, maps
+/// and chains. Rules are kept as text; of verdicts in maps it is checked that their chains exist.
+struct FakeRuleset: Hashable {
+    /// By "family name".
+    private(set) var tables: [String: FirewallTable] = [:]
+    private(set) var generation: UInt32 = 1
+
+    mutating func run(_ script: String) throws(KernelError) {
+        var reader = ScriptReader(script)
+        var next = tables
+        while let command = try reader.command() { try Self.apply(command, to: &next) }
+        for table in next.values { try Self.checkVerdicts(table) }
+        tables = next
+        generation &+= 1
+    }
+
+    private static func apply(_ command: ScriptReader.Command, to tables: inout [String: FirewallTable]) throws(KernelError) {
+        switch command {
+        case .flush:
+            tables = [:]
+        case .addTable(let identity):
+            if tables[identity] == nil { tables[identity] = try empty(identity) }
+        case .deleteTable(let identity):
+            guard tables.removeValue(forKey: identity) != nil else { throw missing("table \(identity)") }
+        case .define(let table):
+            let identity = "\(table.family.rawValue) \(table.name)"
+            let old = tables[identity]
+            var merged = if let old { old } else { try empty(identity) }
+            merged.sets.merge(table.sets) { old, new in
+                var both = new
+                both.elements.formUnion(old.elements)
+                return both
+            }
+            merged.chains.merge(table.chains) { FirewallTable.Chain(hook: $1.hook, rules: $0.rules + $1.rules) }
+            tables[identity] = merged
+        case .addElements(let identity, let set, let elements):
+            guard let form = tables[identity]?.sets[set]?.form else { throw missing("set \(set) of table \(identity)") }
+            for element in elements {
+                let existing = tables[identity]?.sets[set]?.elements.first { key($0, form) == key(element, form) }
+                if let existing, existing != element { throw KernelError(code: EEXIST, "nft: \(element) conflicts with \(existing)") }
+                tables[identity]?.sets[set]?.elements.insert(element)
+            }
+        case .deleteElements(let identity, let set, let keys):
+            guard let found = tables[identity]?.sets[set] else { throw missing("set \(set) of table \(identity)") }
+            for wanted in keys {
+                guard let element = found.elements.first(where: { key($0, found.form) == wanted }) else { throw missing("element \(wanted)") }
+                tables[identity]?.sets[set]?.elements.remove(element)
+            }
+        }
+    }
+
+    private static func empty(_ identity: String) throws(KernelError) -> FirewallTable {
+        let parts = identity.split(separator: " ")
+        guard parts.count == 2, let family = FirewallTable.Family(rawValue: String(parts[0])) else {
+            throw KernelError(code: 0, "nft: \(identity) is no table")
+        }
+        return FirewallTable(family: family, name: String(parts[1]))
+    }
+
+    private static func key(_ element: String, _ form: FirewallTable.ElementSet.Form) -> String {
+        guard form == .map else { return element }
+        let words = element.split(separator: " ")
+        guard let separator = words.firstIndex(of: ":") else { return element }
+        return words[..<separator].joined(separator: " ")
+    }
+
+    private static func checkVerdicts(_ table: FirewallTable) throws(KernelError) {
+        for set in table.sets.values where set.form == .map {
+            for element in set.elements {
+                let words = element.split(separator: " ")
+                guard let jump = words.firstIndex(where: { $0 == "jump" || $0 == "goto" }), jump + 1 < words.count else { continue }
+                if table.chains[String(words[jump + 1])] == nil { throw missing("chain \(words[jump + 1])") }
+            }
+        }
+    }
+
+    private static func missing(_ what: String) -> KernelError { KernelError(code: ENOENT, "nft: no such \(what)") }
+}
+
+/// Reads a script command by command.
+private struct ScriptReader {
+    enum Command {
+        case flush
+        case addTable(String)
+        case deleteTable(String)
+        case define(FirewallTable)
+        case addElements(String, String, [String])
+        case deleteElements(String, String, [String])
+    }
+
+    private let lines: [Substring]
+    private var next = 0
+
+    init(_ script: String) { lines = script.split(separator: "\n") }
+
+    mutating func command() throws(KernelError) -> Command? {
+        guard let line = line() else { return nil }
+        let words = line.split(separator: " ").map(String.init)
+        switch (words.first, words.count) {
+        case ("flush", 2) where words[1] == "ruleset": return .flush
+        case ("add", 4) where words[1] == "table": return .addTable(words[2] + " " + words[3])
+        case ("delete", 4) where words[1] == "table": return .deleteTable(words[2] + " " + words[3])
+        case ("table", 4) where words[3] == "{": return .define(try table(words[1], words[2]))
+        case ("add", 6) where words[1] == "element": return .addElements(words[2] + " " + words[3], words[4], try elements())
+        case ("delete", 6) where words[1] == "element": return .deleteElements(words[2] + " " + words[3], words[4], try elements())
+        default: throw syntaxError(line)
+        }
+    }
+
+    private mutating func line() -> String? {
+        guard next < lines.count else { return nil }
+        next += 1
+        return lines[next - 1].drop { $0 == "\t" || $0 == " " }.description
+    }
+
+    private func syntaxError(_ line: String?) -> KernelError { KernelError(code: 0, "nft: syntax error: \(line ?? "end of script")") }
+
+    /// The lines up to the closing brace, as elements.
+    private mutating func elements() throws(KernelError) -> [String] {
+        var text = ""
+        while let line = line() {
+            if line == "}" {
+                return text.split(separator: ",").map { $0.split(separator: " ").joined(separator: " ") }.filter { !$0.isEmpty }
+            }
+            text += line
+        }
+        throw syntaxError(nil)
+    }
+
+    private mutating func table(_ family: String, _ name: String) throws(KernelError) -> FirewallTable {
+        guard let family = FirewallTable.Family(rawValue: family) else { throw syntaxError(family) }
+        var table = FirewallTable(family: family, name: name)
+        while let line = line() {
+            if line == "}" { return table }
+            let words = line.split(separator: " ").map(String.init)
+            guard words.count == 3, words[2] == "{" else { throw syntaxError(line) }
+            if let form = FirewallTable.ElementSet.Form(rawValue: words[0]) {
+                table.sets[words[1]] = try set(form)
+            } else if words[0] == "chain" {
+                table.chains[words[1]] = try chain()
+            } else {
+                throw syntaxError(line)
+            }
+        }
+        throw syntaxError(nil)
+    }
+
+    private mutating func set(_ form: FirewallTable.ElementSet.Form) throws(KernelError) -> FirewallTable.ElementSet {
+        var set = FirewallTable.ElementSet(form: form, type: "")
+        while let line = line() {
+            if line == "}" { return set }
+            if line == "elements = {" {
+                set.elements = Set(try elements())
+            } else if line.hasPrefix("flags ") {
+                set.flags = line.dropFirst(6).split(separator: ",").map { $0.split(separator: " ").joined() }
+            } else if line.hasPrefix("type ") || line.hasPrefix("typeof ") {
+                set.type = line
+            } else {
+                throw syntaxError(line)
+            }
+        }
+        throw syntaxError(nil)
+    }
+
+    private mutating func chain() throws(KernelError) -> FirewallTable.Chain {
+        var chain = FirewallTable.Chain(rules: [])
+        while let line = line() {
+            if line == "}" { return chain }
+            if line.hasPrefix("type "), line.contains(" hook ") { chain.hook = line } else { chain.rules.append(line) }
+        }
+        throw syntaxError(nil)
+    }
+}

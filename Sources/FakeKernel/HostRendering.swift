@@ -1,0 +1,81 @@
+import Addressing
+import KernelInterface
+
+/// Writes a simulated host as text for comparison: one object per line, sorted.
+enum HostRendering {
+    static func text(of host: FakeHost) -> String {
+        var text = section("host", host.own, nil)
+        for (name, namespace) in host.namespaces.sorted(by: { $0.key < $1.key }) { text += section("\(name)", namespace, name) }
+        for name in host.broken.sorted() { text += "\(name) (broken)\n" }
+        return text
+    }
+
+    static func text(of processes: FakeProcesses) -> String {
+        var lines: [String] = []
+        for entry in processes.running.values {
+            lines.append("process \(entry.command.joined(separator: " "))" + (entry.namespace.map { " (in \($0))" } ?? ""))
+        }
+        lines.sort()
+        for (path, contents) in processes.files.sorted(by: { $0.key < $1.key }) {
+            lines.append("file \(path)")
+            lines += contents.split(separator: "\n").map { "  \($0)" }
+        }
+        lines += processes.pipes.sorted().map { "pipe \($0)" }
+        return lines.map { $0 + "\n" }.joined()
+    }
+
+    private static func section(_ title: String, _ space: FakeNamespace, _ place: NamespaceName?) -> String {
+        var lines: [String] = []
+        for link in space.links.values.sorted(by: { $0.name < $1.name }) where link.name != "lo" || link.isUp {
+            lines.append(line(link, place))
+        }
+        lines += space.addresses.flatMap { link, all in all.map { "address \(link) \($0)" } }.sorted()
+        lines += space.routes.map { "route \($0.destination)" + ($0.gateway.map { " via \($0)" } ?? "") + " dev \($0.link)" }.sorted()
+        lines += space.forwarding.map(line).sorted()
+        lines += space.neighbours.map { "neighbour \($0.link) \($0.address) \($0.mac)" }.sorted()
+        lines += space.sysctls.map { "sysctl \($0.key) = \($0.value)" }.sorted()
+        for (_, table) in space.ruleset.tables.sorted(by: { $0.key < $1.key }) { lines += self.lines(table) }
+        return title + "\n" + lines.map { "  \($0)\n" }.joined()
+    }
+
+    private static func line(_ link: Link, _ place: NamespaceName?) -> String {
+        var words = ["link \(link.name)"]
+        switch link.kind {
+        case .bridge: words.append("bridge")
+        case .foreign: words.append("foreign")
+        case .veth(let peer, let namespace): words.append("veth \(peer)" + (namespace.map { " in \($0)" } ?? ""))
+        case .vxlan(let vni, let local, let port, let isLearning):
+            words.append("vxlan \(vni) local \(local) port \(port)" + (isLearning ? " learning" : ""))
+        }
+        if let mac = link.mac, mac != FakeHost.chosenMAC(link.name, place) { words.append("mac \(mac)") }
+        if let mtu = link.mtu { words.append("mtu \(mtu)") }
+        words.append(link.isUp ? "up" : "down")
+        if let bridge = link.bridge {
+            words.append("port of \(bridge)")
+            if link.bridgePort.suppressesNeighbours { words.append("suppressing") }
+            if !link.bridgePort.learns { words.append("not learning") }
+        }
+        if let alias = link.alias { words.append("alias \(alias)") }
+        return words.joined(separator: ", ")
+    }
+
+    private static func line(_ entry: ForwardingEntry) -> String {
+        switch entry {
+        case .tunnel(let mac, let link, let remote): "forward \(link) \(mac) to \(remote)"
+        case .bridgePort(let mac, let link): "forward \(link) \(mac)"
+        }
+    }
+
+    private static func lines(_ table: FirewallTable) -> [String] {
+        var lines = ["table \(table.family.rawValue) \(table.name)"]
+        for (name, set) in table.sets.sorted(by: { $0.key < $1.key }) {
+            lines.append("  \(set.form.rawValue) \(name) (\(([set.type] + set.flags).joined(separator: ", ")))")
+            lines += set.elements.sorted().map { "    \($0)" }
+        }
+        for (name, chain) in table.chains.sorted(by: { $0.key < $1.key }) {
+            lines.append("  chain \(name)" + (chain.hook.map { " (\($0))" } ?? ""))
+            lines += chain.rules.map { "    \($0)" }
+        }
+        return lines
+    }
+}

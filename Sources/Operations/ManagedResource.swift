@@ -1,0 +1,35 @@
+import APISchema
+import AccessPolicy
+import NetworkModel
+
+/// A resource that has verbs. The functions are bodies of transactions: they check, decide and write, and throw to leave nothing behind.
+public protocol ManagedResource: APIResource {
+    static func create(_ request: ResourceRequest<Self>, in verb: Verb) throws -> Self
+    static func update(_ resource: Self, _ request: ResourceRequest<Self>, in verb: Verb) throws -> Self
+    static func delete(_ resource: Self, in verb: Verb) throws
+
+    /// What a bulk request must fulfil as a whole.
+    static func checkBulk(_ requests: [ResourceRequest<Self>], in verb: Verb) throws
+    /// Whether the caller sees the resource in lists and by its id.
+    func isVisible(in verb: Verb) throws -> Bool
+    /// The project whose members may change the resource; nil: administrators only.
+    var owner: String? { get }
+    /// Nil for resources without `revision_number`.
+    var revisionNumber: Int? { get }
+    /// What clients are told when there is none with that id, in Neutron's words.
+    static func notFound(_ id: String) -> APIError
+    /// The resource with what is computed at reading.
+    static func shown(_ resource: Self, in verb: Verb) -> Self
+}
+
+extension ManagedResource {
+    public static func checkBulk(_ requests: [ResourceRequest<Self>], in verb: Verb) throws {}
+    public static func notFound(_ id: String) -> APIError { table.notFound(id) }
+    public static func shown(_ resource: Self, in verb: Verb) -> Self { resource }
+}
+
+extension ManagedResource where Self: ProjectResource {
+    public func isVisible(in verb: Verb) throws -> Bool { verb.caller.isAdmin || projectID == verb.caller.projectID }
+    public var owner: String? { projectID }
+    public var revisionNumber: Int? { standard.revisionNumber }
+}

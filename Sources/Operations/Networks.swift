@@ -1,0 +1,118 @@
+import APISchema
+import AccessPolicy
+import Addressing
+import NetworkModel
+import Store
+
+extension Network: ManagedResource {
+    public static func create(_ request: ResourceRequest<Network>, in verb: Verb) throws -> Network { try verb.createNetwork(request) }
+    public static func update(_ network: Network, _ request: ResourceRequest<Network>, in verb: Verb) throws -> Network {
+        try verb.updateNetwork(network, request)
+    }
+    public static func delete(_ network: Network, in verb: Verb) throws { try verb.deleteNetwork(network) }
+
+    public func isVisible(in verb: Verb) throws -> Bool {
+        verb.caller.isAdmin || projectID == verb.caller.projectID || isShared || isExternal
+    }
+}
+
+extension Verb {
+    /// The least MTU that IPv4 (RFC 791) and IPv6 (RFC 8200) need.
+    private static let minimumMTU = [IPVersion.v4: 68, .v6: 1280]
+    private static let providerAttributes = ["provider:network_type", "provider:physical_network", "provider:segmentation_id"]
+
+    func createNetwork(_ request: ResourceRequest<Network>) throws -> Network {
+        var network = Network(id: newID(), projectID: try project(of: request))
+        try request.assign(to: &network)
+        try checkQuota("network", network.projectID)
+        _ = try defaultGroup(of: network.projectID)
+        try allocateSegment(&network, try SegmentRequest(request) ?? SegmentRequest(type: settings.projectNetworkType))
+        network.mtu = try checkedMTU(request, network)
+        open(&network)
+        try transaction.insert(network)
+        return network
+    }
+
+    func updateNetwork(_ current: Network, _ request: ResourceRequest<Network>) throws -> Network {
+        var network = current
+        try refuseNewSegment(network, request)
+        try request.assign(to: &network)
+        if request.contains("mtu") {
+            network.mtu = try checkedMTU(request, network)
+            try checkSubnets(of: network)
+        }
+        if current.isShared, !network.isShared { try refuseOtherProjects(network) }
+        if current.isExternal, !network.isExternal { try refuseGateways(network) }
+        try save(&network)
+        return network
+    }
+
+    func deleteNetwork(_ network: Network) throws {
+        // Floating IPs that lead nowhere are no use of the network; their ports go with them.
+        for floating in try list(FloatingIP.self, where: "floating_network_id", network.id) where floating.portID == nil {
+            try deleteFloatingIP(floating)
+        }
+        let ports = try list(Port.self, where: "network_id", network.id)
+        let inUse = ports.filter { $0.deviceOwner != DeviceOwner.dhcp }
+        guard inUse.isEmpty else { throw APIError.networkInUse(network.id, portIDs: inUse.map(\.id)) }
+        try dropNetwork(network)
+    }
+
+    /// Deletes the network with its subnets and DHCP, without asking who uses it.
+    func dropNetwork(_ network: Network) throws {
+        try unscheduleDHCP(network.id)
+        for subnet in try subnets(of: network) {
+            try transaction.delete(Subnet.self, subnet.id)
+            hints.forget(subnet.id)
+        }
+        try transaction.execute("DELETE FROM segment_allocations WHERE network_id = ?", [network.id.columnValue])
+        try transaction.delete(Network.self, network.id)
+    }
+
+    /// In the order of their creation.
+    func subnets(of network: Network) throws -> [Subnet] {
+        // By their ids, which the network's row has in order: cheaper than a query for the few that there are.
+        try network.subnetIDs.compactMap { try find(Subnet.self, $0) }
+    }
+
+    private func checkedMTU(_ request: ResourceRequest<Network>, _ network: Network) throws -> Int {
+        let maximum = settings.maximumMTU(of: network.type.rawValue)
+        guard let asked = try request.value("mtu", as: Int.self), asked > 0 else { return maximum }
+        guard asked <= maximum else { throw APIError.invalidInput("Requested MTU is too big, maximum is \(maximum)") }
+        return asked
+    }
+
+    private func checkSubnets(of network: Network) throws {
+        for subnet in try subnets(of: network) {
+            let minimum = Self.minimumMTU[subnet.prefix.version, default: 68]
+            guard network.mtu >= minimum else { throw APIError.networkMTUSubnetConflict(network.id, minimum: minimum) }
+        }
+    }
+
+    /// What carries a network is fixed: giving the same again is no change.
+    private func refuseNewSegment(_ network: Network, _ request: ResourceRequest<Network>) throws {
+        let current: [String: JSONValue] = [
+            "provider:network_type": .string(network.type.rawValue),
+            "provider:physical_network": network.physicalNetwork.map(JSONValue.string) ?? .null,
+            "provider:segmentation_id": network.segmentationID.map(JSONValue.integer) ?? .null,
+        ]
+        for name in Self.providerAttributes {
+            guard let given = request[name], given != current[name] else { continue }
+            throw APIError.invalidInput(
+                "Plugin does not support updating the following provider network attributes: "
+                    + Self.providerAttributes.joined(separator: ", "))
+        }
+    }
+
+    private func refuseOtherProjects(_ network: Network) throws {
+        let others = try list(Port.self, where: "network_id", network.id).contains {
+            $0.projectID != network.projectID && !DeviceOwner.isNetworkOwned($0.deviceOwner)
+        }
+        guard !others else { throw APIError.invalidSharedSetting(network.name) }
+    }
+
+    private func refuseGateways(_ network: Network) throws {
+        let gateways = try list(Port.self, where: "network_id", network.id).contains { $0.deviceOwner == DeviceOwner.routerGateway }
+        guard !gateways else { throw APIError.externalNetworkInUse(network.id) }
+    }
+}

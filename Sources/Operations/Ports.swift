@@ -1,0 +1,179 @@
+import APISchema
+import AccessPolicy
+import Addressing
+import NetworkModel
+import Store
+
+extension Port: ManagedResource {
+    public static func create(_ request: ResourceRequest<Port>, in verb: Verb) throws -> Port { try verb.createPort(request) }
+    public static func update(_ port: Port, _ request: ResourceRequest<Port>, in verb: Verb) throws -> Port {
+        try verb.updatePort(port, request)
+    }
+    public static func delete(_ port: Port, in verb: Verb) throws { try verb.deletePort(port) }
+}
+
+extension Verb {
+    /// Random MAC addresses that are tried before the network counts as full.
+    private static let maximumMACTries = 16
+    /// The vendor part of the MAC addresses that the server makes.
+    private static let macBase: UInt64 = 0xFA16_3E00_0000
+
+    func createPort(_ request: ResourceRequest<Port>) throws -> Port {
+        guard let networkID = try request.value("network_id", as: ResourceID.self) else { throw Network.notFound("None") }
+        let network = try visible(Network.self, networkID)
+        let attributes = PortRequest(request: request)
+        var port = Port(id: newID(), projectID: try project(of: request), networkID: network.id, mac: .zero)
+        try request.assign(to: &port)
+        try checkQuota("port", port.projectID)
+        port.mac = try chosenMAC(request, on: network.id) ?? newMAC(on: network.id)
+        try protect(&port, attributes, network)
+        port.extraDHCPOptions = try attributes.dhcpOptions() ?? []
+        port.bindingProfile = try attributes.bindingProfile() ?? "{}"
+        port.hostID = try attributes.hostID() ?? ""
+        try insertPort(&port, on: network, try subnets(of: network), try attributes.fixedIPs())
+        return port
+    }
+
+    /// The part of creation that all ports share: addresses, binding, row, groups.
+    func insertPort(_ port: inout Port, on network: Network, _ subnets: [Subnet], _ addresses: [AddressRequest]?) throws {
+        try allocateAddresses(for: &port, in: subnets, addresses)
+        try bind(&port, on: network)
+        try block(&port, isNew: true)
+        open(&port)
+        try transaction.insert(port)
+        try writeGroups(of: port)
+    }
+
+    func updatePort(_ current: Port, _ request: ResourceRequest<Port>) throws -> Port {
+        let network = try existing(Network.self, current.networkID)
+        let attributes = PortRequest(request: request)
+        var port = current
+        try request.assign(to: &port)
+        if let mac = try chosenMAC(request, on: network.id, current: current) { port.mac = mac }
+        try protect(&port, attributes, network, current: current)
+        if let options = try attributes.dhcpOptions() { port.extraDHCPOptions = options }
+        if let profile = try attributes.bindingProfile() { port.bindingProfile = profile }
+        if let hostID = try attributes.hostID() { port.hostID = hostID }
+        if let addresses = try attributes.fixedIPs() { try readdress(&port, try subnets(of: network), addresses) }
+        let isRebound = port.hostID != current.hostID || port.vnicType != current.vnicType
+        if isRebound { try bind(&port, on: network) }
+        if isRebound || port.isAdminStateUp != current.isAdminStateUp { try block(&port, isNew: false) }
+        try save(&port)
+        if port.securityGroupIDs != current.securityGroupIDs {
+            try transaction.execute("DELETE FROM port_security_groups WHERE port_id = ?", [port.id.columnValue])
+            try writeGroups(of: port)
+        }
+        if DeviceOwner.isRouterInterface(port.deviceOwner), let routerID = ResourceID(port.deviceID) { try touch(Router.self, routerID) }
+        return port
+    }
+
+    func deletePort(_ port: Port) throws {
+        let isRouters = DeviceOwner.isRouterInterface(port.deviceOwner)
+            || [DeviceOwner.routerGateway, DeviceOwner.haInterface].contains(port.deviceOwner)
+        let holder = ResourceID(port.deviceID)
+        if isRouters, let holder, try find(Router.self, holder) != nil { throw APIError.servicePortInUse(port) }
+        if port.deviceOwner == DeviceOwner.floatingIP, let holder, try find(FloatingIP.self, holder) != nil {
+            throw APIError.servicePortInUse(port)
+        }
+        for floating in try list(FloatingIP.self, where: "port_id", port.id) { try disassociate(floating) }
+        try dropPort(port)
+    }
+
+    /// Deletes the port with its addresses, without asking who uses it.
+    func dropPort(_ port: Port) throws {
+        for fixed in port.fixedIPs { try release(fixed) }
+        try transaction.execute("DELETE FROM port_security_groups WHERE port_id = ?", [port.id.columnValue])
+        try transaction.delete(Port.self, port.id)
+    }
+
+    // MARK: MAC addresses
+
+    /// A random MAC address that no port of the network has.
+    func newMAC(on networkID: ResourceID) throws -> MACAddress {
+        var generator = random
+        for _ in 0..<Self.maximumMACTries {
+            let mac = MACAddress(rawValue: Self.macBase | generator.next() & 0xFF_FFFF)
+            if try !isUsed(mac, on: networkID) { return mac }
+        }
+        throw APIError.macAddressGenerationFailure(networkID)
+    }
+
+    /// The MAC address that the request names, checked; nil when it names none or the port's own.
+    private func chosenMAC(_ request: ResourceRequest<Port>, on networkID: ResourceID, current: Port? = nil) throws -> MACAddress? {
+        guard let mac = try request.value("mac_address", as: MACAddress?.self) ?? nil, mac != current?.mac else { return nil }
+        if let current, !current.hostID.isEmpty, current.vifType == Self.bridgeVIFType { throw APIError.portBound(current, newMAC: mac) }
+        guard try !isUsed(mac, on: networkID) else { throw APIError.macAddressInUse(mac, networkID) }
+        return mac
+    }
+
+    private func isUsed(_ mac: MACAddress, on networkID: ResourceID) throws -> Bool {
+        try !transaction.rows(
+            "SELECT 1 FROM ports WHERE network_id = ? AND mac_address = ?", [networkID.columnValue, mac.columnValue]
+        ).isEmpty
+    }
+
+    // MARK: Addresses
+
+    /// Exchanges the addresses of a port for those that the request names. What it has and still asks for stays.
+    func readdress(_ port: inout Port, _ subnets: [Subnet], _ wanted: [AddressRequest]) throws {
+        var kept: [FixedIP] = []
+        var open: [AddressRequest] = []
+        var spare = port.fixedIPs
+        for request in wanted.sorted(by: { $0.address != nil && $1.address == nil }) {
+            let match = spare.firstIndex { fixed in
+                (request.address == nil || fixed.address == request.address) && (request.subnetID == nil || fixed.subnetID == request.subnetID)
+                    && (request.address != nil || request.subnetID != nil)
+            }
+            if let match { kept.append(spare.remove(at: match)) } else { open.append(request) }
+        }
+        for floating in try list(FloatingIP.self, where: "port_id", port.id) where spare.contains(where: { $0.address == floating.fixedAddress }) {
+            throw APIError.badRequest(
+                "port",
+                "Cannot update the fixed_ips of the port \(port.id), because its original fixed_ip has been associated to a floating ip")
+        }
+        for fixed in spare { try release(fixed) }
+        port.fixedIPs = kept
+        try allocateAddresses(for: &port, in: subnets, open)
+    }
+
+    // MARK: Security
+
+    /// Port security, groups and address pairs: they decide over each other.
+    private func protect(_ port: inout Port, _ attributes: PortRequest, _ network: Network, current: Port? = nil) throws {
+        let groups = try attributes.securityGroupIDs()
+        let pairs = try attributes.addressPairs(mac: port.mac, maximum: settings.maximumAddressPairs)
+        // What the network itself made is trusted: no groups, no filter.
+        let isTrusted = DeviceOwner.isNetworkOwned(port.deviceOwner)
+        let asked = try attributes.request.value("port_security_enabled", as: Bool.self)
+        port.isPortSecurityEnabled = !isTrusted && (asked ?? current?.isPortSecurityEnabled ?? (network.isPortSecurityEnabled || groups?.isEmpty == false))
+        if let groups {
+            guard groups.isEmpty || port.isPortSecurityEnabled || isTrusted else { throw APIError.portSecurityRequiredForSecurityGroups }
+            port.securityGroupIDs = isTrusted ? [] : try usableGroups(groups, by: port.projectID)
+        } else if current == nil, port.isPortSecurityEnabled {
+            port.securityGroupIDs = [try defaultGroup(of: port.projectID)]
+        }
+        if let pairs { port.allowedAddressPairs = pairs }
+        guard port.isPortSecurityEnabled else {
+            guard port.securityGroupIDs.isEmpty else { throw APIError.portSecurityPortHasSecurityGroup }
+            guard port.allowedAddressPairs.isEmpty else { throw APIError.addressPairAndPortSecurityRequired }
+            return
+        }
+    }
+
+    private func usableGroups(_ ids: [ResourceID], by projectID: String) throws -> [ResourceID] {
+        for id in ids {
+            guard let group = try find(SecurityGroup.self, id), caller.isAdmin || group.projectID == projectID || group.isShared else {
+                throw SecurityGroup.notFound(id.description)
+            }
+        }
+        return ids
+    }
+
+    private func writeGroups(of port: Port) throws {
+        for id in port.securityGroupIDs {
+            _ = try transaction.insertIfAbsent(
+                table: "port_security_groups", columns: ["port_id", "security_group_id"],
+                values: [port.id.columnValue, id.columnValue])
+        }
+    }
+}

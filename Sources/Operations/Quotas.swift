@@ -1,0 +1,141 @@
+import APISchema
+import AccessPolicy
+import NetworkModel
+import Store
+
+/// Limits and use of one resource by one project.
+public struct QuotaDetail: Sendable, Hashable {
+    public var limit: Int
+    public var used: Int
+    public var reserved = 0
+}
+
+extension Operations {
+    /// The limits of a project by resource name (`GET /quotas/{project}`).
+    public func quota(of projectID: String, caller: Caller) async throws -> [String: Int] {
+        try await read(caller) { verb in
+            try verb.checkQuotaAccess(projectID)
+            return try verb.quota(of: projectID)
+        }
+    }
+
+    /// The limits of projects that have none of their own (`GET /quotas/{project}/default`).
+    public func defaultQuota(caller: Caller) -> [String: Int] { settings.defaultQuotas }
+
+    /// Limits and use (`GET /quotas/{project}/details.json`).
+    public func quotaDetails(of projectID: String, caller: Caller) async throws -> [String: QuotaDetail] {
+        try await read(caller) { verb in
+            try verb.checkQuotaAccess(projectID)
+            var details: [String: QuotaDetail] = [:]
+            for (resource, limit) in try verb.quota(of: projectID) {
+                details[resource] = QuotaDetail(limit: limit, used: try verb.quotaUse(resource, projectID))
+            }
+            return details
+        }
+    }
+
+    /// The projects that have limits of their own (`GET /quotas`).
+    public func quotas(caller: Caller) async throws -> [(projectID: String, limits: [String: Int])] {
+        try await read(caller) { verb in
+            guard caller.isAdmin else { throw APIError(status: 403, type: "AdminRequired", message: "User does not have admin privileges: .") }
+            let projects = try verb.transaction.rows("SELECT DISTINCT project_id FROM quotas ORDER BY project_id").compactMap(\.first?.text)
+            return try projects.map { (projectID: $0, limits: try verb.quota(of: $0)) }
+        }
+    }
+
+    /// Sets limits of a project and returns them all (`PUT /quotas/{project}`).
+    public func updateQuota(of projectID: String, _ body: [String: JSONValue], caller: Caller) async throws -> [String: Int] {
+        try await write(caller) { verb in
+            try verb.checkQuotaAccess(projectID, isWrite: true)
+            for (resource, limit) in try verb.checkedLimits(body) {
+                try verb.transaction.execute("DELETE FROM quotas WHERE project_id = ? AND resource = ?", [.text(projectID), .text(resource)])
+                try verb.transaction.execute(
+                    "INSERT INTO quotas (project_id, resource, quota_limit) VALUES (?, ?, ?)",
+                    [.text(projectID), .text(resource), .integer(limit)])
+            }
+            return try verb.quota(of: projectID)
+        }
+    }
+
+    /// Takes a project's own limits away (`DELETE /quotas/{project}`).
+    public func deleteQuota(of projectID: String, caller: Caller) async throws {
+        try await write(caller) { verb in
+            try verb.checkQuotaAccess(projectID, isWrite: true)
+            let deleted = try verb.transaction.execute("DELETE FROM quotas WHERE project_id = ?", [.text(projectID)])
+            guard deleted > 0 else { throw APIError.quotaNotFound(projectID) }
+        }
+    }
+}
+
+extension Verb {
+    /// Throws when the project may not have another one.
+    ///
+    /// Counts at most one row more than the limit, and none where there is no limit.
+    func checkQuota(_ resource: String, _ projectID: String, adding count: Int = 1) throws {
+        let own = try transaction.rows(
+            "SELECT quota_limit FROM quotas WHERE project_id = ? AND resource = ?", [.text(projectID), .text(resource)]
+        ).first?.first?.integer
+        guard let limit = own ?? settings.defaultQuotas[resource], limit >= 0 else { return }
+        guard let statement = Self.boundedCounts[resource] else { return }
+        let used = try transaction.rows(statement, [.text(projectID), .integer(limit + 1)]).first?.first?.integer ?? 0
+        guard used + count <= limit else { throw APIError.overQuota([resource]) }
+    }
+
+    func quota(of projectID: String) throws -> [String: Int] {
+        var limits = settings.defaultQuotas
+        for row in try transaction.rows("SELECT resource, quota_limit FROM quotas WHERE project_id = ?", [.text(projectID)]) {
+            if let resource = row[0].text, let limit = row[1].integer { limits[resource] = limit }
+        }
+        return limits
+    }
+
+    func quotaUse(_ resource: String, _ projectID: String) throws -> Int {
+        guard let statement = Self.boundedCounts[resource] else { return 0 }
+        return try transaction.rows(statement, [.text(projectID), .integer(Int(Int32.max))]).first?.first?.integer ?? 0
+    }
+
+    func checkQuotaAccess(_ projectID: String, isWrite: Bool = false) throws(APIError) {
+        guard caller.isAdmin || (!isWrite && caller.projectID == projectID) else {
+            throw APIError(
+                status: 403, type: "AdminRequired", message: "User does not have admin privileges: Only admin can view or configure quota.")
+        }
+    }
+
+    func checkedLimits(_ body: [String: JSONValue]) throws(APIError) -> [(String, Int)] {
+        let ignored: Set = ["project_id", "tenant_id"]
+        let unknown = body.keys.filter { settings.defaultQuotas[$0] == nil && !ignored.contains($0) }.sorted()
+        guard unknown.isEmpty else { throw .badRequest("Unrecognized attribute(s) '\(unknown.joined(separator: ", "))'") }
+        var limits: [(String, Int)] = []
+        for (resource, json) in body.sorted(by: { $0.key < $1.key }) where !ignored.contains(resource) {
+            do throws(InvalidValue) {
+                guard let limit = try AttributeType.integer(-1...Int(Int32.max)).validate(json).integerValue else { continue }
+                limits.append((resource, limit))
+            } catch {
+                throw .invalidAttribute(resource, error.reason)
+            }
+        }
+        return limits
+    }
+
+    /// Fixed texts, so that each stays prepared.
+    private static let boundedCounts: [String: String] = Dictionary(
+        uniqueKeysWithValues: [
+            ("network", "networks"), ("subnet", "subnets"), ("port", "ports"), ("router", "routers"), ("floatingip", "floatingips"),
+            ("security_group", "security_groups"), ("security_group_rule", "security_group_rules"),
+        ].map { ($0, "SELECT COUNT(*) FROM (SELECT 1 FROM \($1) WHERE project_id = ? LIMIT ?) AS counted") })
+}
+
+extension ColumnValue {
+    var text: String? {
+        guard case .text(let text) = self else { return nil }
+        return text
+    }
+
+    var integer: Int? {
+        guard case .integer(let number) = self else { return nil }
+        return number
+    }
+
+    /// The column's text as an identity.
+    var id: ResourceID? { text.flatMap { ResourceID($0) } }
+}

@@ -1,0 +1,167 @@
+import APISchema
+import AccessPolicy
+import Addressing
+import HostModel
+import NetworkModel
+import Store
+
+// What hosts report. A report that says nothing new costs one statement and no change.
+
+extension Verb {
+    /// Networks and routers that one report schedules at most; the next report takes the rest.
+    private static let maximumPending = 500
+
+    func report(_ hostID: String, _ status: HostStatus) throws {
+        let isNews = try register(hostID, status.registration)
+        for report in status.ports { try note(report, from: hostID) }
+        for report in status.routers { try note(report, from: hostID) }
+        if isNews { try schedulePending(hostID) }
+    }
+
+    // MARK: Registration
+
+    /// Refreshes the host's agents. True when something about them is new: they were not there, had been silent for too long, or have changed.
+    private func register(_ hostID: String, _ registration: HostStatus.Registration) throws -> Bool {
+        let configurations = AgentType.allCases.map { ($0, Self.configuration(of: $0, registration)) }
+        let agents = try list(Agent.self, where: "host", hostID)
+        let isCurrent = configurations.allSatisfy { type, configuration in
+            agents.contains { $0.type == type && $0.configurations == configuration && isAlive($0) }
+        }
+        guard !isCurrent else {
+            try transaction.execute("UPDATE agents SET heartbeat_timestamp = ? WHERE host = ?", [now.columnValue, .text(hostID)])
+            return false
+        }
+        try registerHost(hostID, registration)
+        for (type, configuration) in configurations {
+            guard var agent = agents.first(where: { $0.type == type }) else {
+                var agent = Agent(id: newID(), type: type, hostID: hostID)
+                (agent.createdAt, agent.startedAt, agent.heartbeatAt) = (now, now, now)
+                agent.configurations = configuration
+                try transaction.insert(agent)
+                continue
+            }
+            if agent.configurations != configuration { agent.startedAt = now }
+            agent.configurations = configuration
+            agent.heartbeatAt = now
+            try transaction.update(agent)
+        }
+        return true
+    }
+
+    private func registerHost(_ hostID: String, _ registration: HostStatus.Registration) throws {
+        let physicalNetworks = JSONValue.object(registration.physicalNetworks.mapValues(JSONValue.string)).text
+        let row: [ColumnValue] = [registration.tunnelAddress.columnValue, .text(physicalNetworks)]
+        let known = try transaction.rows("SELECT tunnel_address, physical_networks FROM hosts WHERE id = ?", [.text(hostID)]).first
+        guard known != row else { return }
+        if known == nil {
+            try transaction.execute(
+                "INSERT INTO hosts (id, tunnel_address, physical_networks) VALUES (?, ?, ?)", [.text(hostID)] + row)
+        } else {
+            try transaction.execute(
+                "UPDATE hosts SET tunnel_address = ?, physical_networks = ? WHERE id = ?", row + [.text(hostID)])
+        }
+        transaction.appendChange(kind: "hosts", id: hostID)
+    }
+
+    /// The `configurations` that operators know from Neutron's agents.
+    private static func configuration(of type: AgentType, _ registration: HostStatus.Registration) -> String {
+        let interfaces = JSONValue.object(registration.physicalNetworks.mapValues(JSONValue.string))
+        var members: [String: JSONValue] = ["start_id": .string(registration.startID), "state_path": .string(registration.stateDirectory)]
+        switch type {
+        case .linuxBridge:
+            members["interface_mappings"] = interfaces
+            members["bridge_mappings"] = [:]
+            members["tunnel_types"] = registration.tunnelAddress == nil ? [] : ["vxlan"]
+            members["tunneling_ip"] = registration.tunnelAddress.map { .string($0.description) } ?? .null
+            members["l2_population"] = true
+        case .dhcp:
+            members["dhcp_driver"] = "dnsmasq"
+            members["dhcp_lease_duration"] = 86400
+        case .l3:
+            members["agent_mode"] = "legacy"
+            members["handle_internal_only_routers"] = true
+        }
+        return JSONValue.object(members).text
+    }
+
+    // MARK: What waits for agents
+
+    /// Schedules what had no agent, and binds ports that the host could not realise before.
+    func schedulePending(_ hostID: String? = nil) throws {
+        if let hostID { try rebindFailed(on: hostID) }
+        let networks = try transaction.rows(
+            "SELECT DISTINCT s.network_id FROM subnets s WHERE s.enable_dhcp = 1 AND s.ip_version = 4 AND "
+                + "(SELECT COUNT(*) FROM dhcp_bindings b WHERE b.network_id = s.network_id) < ? LIMIT ?",
+            [.integer(settings.dhcpAgentsPerNetwork), .integer(Self.maximumPending)])
+        for row in networks { if let network = try row[0].id.flatMap({ try find(Network.self, $0) }) { try serveDHCP(on: network) } }
+        let members = settings.maximumL3AgentsPerRouter == 0 ? Int(Int32.max) : settings.maximumL3AgentsPerRouter
+        let routers = try transaction.rows(
+            "SELECT r.id FROM routers r WHERE (SELECT COUNT(*) FROM router_members m WHERE m.router_id = r.id) "
+                + "< CASE WHEN r.ha = 1 THEN ? ELSE 1 END ORDER BY r.id LIMIT ?",
+            [.integer(members), .integer(Self.maximumPending)])
+        for row in routers { if let router = try row[0].id.flatMap({ try find(Router.self, $0) }) { try scheduleRouter(router) } }
+    }
+
+    private func rebindFailed(on hostID: String) throws {
+        for var port in try list(Port.self, where: "binding_host_id", hostID) where port.vifType == Self.failedVIFType {
+            try bind(&port, on: try existing(Network.self, port.networkID))
+            guard port.vifType != Self.failedVIFType else { continue }
+            if port.status != .active { try block(&port, isNew: false) }
+            try save(&port)
+        }
+    }
+
+    // MARK: Ports
+
+    private func note(_ report: HostStatus.PortReport, from hostID: String) throws {
+        switch report.state {
+        case .up: try acknowledge(report, from: hostID)
+        case .down, .failed: try lower(report, from: hostID)
+        }
+    }
+
+    /// One component has done its part; the last one makes the port ACTIVE. The status is the server's, so the revision number stays: a host
+    /// that reported a revision has not to do it again.
+    private func acknowledge(_ report: HostStatus.PortReport, from hostID: String) throws {
+        let removed = try transaction.execute(
+            "DELETE FROM port_blocks WHERE port_id = ? AND component = ? AND (host_id = ? OR host_id = '')",
+            [report.portID.columnValue, .text(report.component.rawValue), .text(hostID)])
+        guard removed > 0 else { return }
+        let rest = try transaction.rows("SELECT 1 FROM port_blocks WHERE port_id = ? LIMIT 1", [report.portID.columnValue])
+        guard rest.isEmpty, var port = try find(Port.self, report.portID), port.status != .active, port.isAdminStateUp else { return }
+        port.status = .active
+        try transaction.update(port)
+    }
+
+    /// The host that has the port lost it, such as an instance's device: it must be acknowledged again.
+    private func lower(_ report: HostStatus.PortReport, from hostID: String) throws {
+        guard report.component == .l2, var port = try find(Port.self, report.portID), port.hostID == hostID, port.status == .active else { return }
+        try block(&port, isNew: false)
+        // Only the component that lost it has something to say anew.
+        try transaction.execute(
+            "DELETE FROM port_blocks WHERE port_id = ? AND component <> ?", [port.id.columnValue, .text(report.component.rawValue)])
+        try transaction.update(port)
+    }
+
+    // MARK: Routers
+
+    /// A member became master or backup. The master's host gets the router's ports.
+    private func note(_ report: HostStatus.RouterReport, from hostID: String) throws {
+        let members = try members(of: report.routerID)
+        guard let member = members.first(where: { $0.hostID == hostID }), member.haPortID != nil else { return }
+        if member.state != report.state { try setState(report.state, of: member) }
+        guard report.state == .active else { return }
+        // Who was master until now is cut off or has not spoken yet: what it is, only it can say.
+        for other in members where other.hostID != hostID && other.state == .active && member.state != .active {
+            try setState(.unknown, of: other)
+        }
+        try moveRouterPorts(of: report.routerID, to: hostID)
+    }
+
+    private func setState(_ state: HAState, of member: RouterMember) throws {
+        try transaction.execute(
+            "UPDATE router_members SET state = ? WHERE router_id = ? AND agent_id = ?",
+            [.text(state.rawValue), member.routerID.columnValue, member.agentID.columnValue])
+        transaction.appendChange(kind: "router_members", id: "\(member.routerID)/\(member.hostID)")
+    }
+}

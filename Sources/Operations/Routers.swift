@@ -1,0 +1,101 @@
+import APISchema
+import AccessPolicy
+import Addressing
+import NetworkModel
+import Store
+
+extension Router: ManagedResource {
+    public static func create(_ request: ResourceRequest<Router>, in verb: Verb) throws -> Router { try verb.createRouter(request) }
+    public static func update(_ router: Router, _ request: ResourceRequest<Router>, in verb: Verb) throws -> Router {
+        try verb.updateRouter(router, request)
+    }
+    public static func delete(_ router: Router, in verb: Verb) throws { try verb.deleteRouter(router) }
+
+    public static func notFound(_ id: String) -> APIError { .notFound("RouterNotFound", "Router \(id) could not be found") }
+
+    /// Who owns the ports of its interfaces.
+    var interfaceOwner: String { isHighlyAvailable ? DeviceOwner.haReplicatedInterface : DeviceOwner.routerInterface }
+}
+
+extension Verb {
+    func createRouter(_ request: ResourceRequest<Router>) throws -> Router {
+        var router = Router(id: newID(), projectID: try project(of: request))
+        try request.assign(to: &router)
+        router.isHighlyAvailable = try request.value("ha", as: Bool?.self).flatMap { $0 } ?? settings.areRoutersHighlyAvailable
+        try checkQuota("router", router.projectID)
+        if router.isHighlyAvailable { try joinHANetwork(&router) }
+        try scheduleRouter(router)
+        if request.contains("external_gateway_info") { try setGateway(of: &router, try GatewayRequest(request)) }
+        open(&router)
+        try transaction.insert(router)
+        return router
+    }
+
+    func updateRouter(_ current: Router, _ request: ResourceRequest<Router>) throws -> Router {
+        var router = current
+        try request.assign(to: &router)
+        if let isHighlyAvailable = try request.value("ha", as: Bool?.self).flatMap({ $0 }), isHighlyAvailable != current.isHighlyAvailable {
+            guard !router.isAdminStateUp else {
+                throw APIError.badRouterRequest(
+                    "Cannot change HA attribute of active routers. Please set router admin_state_up to False prior to upgrade")
+            }
+            try convert(&router, isHighlyAvailable: isHighlyAvailable)
+        }
+        if request.contains("external_gateway_info") { try setGateway(of: &router, try GatewayRequest(request)) }
+        if request.contains("routes") {
+            router.routes = try request.value("routes", as: [StaticRoute]?.self).flatMap { $0 } ?? []
+            try checkRoutes(of: router, request["routes"]?.pythonText ?? "[]")
+        }
+        try save(&router)
+        return router
+    }
+
+    func deleteRouter(_ current: Router) throws {
+        var router = current
+        let interfaces = try routerPorts(of: router.id).filter { DeviceOwner.isRouterInterface($0.deviceOwner) }
+        guard interfaces.isEmpty else { throw APIError.routerInUse(router.id, portIDs: interfaces.map(\.id)) }
+        try setGateway(of: &router, nil)
+        for member in try members(of: router.id) { try removeMember(member) }
+        try transaction.execute("DELETE FROM router_ports WHERE router_id = ?", [router.id.columnValue])
+        try transaction.execute("DELETE FROM vrid_allocations WHERE router_id = ?", [router.id.columnValue])
+        try transaction.delete(Router.self, router.id)
+        if router.isHighlyAvailable { try leaveHANetwork(projectID: router.projectID) }
+    }
+
+    /// The ports of the router's interfaces and of its gateway.
+    func routerPorts(of routerID: ResourceID) throws -> [Port] {
+        try transaction.rows("SELECT port_id FROM router_ports WHERE router_id = ? ORDER BY port_id", [routerID.columnValue])
+            .compactMap { row in try row[0].id.flatMap { try find(Port.self, $0) } }
+    }
+
+    func insertRouterPort(_ port: Port, of routerID: ResourceID) throws {
+        _ = try transaction.insertIfAbsent(
+            table: "router_ports", columns: ["router_id", "port_id", "port_type"],
+            values: [routerID.columnValue, port.id.columnValue, .text(port.deviceOwner)])
+    }
+
+    // MARK: Routes
+
+    /// A next hop must be on a subnet of the router and not the router itself.
+    private func checkRoutes(of router: Router, _ text: String) throws {
+        guard router.routes.count <= settings.maximumRoutes else {
+            throw APIError.routesExhausted(router.id, maximum: settings.maximumRoutes)
+        }
+        guard !router.routes.isEmpty else { return }
+        let addresses = try routerPorts(of: router.id).flatMap(\.fixedIPs)
+        let prefixes = try Set(addresses.map(\.subnetID)).compactMap { try find(Subnet.self, $0)?.prefix }
+        for route in router.routes {
+            guard prefixes.contains(where: { $0.contains(route.nextHop) }) else {
+                throw APIError.invalidRoutes(text, "the nexthop is not connected with router")
+            }
+            guard !addresses.contains(where: { $0.address == route.nextHop }) else {
+                throw APIError.invalidRoutes(text, "the nexthop is used by router")
+            }
+        }
+    }
+
+    /// Routes need the subnets that their next hops are on.
+    func isNeededByRoute(_ subnet: Subnet, _ router: Router) -> Bool {
+        router.routes.contains { subnet.prefix.contains($0.nextHop) }
+    }
+}

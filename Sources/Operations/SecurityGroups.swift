@@ -1,0 +1,118 @@
+import APISchema
+import AccessPolicy
+import Addressing
+import NetworkModel
+import Store
+
+extension SecurityGroup: ManagedResource {
+    public static func create(_ request: ResourceRequest<SecurityGroup>, in verb: Verb) throws -> SecurityGroup {
+        try verb.createSecurityGroup(request)
+    }
+    public static func update(_ group: SecurityGroup, _ request: ResourceRequest<SecurityGroup>, in verb: Verb) throws -> SecurityGroup {
+        try verb.updateSecurityGroup(group, request)
+    }
+    public static func delete(_ group: SecurityGroup, in verb: Verb) throws { try verb.deleteSecurityGroup(group) }
+
+    public static func notFound(_ id: String) -> APIError { .notFound("SecurityGroupNotFound", "Security group \(id) does not exist") }
+}
+
+extension Operations {
+    /// A list of groups shows the project's default group even when nothing needed it yet.
+    func ensureDefaultGroup(_ caller: Caller) async throws {
+        guard !caller.projectID.isEmpty else { return }
+        let exists = try await read(caller) { verb in try verb.defaultGroupID(of: caller.projectID) != nil }
+        guard !exists else { return }
+        _ = try await write(caller) { verb in try verb.defaultGroup(of: caller.projectID) }
+    }
+}
+
+extension Verb {
+    private static let defaultGroupName = "default"
+
+    func createSecurityGroup(_ request: ResourceRequest<SecurityGroup>) throws -> SecurityGroup {
+        try refuseDefaultName(request)
+        let projectID = try project(of: request)
+        _ = try defaultGroup(of: projectID)
+        try checkQuota("security_group", projectID)
+        var group = SecurityGroup(id: newID(), projectID: projectID)
+        try request.assign(to: &group)
+        try insertGroup(&group, isDefault: false)
+        return group
+    }
+
+    func updateSecurityGroup(_ current: SecurityGroup, _ request: ResourceRequest<SecurityGroup>) throws -> SecurityGroup {
+        if request.contains("name") {
+            if try defaultGroupID(of: current.projectID) == current.id {
+                throw APIError.conflict("SecurityGroupCannotUpdateDefault", "Updating default security group not allowed.")
+            }
+            try refuseDefaultName(request)
+        }
+        var group = current
+        try request.assign(to: &group)
+        try save(&group)
+        return group
+    }
+
+    func deleteSecurityGroup(_ group: SecurityGroup) throws {
+        let users = try transaction.rows(
+            "SELECT 1 FROM port_security_groups WHERE security_group_id = ? LIMIT 1", [group.id.columnValue])
+        guard users.isEmpty else { throw APIError.conflict("SecurityGroupInUse", "Security Group \(group.id) in use.") }
+        if try defaultGroupID(of: group.projectID) == group.id, !caller.isAdmin {
+            throw APIError.conflict("SecurityGroupCannotRemoveDefault", "Insufficient rights for removing default security group.")
+        }
+        // Rules of other groups that name this one as remote group lose their meaning with it.
+        for rule in try list(SecurityGroupRule.self, where: "remote_group_id", group.id) where rule.securityGroupID != group.id {
+            try deleteSecurityGroupRule(rule)
+        }
+        for rule in group.rules { try transaction.delete(SecurityGroupRule.self, rule.id) }
+        try transaction.execute("DELETE FROM default_security_groups WHERE security_group_id = ?", [group.id.columnValue])
+        try transaction.delete(SecurityGroup.self, group.id)
+    }
+
+    // MARK: The default group
+
+    /// The project's default group, made when it is first needed. The row in `default_security_groups` keeps it single.
+    func defaultGroup(of projectID: String) throws -> ResourceID {
+        if let id = try defaultGroupID(of: projectID) { return id }
+        var group = SecurityGroup(id: newID(), projectID: projectID)
+        group.name = Self.defaultGroupName
+        group.standard.description = "Default security group"
+        guard
+            try transaction.insertIfAbsent(
+                table: "default_security_groups", columns: ["project_id", "security_group_id"],
+                values: [.text(projectID), group.id.columnValue])
+        else { return try defaultGroupID(of: projectID) ?? group.id }
+        try insertGroup(&group, isDefault: true)
+        return group.id
+    }
+
+    func defaultGroupID(of projectID: String) throws -> ResourceID? {
+        try transaction.rows("SELECT security_group_id FROM default_security_groups WHERE project_id = ?", [.text(projectID)]).first?[0].id
+    }
+
+    /// Every group lets everything out; the default group also lets its members in.
+    private func insertGroup(_ group: inout SecurityGroup, isDefault: Bool) throws {
+        for version in [IPVersion.v4, .v6] {
+            if isDefault { group.rules.append(newRule(of: group, .ingress, version, from: group.id)) }
+            group.rules.append(newRule(of: group, .egress, version))
+        }
+        open(&group)
+        try transaction.insert(group)
+        for rule in group.rules { try transaction.insert(rule) }
+    }
+
+    private func newRule(
+        of group: SecurityGroup, _ direction: RuleDirection, _ version: IPVersion, from remoteGroupID: ResourceID? = nil
+    ) -> SecurityGroupRule {
+        var rule = SecurityGroupRule(id: newID(), projectID: group.projectID, securityGroupID: group.id, direction: direction)
+        rule.version = version
+        rule.remoteGroupID = remoteGroupID
+        open(&rule)
+        return rule
+    }
+
+    private func refuseDefaultName(_ request: ResourceRequest<SecurityGroup>) throws {
+        guard try request.value("name", as: String.self)?.lowercased() == Self.defaultGroupName else { return }
+        throw APIError.conflict("SecurityGroupDefaultAlreadyExists", "Default security group already exists.")
+    }
+}

@@ -1,0 +1,155 @@
+import APISchema
+import Addressing
+import NetworkModel
+
+/// What a subnet must fulfil, and what the server fills in. Pure.
+enum SubnetRules {
+    /// The prefix of a request: given, and of the family that `ip_version` says.
+    static func prefix(of request: ResourceRequest<Subnet>) throws -> IPPrefix {
+        guard let prefix = try request.value("cidr", as: IPPrefix?.self) ?? nil else {
+            throw APIError.badRequest("subnets", "a subnetpool must be specified in the absence of a cidr")
+        }
+        guard let version = try request.value("ip_version", as: Int.self), IPVersion(rawValue: version) != nil else {
+            throw APIError.invalidAttribute("ip_version", "'\(request["ip_version"]?.pythonText ?? "None")' is not in [4, 6]")
+        }
+        try checkFamily(prefix.version, version, "cidr", prefix.description)
+        guard prefix.length > 0 else { throw APIError.invalidInput("0 is not allowed as CIDR prefix length") }
+        return prefix
+    }
+
+    /// What the request says (null: none), else the first host address.
+    static func gateway(of request: ResourceRequest<Subnet>, in prefix: IPPrefix) throws -> IPAddress? {
+        if request.contains("gateway_ip") { return try request.value("gateway_ip", as: IPAddress?.self) ?? nil }
+        return prefix.length >= prefix.version.addressBits ? prefix.address : prefix[1]
+    }
+
+    /// The checks that creation and change share.
+    static func check(_ subnet: Subnet, gatewayWasGiven: Bool, wasDHCPEnabled: Bool, _ settings: ServerSettings) throws(APIError) {
+        let prefix = subnet.prefix
+        if prefix.address.version == .v6, prefix.address.isUnspecified { throw .invalidInput("IPv6 subnet '::' is not supported") }
+        if subnet.isDHCPEnabled, !wasDHCPEnabled { try checkDHCP(prefix) }
+        if gatewayWasGiven, let gateway = subnet.gatewayAddress { try checkGateway(gateway, prefix) }
+        try checkNameservers(subnet, settings)
+        try checkHostRoutes(subnet, settings)
+        try checkModes(subnet)
+    }
+
+    private static func checkDHCP(_ prefix: IPPrefix) throws(APIError) {
+        guard prefix.length <= (prefix.version == .v4 ? 30 : 126) else {
+            throw .invalidInput("Subnet has a prefix length that is incompatible with DHCP service enabled")
+        }
+        guard !prefix.address.isMulticast else { throw .invalidInput("Multicast IP subnet is not supported if enable_dhcp is True") }
+        guard !prefix.address.isLoopback else { throw .invalidInput("Loopback IP subnet is not supported if enable_dhcp is True") }
+        guard !prefix.address.isUnspecified else {
+            throw .invalidInput("First IP '0.0.0.0' of network is not supported if enable_dhcp is True.")
+        }
+    }
+
+    /// A gateway outside the prefix is allowed; inside it must be a host's address.
+    private static func checkGateway(_ gateway: IPAddress, _ prefix: IPPrefix) throws(APIError) {
+        try checkFamily(gateway.version, prefix.version.rawValue, "gateway_ip", gateway.description)
+        guard prefix.contains(gateway), prefix.length < prefix.version.addressBits - 1 else { return }
+        let isNetwork = prefix.version == .v4 && gateway == prefix.address
+        let isBroadcast = prefix.version == .v4 && gateway == prefix.last
+        guard !isNetwork, !isBroadcast else { throw .invalidInput("Gateway is not valid on subnet") }
+    }
+
+    private static func checkNameservers(_ subnet: Subnet, _ settings: ServerSettings) throws(APIError) {
+        guard subnet.dnsNameservers.count <= settings.maximumDNSNameservers else {
+            throw .invalid(
+                "DNSNameServersExhausted",
+                "Unable to complete operation for \(subnet.id). The number of DNS nameservers exceeds the limit "
+                    + "\(settings.maximumDNSNameservers).")
+        }
+        for address in subnet.dnsNameservers {
+            try checkFamily(address.version, subnet.prefix.version.rawValue, "dns_nameserver", address.description)
+        }
+    }
+
+    private static func checkHostRoutes(_ subnet: Subnet, _ settings: ServerSettings) throws(APIError) {
+        guard subnet.hostRoutes.count <= settings.maximumHostRoutes else {
+            throw .invalid(
+                "HostRoutesExhausted",
+                "Unable to complete operation for \(subnet.id). The number of host routes exceeds the limit \(settings.maximumHostRoutes).")
+        }
+        for route in subnet.hostRoutes {
+            try checkFamily(route.nextHop.version, subnet.prefix.version.rawValue, "nexthop", route.nextHop.description)
+            try checkFamily(route.destination.version, subnet.prefix.version.rawValue, "destination", route.destination.description)
+        }
+    }
+
+    private static func checkModes(_ subnet: Subnet) throws(APIError) {
+        let announced = subnet.ipv6RouterAdvertisementMode
+        let addressing = subnet.ipv6AddressMode
+        guard subnet.prefix.version == .v6 else {
+            guard announced == nil else { throw .invalidInput("ipv6_ra_mode is not valid when ip_version is 4") }
+            guard addressing == nil else { throw .invalidInput("ipv6_address_mode is not valid when ip_version is 4") }
+            return
+        }
+        guard announced != nil || addressing != nil else { return }
+        guard subnet.isDHCPEnabled else {
+            throw .invalidInput("ipv6_ra_mode or ipv6_address_mode cannot be set when enable_dhcp is set to False")
+        }
+        if let announced, let addressing, announced != addressing {
+            throw .invalidInput(
+                "ipv6_ra_mode set to '\(announced)' with ipv6_address_mode set to '\(addressing)' is not valid. "
+                    + "If both attributes are set, they must be the same value")
+        }
+        let automatic: Set<IPv6Mode?> = [.slaac, .stateless]
+        if automatic.contains(announced) || automatic.contains(addressing), subnet.prefix.length != 64 {
+            throw .invalidInput(
+                "Invalid CIDR \(subnet.prefix) for IPv6 address mode. OpenStack uses the EUI-64 address format, which requires the prefix "
+                    + "to be /64")
+        }
+    }
+
+    // MARK: Pools
+
+    /// What the request says, checked; else all host addresses but the gateway's.
+    static func pools(of request: ResourceRequest<Subnet>, _ subnet: Subnet) throws -> [IPRange] {
+        guard let given = request["allocation_pools"]?.arrayValue else { return defaultPools(subnet.prefix, without: subnet.gatewayAddress) }
+        var pools: [IPRange] = []
+        for json in given {
+            guard let first = json["start"]?.stringValue.flatMap({ IPAddress($0) }),
+                let last = json["end"]?.stringValue.flatMap({ IPAddress($0) }), let pool = IPRange(first, last),
+                pool.version == subnet.prefix.version
+            else { throw APIError.invalidAllocationPool(json.pythonText) }
+            try checkBounds(pool, subnet.prefix)
+            if let other = pools.first(where: { $0.overlaps(pool) }) {
+                throw APIError.overlappingAllocationPools(other, pool, subnet.prefix)
+            }
+            if let gateway = subnet.gatewayAddress, pool.contains(gateway) {
+                throw APIError.gatewayConflictWithAllocationPools(gateway, pool)
+            }
+            pools.append(pool)
+        }
+        return pools.sorted { $0.first < $1.first }
+    }
+
+    /// A pool must lie between the network and the broadcast address.
+    private static func checkBounds(_ pool: IPRange, _ prefix: IPPrefix) throws(APIError) {
+        guard let whole = hosts(prefix), whole.contains(pool.first), whole.contains(pool.last) else {
+            throw .outOfBoundsAllocationPool(pool.description, prefix)
+        }
+    }
+
+    static func defaultPools(_ prefix: IPPrefix, without gateway: IPAddress?) -> [IPRange] {
+        guard let whole = hosts(prefix) else { return [] }
+        if prefix.length == prefix.version.addressBits { return [whole] }
+        guard let gateway else { return [whole] }
+        return whole.removing(gateway)
+    }
+
+    /// network + 1 … broadcast − 1; IPv6 has no broadcast. A host prefix is its one address; of /31 nothing is left.
+    private static func hosts(_ prefix: IPPrefix) -> IPRange? {
+        if prefix.length == prefix.version.addressBits { return IPRange(prefix.address, prefix.address) }
+        guard let first = prefix.address.advanced(by: 1), let last = prefix.version == .v4 ? prefix.last.advanced(by: -1) : prefix.last else {
+            return nil
+        }
+        return IPRange(first, last)
+    }
+
+    private static func checkFamily(_ version: IPVersion, _ expected: Int, _ name: String, _ text: String) throws(APIError) {
+        guard version.rawValue == expected else { throw .invalidInput("\(name) '\(text)' does not match the ip_version '\(expected)'") }
+    }
+}

@@ -1,0 +1,130 @@
+import APISchema
+import AccessPolicy
+import Addressing
+import NetworkModel
+import Store
+
+extension Subnet: ManagedResource {
+    public static func create(_ request: ResourceRequest<Subnet>, in verb: Verb) throws -> Subnet { try verb.createSubnet(request) }
+    public static func update(_ subnet: Subnet, _ request: ResourceRequest<Subnet>, in verb: Verb) throws -> Subnet {
+        try verb.updateSubnet(subnet, request)
+    }
+    public static func delete(_ subnet: Subnet, in verb: Verb) throws { try verb.deleteSubnet(subnet) }
+
+    public func isVisible(in verb: Verb) throws -> Bool {
+        if verb.caller.isAdmin || projectID == verb.caller.projectID { return true }
+        return try verb.find(Network.self, networkID)?.isVisible(in: verb) ?? false
+    }
+}
+
+extension Verb {
+    func createSubnet(_ request: ResourceRequest<Subnet>) throws -> Subnet {
+        guard let networkID = try request.value("network_id", as: ResourceID.self) else {
+            throw APIError.invalidInput("network_id must be specified")
+        }
+        var network = try visible(Network.self, networkID)
+        try checkOwner("create", network)
+        var subnet = Subnet(
+            id: newID(), projectID: try project(of: request), networkID: network.id, prefix: try SubnetRules.prefix(of: request))
+        try request.assign(to: &subnet)
+        subnet.gatewayAddress = try SubnetRules.gateway(of: request, in: subnet.prefix)
+        try SubnetRules.check(subnet, gatewayWasGiven: request.contains("gateway_ip"), wasDHCPEnabled: false, settings)
+        try refuseOverlap(of: subnet.prefix, with: network)
+        subnet.allocationPools = try SubnetRules.pools(of: request, subnet)
+        try checkQuota("subnet", subnet.projectID)
+        open(&subnet)
+        try transaction.insert(subnet)
+        network.subnetIDs.append(subnet.id)
+        try save(&network)
+        try addAutomaticAddresses(of: subnet)
+        try serveDHCP(on: network)
+        return subnet
+    }
+
+    func updateSubnet(_ current: Subnet, _ request: ResourceRequest<Subnet>) throws -> Subnet {
+        var subnet = current
+        try request.assign(to: &subnet)
+        if request.contains("gateway_ip") { subnet.gatewayAddress = try request.value("gateway_ip", as: IPAddress?.self) ?? nil }
+        if request.contains("enable_dhcp"), !subnet.isDHCPEnabled, subnet.ipv6AddressMode != nil || subnet.ipv6RouterAdvertisementMode != nil {
+            throw APIError.invalidInput("Cannot disable enable_dhcp with ipv6 attributes set")
+        }
+        try SubnetRules.check(
+            subnet, gatewayWasGiven: request.contains("gateway_ip"), wasDHCPEnabled: current.isDHCPEnabled, settings)
+        if subnet.gatewayAddress != current.gatewayAddress { try refuseUsedGateway(of: current) }
+        if request.contains("allocation_pools") {
+            subnet.allocationPools = try SubnetRules.pools(of: request, subnet)
+            hints.forget(subnet.id)
+        } else if let gateway = subnet.gatewayAddress, let pool = subnet.allocationPools.first(where: { $0.contains(gateway) }) {
+            throw APIError.gatewayConflictWithAllocationPools(gateway, pool)
+        }
+        try save(&subnet)
+        if subnet.isDHCPEnabled != current.isDHCPEnabled { try serveDHCP(on: try existing(Network.self, subnet.networkID)) }
+        try touchRouters(on: subnet.id)
+        return subnet
+    }
+
+    func deleteSubnet(_ subnet: Subnet) throws {
+        let holders = try transaction.rows(
+            "SELECT DISTINCT p.id, p.device_owner FROM ip_allocations a JOIN ports p ON p.id = a.port_id WHERE a.subnet_id = ?",
+            [subnet.id.columnValue])
+        guard holders.allSatisfy({ $0[1].text == DeviceOwner.dhcp || Self.keepsAutomatically($0[1].text ?? "", subnet) }) else {
+            throw APIError.subnetInUse(subnet.id)
+        }
+        for holder in holders {
+            guard let id = holder[0].id, holder[1].text != DeviceOwner.dhcp else { continue }
+            try removeAddresses(of: subnet.id, from: id)
+        }
+        var network = try existing(Network.self, subnet.networkID)
+        network.subnetIDs.removeAll { $0 == subnet.id }
+        try save(&network)
+        try dropDHCPAddresses(of: subnet.id, on: network)
+        try transaction.delete(Subnet.self, subnet.id)
+        hints.forget(subnet.id)
+    }
+
+    /// Addresses that hosts made themselves do not hold a subnet, except those of routers.
+    private static func keepsAutomatically(_ deviceOwner: String, _ subnet: Subnet) -> Bool {
+        subnet.hasAutomaticAddresses && !DeviceOwner.isRouterInterface(deviceOwner)
+    }
+
+    private func removeAddresses(of subnetID: ResourceID, from portID: ResourceID) throws {
+        var port = try existing(Port.self, portID)
+        for fixed in port.fixedIPs where fixed.subnetID == subnetID { try release(fixed) }
+        port.fixedIPs.removeAll { $0.subnetID == subnetID }
+        try save(&port)
+    }
+
+    /// Ports that are there already get their address in a new subnet whose hosts make their addresses themselves.
+    private func addAutomaticAddresses(of subnet: Subnet) throws {
+        guard subnet.hasAutomaticAddresses else { return }
+        for var port in try list(Port.self, where: "network_id", subnet.networkID)
+        where !DeviceOwner.isNetworkOwned(port.deviceOwner) && !port.fixedIPs.isEmpty {
+            try allocateAddresses(for: &port, in: [subnet], [AddressRequest(subnetID: subnet.id)])
+            try save(&port)
+        }
+    }
+
+    private func refuseOverlap(of prefix: IPPrefix, with network: Network) throws {
+        for other in try subnets(of: network) where other.prefix.overlaps(prefix) {
+            throw APIError.invalidInput("Requested subnet with cidr: \(prefix) for network: \(network.id) overlaps with another subnet")
+        }
+    }
+
+    private func refuseUsedGateway(of subnet: Subnet) throws {
+        guard let gateway = subnet.gatewayAddress else { return }
+        let holder = try transaction.rows(
+            "SELECT p.id, p.device_owner FROM ip_allocations a JOIN ports p ON p.id = a.port_id WHERE a.subnet_id = ? AND a.address = ?",
+            [subnet.id.columnValue, .text(sortableAddress(gateway.number))]
+        ).first
+        guard let holder, let id = holder[0].id, DeviceOwner.isRouterInterface(holder[1].text ?? "") else { return }
+        throw APIError.gatewayIPInUse(gateway, portID: id)
+    }
+
+    /// Routers on the subnet see its gateway and routes.
+    private func touchRouters(on subnetID: ResourceID) throws {
+        let routers = try transaction.rows(
+            "SELECT DISTINCT r.router_id FROM router_ports r JOIN ip_allocations a ON a.port_id = r.port_id WHERE a.subnet_id = ?",
+            [subnetID.columnValue])
+        for row in routers { if let id = row[0].id { try touch(Router.self, id) } }
+    }
+}

@@ -1,0 +1,103 @@
+import APISchema
+import AccessPolicy
+import NetworkModel
+import Store
+
+/// One verb at work: the transaction, who asks, and what it decides with. Its extensions are the steps that verbs share.
+public struct Verb {
+    let transaction: StoreTransaction
+    let caller: Caller
+    let settings: ServerSettings
+    let now: Timestamp
+    let random: RandomSource
+    let hints: AddressHints
+
+    /// The same transaction on the server's own account: no policy, no visibility.
+    var elevated: Verb {
+        Verb(transaction: transaction, caller: .server, settings: settings, now: now, random: random, hints: hints)
+    }
+
+    func create<R: ManagedResource>(_ request: ResourceRequest<R>) throws -> R {
+        try AccessPolicy.check("create", R.self, givenNames: request.givenNames, caller: caller)
+        return try R.create(request, in: self)
+    }
+
+    func newID() -> ResourceID {
+        var generator = random
+        return ResourceID(using: &generator)
+    }
+
+    // MARK: Reading
+
+    /// The resource, or nil.
+    func find<R: APIResource>(_ type: R.Type, _ id: ResourceID) throws -> R? { try transaction.find(type, id) }
+
+    /// The resource that a row of ours points to: the database's constraints keep it there.
+    func existing<R: ManagedResource>(_ type: R.Type, _ id: ResourceID) throws -> R {
+        guard let resource = try transaction.find(type, id) else { throw R.notFound(id.description) }
+        return resource
+    }
+
+    /// The resource if the caller may see it; else 404.
+    func visible<R: ManagedResource>(_ type: R.Type, _ id: ResourceID) throws -> R {
+        guard let resource = try transaction.find(type, id), try resource.isVisible(in: self) else { throw R.notFound(id.description) }
+        return resource
+    }
+
+    func visible<R: ManagedResource>(_ type: R.Type, _ text: String) throws -> R {
+        guard let id = ResourceID(text) else { throw R.notFound(text) }
+        return try visible(type, id)
+    }
+
+    /// The caller's view of a list. Who is no administrator sees what belongs to the project or is shared with it, which no single filter
+    /// says: it is picked here, and the page is cut after that.
+    func list<R: ManagedResource>(_ type: R.Type, _ query: ListQuery) throws -> [R] {
+        guard !caller.isAdmin else { return try transaction.list(type, query) }
+        var whole = query
+        whole.limit = nil
+        let seen = try transaction.list(type, whole).filter { try $0.isVisible(in: self) }
+        guard let limit = query.limit else { return seen }
+        return query.isReversed ? Array(seen.suffix(limit)) : Array(seen.prefix(limit))
+    }
+
+    /// All resources whose column has the value.
+    func list<R: APIResource>(_ type: R.Type, where column: String, _ value: some AttributeValue) throws -> [R] {
+        var query = ListQuery()
+        query.filters = [.column(column, [value.columnValue])]
+        return try transaction.list(type, query)
+    }
+
+    func checkOwner<R: ManagedResource>(_ verbName: String, _ resource: R) throws {
+        guard let owner = resource.owner else { return }
+        try AccessPolicy.checkOwner(verbName, R.self, projectID: owner, caller: caller)
+    }
+
+    // MARK: Writing
+
+    /// Fills in what every new resource has.
+    func open<R: ProjectResource>(_ resource: inout R) {
+        resource.standard.revisionNumber = 1
+        resource.standard.createdAt = now
+        resource.standard.updatedAt = now
+    }
+
+    /// Writes a changed resource with its next revision number.
+    func save<R: ProjectResource>(_ resource: inout R) throws {
+        resource.standard.revisionNumber += 1
+        resource.standard.updatedAt = now
+        try transaction.update(resource)
+    }
+
+    /// Raises the revision number of a resource because something that hangs on it changed.
+    func touch<R: ProjectResource>(_ type: R.Type, _ id: ResourceID) throws {
+        guard var resource = try transaction.find(type, id) else { return }
+        try save(&resource)
+    }
+
+    /// The project that a new resource belongs to: what the request says, else the caller's.
+    func project<R: ProjectResource>(of request: ResourceRequest<R>) throws -> String {
+        let project = try request.value("project_id", as: String.self) ?? caller.projectID
+        try AccessPolicy.checkOwner("create", R.self, projectID: project, caller: caller)
+        return project
+    }
+}

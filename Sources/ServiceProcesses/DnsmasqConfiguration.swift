@@ -1,0 +1,88 @@
+import Addressing
+import KernelInterface
+
+/// One dnsmasq: DHCPv4 and the names of one network. See dnsmasq(8).
+///
+/// Its files live in one directory and have the names that Neutron gives them: `host`, `addn_hosts`, `opts`, `leases`, `pid`.
+/// dnsmasq gives up root's rights after its start and reads `host`, `addn_hosts` and `opts` only then, so the directory must be open to
+/// others.
+public struct DnsmasqConfiguration: Hashable, Sendable {
+    /// A subnet that addresses are handed out in.
+    public struct Subnet: Hashable, Sendable {
+        public var prefix: IPPrefix
+        /// Nil: no router is announced.
+        public var gateway: IPAddress?
+        /// Empty: none is announced.
+        public var dnsServers: [IPAddress]
+        /// Routes besides the default one, in the order in which they are announced.
+        public var routes: [ClasslessRoute]
+
+        public init(prefix: IPPrefix, gateway: IPAddress?, dnsServers: [IPAddress] = [], routes: [ClasslessRoute] = []) {
+            self.prefix = prefix
+            self.gateway = gateway
+            self.dnsServers = dnsServers
+            self.routes = routes
+        }
+    }
+
+    /// A route of RFC 3442. A next hop of 0.0.0.0 means that the destination is on the link.
+    public struct ClasslessRoute: Hashable, Sendable {
+        public var destination: IPPrefix
+        public var nextHop: IPAddress
+
+        public init(destination: IPPrefix, nextHop: IPAddress) {
+            self.destination = destination
+            self.nextHop = nextHop
+        }
+    }
+
+    /// What one MAC is answered.
+    public struct Reservation: Hashable, Sendable {
+        public var mac: MACAddress
+        public var address: IPAddress
+        /// Without domain.
+        public var hostname: String
+
+        public init(mac: MACAddress, address: IPAddress, hostname: String) {
+            self.mac = mac
+            self.address = address
+            self.hostname = hostname
+        }
+    }
+
+    /// Unique on the host: the network's id.
+    public var name: String
+    public var namespace: NamespaceName
+    /// The interface that dnsmasq serves.
+    public var interface: String
+    /// Absolute.
+    public var directory: String
+    /// Empty: none.
+    public var domain: String
+    public var leaseSeconds: Int
+    public var mtu: Int
+    /// IPv4 only.
+    public var subnets: [Subnet]
+    /// IPv4 only. Everybody else gets no answer.
+    public var reservations: [Reservation]
+
+    public init(
+        name: String, namespace: NamespaceName, interface: String, directory: String, domain: String, leaseSeconds: Int, mtu: Int,
+        subnets: [Subnet], reservations: [Reservation]
+    ) {
+        self.name = name
+        self.namespace = namespace
+        self.interface = interface
+        self.directory = directory
+        self.domain = domain
+        self.leaseSeconds = leaseSeconds
+        self.mtu = mtu
+        self.subnets = subnets
+        self.reservations = reservations
+    }
+
+    /// dnsmasq's own record of what it leased, which outlives it: not a file of ours.
+    public var leasesPath: String { Self.leasesPath(directory: directory) }
+
+    public static func leasesPath(directory: String) -> String { "\(directory)/leases" }
+}

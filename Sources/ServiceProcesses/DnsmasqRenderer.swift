@@ -1,0 +1,105 @@
+import Addressing
+import Glibc
+import KernelInterface
+
+/// The command line and the files of a dnsmasq.
+///
+/// A new or deleted port changes `host` and `addn_hosts`, which dnsmasq reads again on SIGHUP; so are options (`opts`). Only what is in the
+/// command line (subnets, MTU, lease time) costs a restart, which clients do not notice: leases are kept in a file.
+///
+/// There is no `set:` in `host`: dnsmasq 2.90 crashes on SIGHUP when a host with a tag holds a lease.
+public enum DnsmasqRenderer {
+    /// dnsmasq's own limit for `--dhcp-lease-max` in Neutron: as many leases as a /8 has addresses.
+    public static let maximumLeases = 16_777_216
+
+    public static func daemon(_ configuration: DnsmasqConfiguration) -> DaemonConfiguration {
+        let directory = configuration.directory
+        return DaemonConfiguration(
+            key: "dnsmasq/\(configuration.name)", namespace: configuration.namespace, command: command(configuration),
+            processIDFile: "\(directory)/pid", mark: "--pid-file=\(directory)/pid",
+            files: [
+                ConfigurationFile(path: "\(directory)/host", contents: hosts(configuration), onChange: .signal(SIGHUP)),
+                ConfigurationFile(path: "\(directory)/addn_hosts", contents: names(configuration), onChange: .signal(SIGHUP)),
+                ConfigurationFile(path: "\(directory)/opts", contents: options(configuration), onChange: .signal(SIGHUP)),
+            ],
+            stopSignal: SIGTERM)
+    }
+
+    static func command(_ configuration: DnsmasqConfiguration) -> [String] {
+        let directory = configuration.directory
+        var command = [
+            "dnsmasq", "--conf-file=", "--no-hosts", "--no-resolv", "--bind-dynamic", "--interface=\(configuration.interface)",
+            // dnsmasq serves the loopback device as well unless it is told not to.
+            "--except-interface=lo", "--pid-file=\(directory)/pid", "--dhcp-hostsfile=\(directory)/host",
+            "--addn-hosts=\(directory)/addn_hosts", "--dhcp-optsfile=\(directory)/opts", "--dhcp-leasefile=\(configuration.leasesPath)",
+            "--dhcp-match=set:ipxe,175", "--dhcp-option-force=option:mtu,\(configuration.mtu)",
+            "--dhcp-lease-max=\(leaseLimit(configuration.subnets))",
+        ]
+        // `static`: only hosts of the hosts file are answered.
+        for (index, subnet) in configuration.subnets.enumerated() {
+            command.append(
+                "--dhcp-range=set:tag\(index),\(subnet.prefix.address),static,\(netmask(subnet.prefix)),\(configuration.leaseSeconds)s")
+        }
+        if !configuration.domain.isEmpty { command.append("--domain=\(configuration.domain)") }
+        return command
+    }
+
+    /// `MAC,name,address`: the text behind `--dhcp-host=`.
+    static func hosts(_ configuration: DnsmasqConfiguration) -> String {
+        lines(sorted(configuration).map { "\($0.mac),\(fullName($0, configuration)),\($0.address)" })
+    }
+
+    /// hosts(5).
+    static func names(_ configuration: DnsmasqConfiguration) -> String {
+        lines(
+            sorted(configuration).map { reservation in
+                let full = fullName(reservation, configuration)
+                return "\(reservation.address)\t\(full)" + (full == reservation.hostname ? "" : " \(reservation.hostname)")
+            })
+    }
+
+    /// The text behind `--dhcp-option=`, for each subnet under the tag of its range. An option without a value is not sent, not even
+    /// where dnsmasq would announce itself.
+    static func options(_ configuration: DnsmasqConfiguration) -> String {
+        lines(
+            configuration.subnets.enumerated().flatMap { index, subnet in
+                let tag = "tag:tag\(index)"
+                var options = [(["\(tag),option:dns-server"] + subnet.dnsServers.map(\.description)).joined(separator: ",")]
+                let routes = classlessRoutes(subnet)
+                if !routes.isEmpty {
+                    // 249 is the number under which old Windows asks for it.
+                    options.append("\(tag),option:classless-static-route,\(routes)")
+                    options.append("\(tag),249,\(routes)")
+                }
+                options.append(subnet.gateway.map { "\(tag),option:router,\($0)" } ?? "\(tag),option:router")
+                return options
+            })
+    }
+
+    /// A client that gets classless routes ignores the router option (RFC 3442), so the default route is among them.
+    private static func classlessRoutes(_ subnet: DnsmasqConfiguration.Subnet) -> String {
+        guard !subnet.routes.isEmpty else { return "" }
+        var routes = subnet.routes.map { "\($0.destination),\($0.nextHop)" }
+        let hasDefault = subnet.routes.contains { $0.destination.length == 0 }
+        if let gateway = subnet.gateway, !hasDefault { routes.append("0.0.0.0/0,\(gateway)") }
+        return routes.joined(separator: ",")
+    }
+
+    private static func leaseLimit(_ subnets: [DnsmasqConfiguration.Subnet]) -> Int {
+        subnets.reduce(0) { min($0 + 1 << (32 - $1.prefix.length), maximumLeases) }
+    }
+
+    private static func netmask(_ prefix: IPPrefix) -> IPv4Address {
+        IPv4Address(rawValue: prefix.length == 0 ? 0 : UInt32.max << UInt32(32 - prefix.length))
+    }
+
+    private static func sorted(_ configuration: DnsmasqConfiguration) -> [DnsmasqConfiguration.Reservation] {
+        configuration.reservations.sorted { ($0.address, $0.mac) < ($1.address, $1.mac) }
+    }
+
+    private static func fullName(_ reservation: DnsmasqConfiguration.Reservation, _ configuration: DnsmasqConfiguration) -> String {
+        configuration.domain.isEmpty ? reservation.hostname : "\(reservation.hostname).\(configuration.domain)"
+    }
+
+    private static func lines(_ lines: [String]) -> String { lines.map { $0 + "\n" }.joined() }
+}

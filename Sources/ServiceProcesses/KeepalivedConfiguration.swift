@@ -1,0 +1,171 @@
+import Addressing
+import KernelInterface
+
+/// What keepalived does for one member of a VRRP group (one HA router on one host), and its rendering as keepalived.conf.
+///
+/// The states of a member, as keepalived 2.2.7 was seen to go through them with this configuration:
+///
+///           start                 3 advertisements + skew missed,
+///             │                   or one of priority 0 heard
+///             ▼                 ┌─────────────────────────────────┐
+///     ┌──────────────┐ ─────────┘                                 ▼
+///     │    BACKUP    │                                    ┌──────────────┐
+///     │ no addresses │ ◄───────────────────────────────── │    MASTER    │
+///     └──────────────┘   hears a better master (priority, │ all addresses│
+///         ▲      │       then address), or one of its     └──────────────┘
+///      up │      │ down  own addresses or routes was deleted      │
+///         │      ▼                                                │ down
+///     ┌──────────────┐                                            │
+///     │    FAULT     │ ◄──────────────────────────────────────────┘
+///     └──────────────┘   a link of an address is down or missing
+///
+/// Facts that the choices rest on, each observed with keepalived 2.2.7:
+///
+/// - Every member starts as BACKUP with `nopreempt`: a member that returns does not take the addresses back.
+/// - Only the primary address is advertised. It depends on nothing but the group's number, so a reload never changes it, and SIGHUP
+///   adds and removes the other addresses without leaving MASTER (40 reloads in a second: no transition, no packet lost).
+/// - Addresses and routes are tracked (no `no_track`): what somebody deletes by hand moves the router to another member, complete, in
+///   25 ms. With `no_track` it would stay deleted until the next election.
+/// - `dynamic_interfaces`: without it, a reload that names a missing device ends keepalived and leaves all addresses behind.
+///   With it the member is in FAULT until the device is there.
+/// - On start as BACKUP, keepalived removes the addresses of its configuration that it finds, and nothing else. What an earlier
+///   configuration set, ``KeepalivedDaemon`` removes before the start.
+///
+/// See keepalived.conf(5), RFC 3768 (VRRP version 2) and RFC 5798 (version 3).
+public struct KeepalivedConfiguration: Hashable, Sendable {
+    /// 1...255; one group of the network that ``interface`` is on.
+    public var virtualRouterID: Int
+    /// The device that advertisements are sent from and heard on. It has an address of its own.
+    public var interface: String
+    /// 1...254. The skew, that a backup waits longer than three intervals, is (256 − priority)/256 of an interval (version 3) or second.
+    public var priority: Int
+    /// 2 or 3.
+    public var version: Int
+    public var advertisementIntervalMilliseconds: Int
+    /// What the master holds beside the primary address.
+    public var addresses: Set<LinkAddress>
+    /// What the master routes beside the prefixes of its addresses.
+    public var routes: Set<Route>
+    /// Named pipe that every change of state is written to: see ``KeepalivedNotification``.
+    public var notifyPipe: String
+
+    public init(
+        virtualRouterID: Int, interface: String, priority: Int, version: Int, advertisementIntervalMilliseconds: Int,
+        addresses: Set<LinkAddress> = [], routes: Set<Route> = [], notifyPipe: String
+    ) {
+        precondition((1...255).contains(virtualRouterID), "a VRRP group's number has 8 bits and is not 0")
+        precondition((1...254).contains(priority), "priority 0 resigns and 255 owns the addresses")
+        self.virtualRouterID = virtualRouterID
+        self.interface = interface
+        self.priority = priority
+        self.version = version
+        self.advertisementIntervalMilliseconds = advertisementIntervalMilliseconds
+        self.addresses = addresses
+        self.routes = routes
+        self.notifyPipe = notifyPipe
+    }
+
+    /// The address that marks the master: 169.254.0.`virtualRouterID`/24.
+    public var primaryAddress: LinkAddress { Self.primaryAddress(virtualRouterID: virtualRouterID, interface: interface) }
+
+    public static func primaryAddress(virtualRouterID: Int, interface: String) -> LinkAddress {
+        let address = IPv4Address(169, 254, 0, UInt8(truncatingIfNeeded: virtualRouterID))
+        return LinkAddress(link: interface, address: InterfaceAddress(.v4(address), prefixLength: 24))
+    }
+}
+
+// MARK: - Rendering
+
+extension KeepalivedConfiguration {
+    /// The contents of keepalived.conf. Equal configurations have equal texts.
+    public var rendered: String {
+        (globalDefinitions + instance).map { $0 + "\n" }.joined()
+    }
+
+    private var globalDefinitions: [String] {
+        [
+            "global_defs {",
+            "    router_id neutrino",
+            "    vrrp_version \(version)",
+            "    vrrp_garp_master_refresh 0",
+            "    vrrp_notify_fifo \(Self.quoted(notifyPipe))",
+            "    dynamic_interfaces",
+            // Realtime scheduling made no failover shorter; -1 only silences the advice to try it.
+            "    max_auto_priority -1",
+            // No scripts are run; this silences the search for the user keepalived_script.
+            "    script_user root",
+            "}",
+        ]
+    }
+
+    private var instance: [String] {
+        var lines = [
+            "vrrp_instance VR_\(virtualRouterID) {",
+            "    state BACKUP",
+            "    interface \(interface)",
+            "    virtual_router_id \(virtualRouterID)",
+            "    priority \(priority)",
+            "    garp_master_delay 1",
+            // When two masters meet, the one that stays announces its addresses again and the one that goes makes it do so.
+            "    garp_lower_prio_delay 0",
+            "    garp_lower_prio_repeat 3",
+            "    higher_prio_send_advert",
+            "    nopreempt",
+            "    advert_int \(intervalText)",
+        ]
+        lines += block("track_interface", [interface])
+        lines += block("virtual_ipaddress", [Self.text(primaryAddress)])
+        lines += block("virtual_ipaddress_excluded", sortedAddresses.map(Self.text))
+        lines += block("virtual_routes", sortedRoutes.map(Self.text))
+        return lines + ["}"]
+    }
+
+    /// Nothing at all when there is nothing to put into it.
+    private func block(_ name: String, _ entries: [String]) -> [String] {
+        if entries.isEmpty { return [] }
+        return ["    \(name) {"] + entries.map { "        " + $0 } + ["    }"]
+    }
+
+    private var sortedAddresses: [LinkAddress] {
+        addresses.sorted { $0.address == $1.address ? $0.link < $1.link : $0.address < $1.address }
+    }
+
+    /// Routes to what is on the link come first: others may need them to reach their gateway.
+    private var sortedRoutes: [Route] {
+        routes.sorted { left, right in
+            if (left.gateway == nil) != (right.gateway == nil) { return left.gateway == nil }
+            return left.destination == right.destination ? left.link < right.link : left.destination < right.destination
+        }
+    }
+
+    private static func text(_ address: LinkAddress) -> String { "\(address.address) dev \(address.link)" }
+
+    private static func text(_ route: Route) -> String {
+        guard let gateway = route.gateway else { return "\(route.destination) dev \(route.link) scope link" }
+        return "\(route.destination) via \(gateway) dev \(route.link)"
+    }
+
+    /// Seconds. Version 3 counts hundredths (12 bits), version 2 whole seconds (8 bits): rounded up to what the version can say.
+    private var intervalText: String {
+        if version == 2 { return "\(min(max((advertisementIntervalMilliseconds + 999) / 1000, 1), 255))" }
+        let hundredths = min(max((advertisementIntervalMilliseconds + 9) / 10, 1), 4095)
+        let fraction = hundredths % 100
+        if fraction == 0 { return "\(hundredths / 100)" }
+        if fraction % 10 == 0 { return "\(hundredths / 100).\(fraction / 10)" }
+        return "\(hundredths / 100)." + (fraction < 10 ? "0" : "") + "\(fraction)"
+    }
+
+    /// Between quotation marks, as keepalived.conf(5) has it, unless nothing in the text needs them.
+    private static func quoted(_ text: String) -> String {
+        let isPlain = text.utf8.allSatisfy { byte in
+            switch byte {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "0")...UInt8(ascii: "9"): true
+            case UInt8(ascii: "/"), UInt8(ascii: "."), UInt8(ascii: "-"), UInt8(ascii: "_"): true
+            default: false
+            }
+        }
+        if isPlain { return text }
+        let escaped = text.map { $0 == "\"" || $0 == "\\" ? "\\\($0)" : String($0) }.joined()
+        return "\"\(escaped)\""
+    }
+}

@@ -1,0 +1,60 @@
+import KernelInterface
+
+/// The keepalived of one HA router as a daemon that can be started, reloaded, adopted and stopped.
+public enum KeepalivedDaemon {
+    /// The daemon's key: `keepalived/<router>`.
+    public static func key(router: String) -> String { "keepalived/\(router)" }
+
+    public static func daemon(
+        router: String, namespace: NamespaceName, paths: KeepalivedPaths, configuration: KeepalivedConfiguration
+    ) -> DaemonConfiguration {
+        DaemonConfiguration(
+            key: key(router: router),
+            namespace: namespace,
+            // Nothing in here depends on the router's ports: a change of the command would restart keepalived.
+            command: ["sh", "-c", startScript, "keepalived-start", paths.log, paths.processID, paths.vrrpProcessID, paths.configuration],
+            processIDFile: paths.processID,
+            mark: paths.configuration,
+            files: [
+                ConfigurationFile(path: paths.configuration, contents: configuration.rendered, onChange: .signal(hangUpSignal))
+            ],
+            namedPipes: [paths.notifyPipe],
+            stopSignal: terminateSignal,
+            stopTimeoutMilliseconds: stopTimeoutMilliseconds)
+    }
+
+    static let hangUpSignal: Int32 = 1
+    static let terminateSignal: Int32 = 15
+
+    /// On SIGTERM keepalived resigns and removes its addresses at once (3 ms), but its processes stay for 1 to 3 seconds.
+    static let stopTimeoutMilliseconds = 5000
+
+    /// Starts keepalived and returns when it runs, or fails with the end of its log.
+    ///
+    /// 1. A member whose keepalived was killed still has the master's addresses. Of these keepalived removes what its (newer)
+    ///    configuration names, and no others; so they all go here. With a device's last address the kernel removes its routes.
+    /// 2. A process id file of a killed keepalived would make this one refuse to start while the killed one is a zombie.
+    /// 3. keepalived can log to a file only as "console" and in the foreground. The kernel refuses to let the file grow over
+    ///    8192 blocks of 512 octets (4 MiB); keepalived, which inherits that SIGXFSZ is ignored, goes on. The log of the run
+    ///    before is kept.
+    static let startScript = """
+        log=$1 parent=$2 child=$3 configuration=$4
+        ip -4 -oneline address show | while read -r index device rest; do
+            case $device in qr-* | qg-*) ip -4 address flush dev "$device" ;; esac
+        done
+        rm -f "$parent" "$child"
+        if [ -e "$log" ]; then mv -f "$log" "$log.1"; fi
+        trap '' XFSZ
+        ulimit -f 8192
+        setsid keepalived -n -l -P -f "$configuration" -p "$parent" -r "$child" </dev/null >"$log" 2>&1 &
+        tries=0
+        while [ "$tries" -lt 300 ]; do
+            if [ "$(cat "$parent" 2>/dev/null)" = "$!" ]; then exit 0; fi
+            if ! kill -0 "$!" 2>/dev/null; then break; fi
+            sleep 0.01
+            tries=$((tries + 1))
+        done
+        tail -n 5 "$log" >&2
+        exit 1
+        """
+}

@@ -1,0 +1,27 @@
+/// The limits of a store. Tests make them small.
+struct StoreLimits: Sendable {
+    /// Transactions that wait for a writer; more are refused as unavailable.
+    var waitingWrites = 4096
+    /// Transactions that wait for a reader; more are refused as unavailable.
+    var waitingReads = 4096
+    /// SQLite: transactions that share one commit, and so one fsync.
+    var groupedWrites = 64
+    /// Connections that read.
+    var readers = 4
+    /// PostgreSQL: connections that write. SQLite has one writer.
+    var writers = 6
+    /// PostgreSQL: how often a transaction is tried before it is given up as unavailable.
+    var attempts = 12
+    /// PostgreSQL: the longest pause before another attempt. It doubles from 1 ms and is jittered.
+    var longestBackoffMilliseconds = 128
+    /// PostgreSQL: how long connecting may take.
+    var connectTimeoutSeconds = 5
+    /// PostgreSQL: how long a statement may run or wait for a lock, and a transaction may idle, before the server ends it.
+    var statementTimeoutMilliseconds = 30_000
+    /// SQLite: how long another process may hold the file's lock.
+    var busyTimeoutMilliseconds = 5_000
+    /// Revisions that the change log keeps. Whoever is further behind must list again.
+    var retainedRevisions = 100_000
+    /// The log is trimmed every so many revisions.
+    var trimInterval = 1_000
+}

@@ -1,0 +1,115 @@
+import Addressing
+import HostModel
+import KernelInterface
+import NetworkModel
+import Testing
+
+@testable import Converters
+
+@Suite("Layer 2")
+struct L2ConverterTests {
+    let bridge = "brq00000001-00"
+    let tunnel = "vxlan-77"
+
+    @Test("A VXLAN network is a bridge and a tunnel that learns, with a flooding entry per other host")
+    func vxlan() {
+        let pieces = L2Converter.convert(view(network(remotes: [ip("192.0.2.2"), ip("192.0.2.3"), ip("192.0.2.1")])), settings)
+        #expect(pieces.links[bridge] == Link(name: bridge, kind: .bridge, mtu: 1450, alias: "neutrino:bridge"))
+        #expect(
+            pieces.links[tunnel]
+                == Link(
+                    name: tunnel, kind: .vxlan(vni: 77, local: ip("192.0.2.1"), port: 4789, isLearning: true), mtu: 1450, bridge: bridge,
+                    bridgePort: BridgePortOptions(suppressesNeighbours: true, learns: true), alias: "neutrino:vxlan"))
+        #expect(
+            pieces.forwarding == [
+                .tunnel(mac: .zero, link: tunnel, remote: ip("192.0.2.2")), .tunnel(mac: .zero, link: tunnel, remote: ip("192.0.2.3")),
+            ])
+        #expect(pieces.problems.isEmpty)
+    }
+
+    @Test("A port on another host is known to the tunnel, to the bridge and to ARP suppression")
+    func remotePort() {
+        let remote = HostRemotePort(
+            portID: id(9), networkID: networkID, mac: mac(9), addresses: [ip("10.0.0.9"), ip("2001:db8::9")], endpoint: ip("192.0.2.2"))
+        let pieces = L2Converter.convert(view(network(), .remotePort(remote)), settings)
+        #expect(
+            pieces.forwarding == [
+                .tunnel(mac: mac(9), link: tunnel, remote: ip("192.0.2.2")), .bridgePort(mac: mac(9), link: tunnel),
+            ])
+        #expect(pieces.neighbours == [Neighbour(address: ip("10.0.0.9"), mac: mac(9), link: bridge)])
+    }
+
+    @Test("A port of a network that is not on this host, or that has no tunnel, leaves no entry")
+    func remotePortElsewhere() {
+        let remote = HostRemotePort(
+            portID: id(9), networkID: networkID, mac: mac(9), addresses: [ip("10.0.0.9")], endpoint: ip("192.0.2.2"))
+        let absent = L2Converter.convert(view(.remotePort(remote)), settings)
+        let local = L2Converter.convert(view(network(.local), .remotePort(remote)), settings)
+        #expect(absent == L2Converter.Pieces())
+        #expect(local.forwarding.isEmpty && local.neighbours.isEmpty)
+    }
+
+    @Test("The host is silent on its bridges and tunnels, and bridged packets pass connection tracking")
+    func sysctls() {
+        let pieces = L2Converter.convert(view(network()), settings)
+        #expect(
+            pieces.sysctls == [
+                "net/ipv6/conf/\(bridge)/disable_ipv6": "1", "net/ipv6/conf/\(tunnel)/disable_ipv6": "1",
+                "net/bridge/bridge-nf-call-iptables": "1", "net/bridge/bridge-nf-call-ip6tables": "1",
+            ])
+        var native = settings
+        native.hasBridgeConntrack = true
+        #expect(L2Converter.convert(view(network()), native).sysctls.keys.allSatisfy { !$0.hasPrefix("net/bridge") })
+    }
+
+    @Test("A flat network takes the mapped interface as a port of its bridge and leaves its MTU alone")
+    func flat() {
+        let pieces = L2Converter.convert(view(network(.flat(physicalNetwork: "physnet1"))), settings)
+        #expect(pieces.links["eth9"] == Link(name: "eth9", kind: .foreign, bridge: bridge))
+        #expect(pieces.links.count == 2)
+    }
+
+    @Test("A local network is a bridge and nothing else")
+    func local() {
+        #expect(L2Converter.convert(view(network(.local)), settings).links.keys.sorted() == [bridge])
+    }
+
+    @Test("What cannot be realised is said in a sentence and leaves everything else alone")
+    func problems() {
+        var poor = settings
+        poor.tunnelAddress = nil
+        let pieces = L2Converter.convert(
+            view(
+                network(.vlan(physicalNetwork: "physnet1", id: 5), id: id(2)), network(.flat(physicalNetwork: "other"), id: id(3)),
+                network(.flat(physicalNetwork: "physnet1"), id: id(4)), network(.flat(physicalNetwork: "physnet1"), id: id(5)),
+                network(id: id(6)), .port(port(9, network: id(2)))), poor)
+        #expect(pieces.problems.count == 4)
+        #expect(pieces.links.keys.sorted() == ["brq00000003-00", "brq00000004-00", "brq00000005-00", "brq00000006-00", "eth9", tap(9)])
+        #expect(pieces.links["eth9"]?.bridge == "brq00000004-00")
+        #expect(pieces.links[tap(9)]?.bridge == nil)
+    }
+
+    @Test("An instance's device becomes a port of the bridge with the network's MTU, unless its port is administratively down")
+    func localPorts() {
+        let pieces = L2Converter.convert(view(network(), .port(port(7)), .port(port(8, isUp: false))), settings)
+        #expect(pieces.links[tap(7)] == Link(name: tap(7), kind: .foreign, mtu: 1450, bridge: bridge))
+        #expect(pieces.links[tap(8)] == Link(name: tap(8), kind: .foreign, mtu: 1450, bridge: nil))
+    }
+
+    @Test("Where somebody announces addresses by gratuitous ARP, the tunnel does not suppress it")
+    func announcements() {
+        func suppresses(_ item: HostItem) -> Bool? {
+            L2Converter.convert(view(network(), item), settings).links[tunnel]?.bridgePort.suppressesNeighbours
+        }
+        let routerPort = HostRouter.RouterPort(id: id(20), networkID: networkID, mac: mac(20), addresses: [], mtu: 1450)
+        var elsewhere = routerPort
+        elsewhere.networkID = id(99)
+        let redundancy = HostRouter.Redundancy(virtualRouterID: 1, priority: 200, port: elsewhere)
+        #expect(suppresses(.port(port(7))) == true)
+        #expect(suppresses(.router(HostRouter(id: id(30), interfaces: [routerPort]))) == true)
+        #expect(suppresses(.router(HostRouter(id: id(30), redundancy: redundancy, interfaces: [routerPort]))) == false)
+        #expect(suppresses(.router(HostRouter(id: id(30), gateway: routerPort))) == false)
+        #expect(suppresses(.port(port(7, isSecure: false))) == false)
+        #expect(suppresses(.port(port(7, pairs: [.init(prefix: prefix("10.0.0.50/32"), mac: mac(7))]))) == false)
+    }
+}

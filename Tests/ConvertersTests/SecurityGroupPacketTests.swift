@@ -1,0 +1,261 @@
+import Addressing
+import HostModel
+import KernelInterface
+import NetworkModel
+import Testing
+
+@testable import Converters
+
+/// Security groups with real frames: a host namespace with a bridge, instances as namespaces behind veth pairs, nft, ping, DHCP.
+@Suite("Security groups with real frames", .enabled(if: isRoot, needsRoot), .serialized)
+struct SecurityGroupPacketTests {
+    let group = id(100)
+    let web = id(101)
+
+    /// A bridge `brq…` in a namespace, to which instances are attached as the agent does it.
+    struct Bench {
+        let test: TestHost
+        let host: String
+        let bridge = L2Names.bridge(networkID)
+
+        init() throws {
+            test = try TestHost()
+            host = try test.namespace("host")
+            try test.expect(
+                """
+                ip link add name \(bridge) type bridge stp_state 0 forward_delay 0 mcast_snooping 0
+                ip link set dev \(bridge) up
+                echo 1 > /proc/sys/net/ipv6/conf/\(bridge)/disable_ipv6
+                echo 1 > /proc/sys/net/bridge/bridge-nf-call-iptables
+                echo 1 > /proc/sys/net/bridge/bridge-nf-call-ip6tables
+                """, in: host)
+        }
+
+        /// A namespace with device `eth` (MAC and address 10.0.0.number of the port with that number) behind `tap…` on the bridge.
+        func instance(_ number: Int) throws -> String {
+            let name = try test.namespace("i\(number)")
+            try test.expect(
+                """
+                ip -n \(host) link add \(tap(number)) type veth peer name eth address \(mac(number)) netns \(name)
+                ip -n \(host) link set dev \(tap(number)) master \(bridge) up
+                ip -n \(name) link set dev eth up
+                ip -n \(name) addr add 10.0.0.\(number)/24 dev eth
+                """)
+            return name
+        }
+
+        func load(_ items: [HostItem], trusted: [Int] = []) throws {
+            var links: [String: Link] = [:]
+            for number in trusted {
+                links[tap(number)] = Link(name: tap(number), kind: .veth(peer: "ns-x", peerNamespace: nil), bridge: bridge)
+            }
+            let tables = SecurityGroupConverter.convert(view(items), links: links, settings)
+            try test.expect("nft -f \(try test.write("rules.nft", firewallScript(tables)))", in: host)
+        }
+
+        func pings(_ from: String, _ address: String, source: String? = nil) throws -> Bool {
+            try test.run("ping -n -c 2 -i 0.2 -W 1 \(source.map { "-I \($0)" } ?? "") \(address)", in: from).status == 0
+        }
+    }
+
+    @Test("nft accepts every kind of rule, set and element")
+    func syntax() throws {
+        let bench = try Bench()
+        defer { bench.test.remove() }
+        let rules: [HostSecurityGroup.Rule] = [RuleDirection.ingress, .egress].flatMap { direction in
+            [4, 6].flatMap { version -> [HostSecurityGroup.Rule] in
+                let numbers = [nil, 0, 1, 2, 6, 17, 33, 41, 47, 50, 58, 112, 132, 136, 255]
+                let cidr = version == 4 ? prefix("10.3.0.0/16") : prefix("2001:db8::/32")
+                let any = version == 4 ? prefix("0.0.0.0/0") : prefix("::/0")
+                return numbers.flatMap { number -> [HostSecurityGroup.Rule] in
+                    [(nil, nil), (8, nil), (8, 0), (200, 255)].flatMap { (ports: (Int?, Int?)) in
+                        [(nil, nil), (cidr, nil), (any, nil), (nil, group)].map { (remote: (IPPrefix?, ResourceID?)) in
+                            HostSecurityGroup.Rule(
+                                direction: direction, ipVersion: version, protocolNumber: number, portRangeMinimum: ports.0,
+                                portRangeMaximum: ports.1, remotePrefix: remote.0, remoteGroupID: remote.1)
+                        }
+                    }
+                }
+            }
+        }
+        let pairs: [HostPort.Pair] = [
+            .init(prefix: prefix("0.0.0.0/0"), mac: mac(7)), .init(prefix: prefix("10.9.0.0/16"), mac: mac(70)),
+            .init(prefix: prefix("10.9.0.1/32"), mac: mac(71)), .init(prefix: prefix("2001:db8::/32"), mac: mac(7)),
+            .init(prefix: prefix("2001:db9::1/128"), mac: mac(7)),
+        ]
+        let wide = HostGroupMember(
+            groupID: group, portID: id(9), addresses: [prefix("10.0.0.0/24"), prefix("10.0.0.9/32"), prefix("2001:db8::/64")])
+        let items: [HostItem] = [
+            network(), .securityGroup(HostSecurityGroup(id: group, rules: Set(rules))), .securityGroup(defaultGroup(web)),
+            .port(port(7, groups: [group], pairs: pairs)), .port(port(8, groups: [group, web])), .port(port(9)), .groupMember(wide),
+            .port(port(10, isSecure: false)),
+        ]
+        try bench.load(items, trusted: [11])
+        // The kernel's own view of it: loaded, and replaced by itself.
+        try bench.load(items, trusted: [11])
+        #expect(try bench.test.run("nft list table bridge neutrino", in: bench.host).text.contains("ingress_\(group)"))
+    }
+
+    @Test("The table for bridge conntrack has no error but that this kernel may lack it")
+    func bridgeConntrackSyntax() throws {
+        let bench = try Bench()
+        defer { bench.test.remove() }
+        var native = settings
+        native.hasBridgeConntrack = true
+        let view = view(network(), .securityGroup(defaultGroup(group)), .port(port(7, groups: [group])))
+        let path = try bench.test.write("native.nft", firewallScript(HostConverter.convert(view, native).configuration.own.firewall))
+        let output = try bench.test.run("nft -c -f \(path)", in: bench.host)
+        let errors = output.text.split(separator: "\n").filter { $0.contains("Error") }
+        #expect(errors.allSatisfy { $0.hasSuffix("Protocol error") || $0.hasSuffix("Operation not supported") }, "\(output.text)")
+    }
+
+    @Test("Members reach each other, strangers reach nobody, and replies come back")
+    func groups() throws {
+        let bench = try Bench()
+        defer { bench.test.remove() }
+        let (first, second, stranger) = (try bench.instance(7), try bench.instance(8), try bench.instance(9))
+        #expect(try bench.pings(stranger, "10.0.0.7"), "the bench itself works before there are rules")
+        let egress = HostSecurityGroup(id: web, rules: [.init(direction: .egress, ipVersion: 4)])
+        try bench.load([
+            network(), .securityGroup(defaultGroup(group)), .securityGroup(egress), .port(port(7, groups: [group])),
+            .port(port(8, groups: [web, group])), .port(port(9, groups: [web])), member(group, port: 7), member(group, port: 8),
+        ])
+        #expect(try bench.pings(first, "10.0.0.8"))
+        #expect(try bench.pings(second, "10.0.0.7"))
+        #expect(try !bench.pings(stranger, "10.0.0.7"))
+        #expect(try !bench.pings(stranger, "10.0.0.8"))
+        // Its group allows no ingress but replies.
+        #expect(try bench.pings(first, "10.0.0.9") == false)
+    }
+
+    @Test("What any one of several groups allows is allowed, each in its direction, and ICMP types are told apart")
+    func severalGroups() throws {
+        let bench = try Bench()
+        defer { bench.test.remove() }
+        let (first, second) = (try bench.instance(7), try bench.instance(8))
+        let (send, receive) = (id(102), id(103))
+        let groups: [HostItem] = [
+            .securityGroup(
+                HostSecurityGroup(
+                    id: send, rules: [.init(direction: .egress, ipVersion: 4, remotePrefix: prefix("10.0.0.8/32"))])),
+            .securityGroup(
+                HostSecurityGroup(
+                    id: receive,
+                    rules: [.init(direction: .ingress, ipVersion: 4, protocolNumber: 1, portRangeMinimum: 8, portRangeMaximum: 0)])),
+            .securityGroup(
+                HostSecurityGroup(id: web, rules: [.init(direction: .ingress, ipVersion: 4, protocolNumber: 1, portRangeMinimum: 13)])),
+        ]
+        try bench.load([network(), .port(port(7, groups: [web, send])), .port(port(8, groups: [web, receive]))] + groups)
+        #expect(try bench.pings(first, "10.0.0.8"))
+        // No group lets 8 send to 7.
+        #expect(try !bench.pings(second, "10.0.0.7"))
+        try bench.load([network(), .port(port(7, groups: [web])), .port(port(8, groups: [receive]))] + groups)
+        #expect(try !bench.pings(first, "10.0.0.8"), "without the group that allows it to send")
+        try bench.load([network(), .port(port(7, groups: [send])), .port(port(8, groups: [web]))] + groups)
+        #expect(try !bench.pings(first, "10.0.0.8"), "without the group that allows the type")
+    }
+
+    @Test("Foreign addresses and MACs are dropped, allowed pairs and ports without port security pass")
+    func spoofing() throws {
+        let bench = try Bench()
+        defer { bench.test.remove() }
+        let (first, second) = (try bench.instance(7), try bench.instance(8))
+        let open = HostSecurityGroup(
+            id: group, rules: [.init(direction: .egress, ipVersion: 4), .init(direction: .ingress, ipVersion: 4)])
+        func load(_ sender: HostPort) throws {
+            try bench.load([network(), .securityGroup(open), .port(sender), .port(port(8, groups: [group]))])
+        }
+        for address in ["10.0.0.66", "10.0.0.77"] { try bench.test.expect("ip addr add \(address)/24 dev eth", in: first) }
+        // The receiver knows where to answer, so that only the frames themselves are on trial.
+        for address in ["10.0.0.66", "10.0.0.77"] {
+            try bench.test.expect("ip neigh replace \(address) lladdr \(mac(7)) dev eth", in: second)
+        }
+        try load(port(7, groups: [group]))
+        #expect(try bench.pings(first, "10.0.0.8"))
+        #expect(try !bench.pings(first, "10.0.0.8", source: "10.0.0.66"))
+        // arping from an address that is not the port's: no answer, because the request is dropped.
+        #expect(try bench.test.run("arping -q -c 1 -w 1 -I eth -s 10.0.0.66 10.0.0.8", in: first).status != 0)
+        #expect(try bench.test.run("arping -q -c 1 -w 1 -I eth 10.0.0.8", in: first).status == 0)
+
+        try load(
+            port(
+                7, groups: [group],
+                pairs: [.init(prefix: prefix("10.0.0.66/32"), mac: mac(7)), .init(prefix: prefix("10.0.0.76/30"), mac: mac(7))]))
+        #expect(try bench.pings(first, "10.0.0.8", source: "10.0.0.66"))
+        #expect(try bench.pings(first, "10.0.0.8", source: "10.0.0.77"))
+        #expect(try bench.test.run("arping -q -c 1 -w 1 -I eth -s 10.0.0.77 10.0.0.8", in: first).status == 0)
+
+        try load(port(7, isSecure: false))
+        #expect(try bench.pings(first, "10.0.0.8", source: "10.0.0.66"))
+
+        try load(port(7, groups: [group]))
+        try bench.test.expect("ip link set dev eth address 02:00:00:00:00:01", in: first)
+        #expect(try !bench.pings(first, "10.0.0.8"))
+    }
+
+    @Test("A device that the agent has not heard of passes nothing, and neither does one whose port went down")
+    func unknownDevice() throws {
+        let bench = try Bench()
+        defer { bench.test.remove() }
+        let (first, second, service) = (try bench.instance(7), try bench.instance(8), try bench.instance(9))
+        let open = HostSecurityGroup(
+            id: group, rules: [.init(direction: .egress, ipVersion: 4), .init(direction: .ingress, ipVersion: 4)])
+        let known: [HostItem] = [network(), .securityGroup(open), .port(port(8, groups: [group]))]
+        try bench.load(known, trusted: [9])
+        #expect(try bench.pings(service, "10.0.0.8"))
+        #expect(try !bench.pings(first, "10.0.0.8"))
+        #expect(try !bench.pings(first, "10.0.0.9"))
+        #expect(try !bench.pings(second, "10.0.0.7"))
+        #expect(try bench.test.run("arping -q -c 1 -w 1 -I eth 10.0.0.7", in: service).status != 0, "not even ARP reaches it")
+        // Once known and then down: a connection that was established does not go on.
+        try bench.load(known + [.port(port(7, groups: [group]))], trusted: [9])
+        #expect(try bench.pings(first, "10.0.0.8"))
+        try bench.load(known + [.port(port(7, isUp: false, groups: [group]))], trusted: [9])
+        #expect(try !bench.pings(first, "10.0.0.8"))
+        #expect(try !bench.pings(second, "10.0.0.7"))
+    }
+
+    @Test("A port without groups gets DHCP and nothing else, and an instance is no DHCP server")
+    func dhcp() throws {
+        let bench = try Bench()
+        defer { bench.test.remove() }
+        let (client, server) = (try bench.instance(7), try bench.instance(8))
+        try bench.test.expect("ip addr flush dev eth", in: client)
+        let script = try bench.test.write("lease.sh", "#!/bin/sh\n[ \"$1\" = bound ] && echo leased $ip\nexit 0\n")
+        try bench.test.expect("chmod 755 \(script)")
+        try bench.test.expect(
+            """
+            dnsmasq --conf-file= --no-hosts --no-resolv --port=0 --interface=eth --except-interface=lo --bind-dynamic \
+            --dhcp-range=10.0.0.0,static,255.255.255.0 --dhcp-host=\(mac(7)),10.0.0.7 \
+            --pid-file=\(bench.test.directory)/pid --dhcp-leasefile=\(bench.test.directory)/leases
+            """, in: server)
+        func lease() throws -> Bool {
+            try bench.test.run("udhcpc -i eth -n -q -f -t 3 -T 1 -s \(script)", in: client).text.contains("leased 10.0.0.7")
+        }
+        let open = HostSecurityGroup(
+            id: group, rules: [.init(direction: .egress, ipVersion: 4), .init(direction: .ingress, ipVersion: 4)])
+        try bench.load([network(), .port(port(7))], trusted: [8])
+        #expect(try lease())
+        try bench.test.expect("ip addr add 10.0.0.7/24 dev eth", in: client)
+        #expect(try !bench.pings(client, "10.0.0.8"))
+        try bench.test.expect("ip addr flush dev eth", in: client)
+        try bench.load([network(), .securityGroup(open), .port(port(7, groups: [group])), .port(port(8, groups: [group]))])
+        #expect(try !lease(), "the server is an instance now")
+    }
+
+    @Test("Instances do not reach the host itself, nor the host them")
+    func hostItself() throws {
+        let bench = try Bench()
+        defer { bench.test.remove() }
+        let instance = try bench.instance(7)
+        try bench.test.expect("ip addr add 10.0.0.200/24 dev \(bench.bridge)", in: bench.host)
+        #expect(try bench.pings(instance, "10.0.0.200"), "the bench itself works before there are rules")
+        let open = HostSecurityGroup(
+            id: group, rules: [.init(direction: .egress, ipVersion: 4), .init(direction: .ingress, ipVersion: 4)])
+        for sender in [port(7, groups: [group]), port(7, isSecure: false)] {
+            try bench.load([network(), .securityGroup(open), .port(sender)])
+            #expect(try !bench.pings(instance, "10.0.0.200"))
+            #expect(try !bench.pings(bench.host, "10.0.0.7"))
+        }
+    }
+}

@@ -1,0 +1,215 @@
+import Addressing
+import CLinux
+import Glibc
+import KernelInterface
+import Testing
+
+@testable import KernelLinux
+
+extension RealKernelTests {
+    @Test("A veth pair over two namespaces carries a ping, and iproute2 sees what was made")
+    func ping() throws {
+        let kernel = LinuxKernel()
+        try RealKernel.withNamespaces(kernel, 2) { names in
+            let (left, right) = (names[0], names[1])
+            let veth = Link(name: "left", kind: .veth(peer: "right", peerNamespace: right), alias: "neutrino:test")
+            try kernel.perform(.addLink(veth, left))
+            try kernel.perform(.changeLink(Link(name: "right", kind: .veth(peer: "left", peerNamespace: left)), right))
+            for (namespace, link, texts) in [(left, "left", ["192.0.2.1/24", "2001:db8::1/64"]), (right, "right", ["192.0.2.2/24", "2001:db8::2/64"])] {
+                for text in texts {
+                    let address = LinkAddress(link: link, address: try #require(InterfaceAddress(text)))
+                    try kernel.perform(.addAddress(address, namespace))
+                }
+            }
+            for target in ["192.0.2.2", "2001:db8::2"] {
+                let result = try runProgram(["ping", "-c", "1", "-w", "5", target], namespace: left, timeoutMilliseconds: 10_000)
+                #expect(result.exitCode == 0, "\(result)")
+            }
+            let shown = try runProgram(["ip", "link", "show", "left"], namespace: left, timeoutMilliseconds: 5000)
+            #expect(shown.standardOutput.contains("link-netns \(right)"))
+            #expect(shown.standardOutput.contains("alias neutrino:test"))
+            let listed = try runProgram(["ip", "netns", "list"], timeoutMilliseconds: 5000)
+            #expect(listed.standardOutput.contains(left.description))
+        }
+    }
+
+    @Test("iproute2 shows the VXLAN port, its flags and its forwarding entries as they were asked for")
+    func vxlan() throws {
+        let kernel = LinuxKernel()
+        try RealKernel.withNamespaces(kernel, 1) { names in
+            let namespace = names[0]
+            try kernel.perform(.addLink(Link(name: "br", kind: .bridge), namespace))
+            let local = try #require(IPAddress("192.0.2.1"))
+            try kernel.perform(
+                .addLink(
+                    Link(
+                        name: "vx", kind: .vxlan(vni: 7, local: local, port: 4789, isLearning: false), bridge: "br",
+                        bridgePort: BridgePortOptions(suppressesNeighbours: true, learns: false)), namespace))
+            let remote = try #require(IPAddress("192.0.2.9"))
+            let mac = try #require(MACAddress("fa:16:3e:00:00:01"))
+            try kernel.perform(.addForwarding(.tunnel(mac: .zero, link: "vx", remote: remote), namespace))
+            try kernel.perform(.addForwarding(.bridgePort(mac: mac, link: "vx"), namespace))
+            let port = try runProgram(["bridge", "-d", "link", "show", "dev", "vx"], namespace: namespace, timeoutMilliseconds: 5000)
+            #expect(port.standardOutput.contains("learning off") && port.standardOutput.contains("neigh_suppress on"), "\(port)")
+            let entries = try runProgram(["bridge", "fdb", "show", "dev", "vx"], namespace: namespace, timeoutMilliseconds: 5000)
+            #expect(entries.standardOutput.contains("00:00:00:00:00:00 dst 192.0.2.9 self permanent"), "\(entries)")
+            #expect(entries.standardOutput.contains("fa:16:3e:00:00:01 master br static"), "\(entries)")
+            let device = try runProgram(["ip", "-d", "link", "show"], namespace: namespace, timeoutMilliseconds: 5000)
+            #expect(device.standardOutput.contains("vxlan id 7 local 192.0.2.1"), "\(device)")
+            #expect(device.standardOutput.contains("forward_delay 0") && device.standardOutput.contains("mcast_snooping 0"), "\(device)")
+        }
+    }
+
+    @Test("The kernel's own words are part of an error")
+    func kernelWords() throws {
+        let kernel = LinuxKernel()
+        try RealKernel.withNamespaces(kernel, 1) { names in
+            try kernel.perform(.addLink(Link(name: "br", kind: .bridge), names[0]))
+            let route = Route(destination: try #require(IPPrefix("0.0.0.0/0")), gateway: IPAddress("192.0.2.1"), link: "br")
+            let error = #expect(throws: KernelError.self) { try kernel.perform(.setRoute(route, names[0])) }
+            #expect(
+                error?.description
+                    == "cannot set route 0.0.0.0/0 via 192.0.2.1 dev br in namespace \(names[0]): "
+                    + "Network is unreachable (Nexthop has invalid gateway)")
+        }
+    }
+
+    @Test("Descriptors do not pile up while namespaces come and go, also when somebody else removes them")
+    func descriptors() throws {
+        let kernel = LinuxKernel()
+        try RealKernel.withNamespaces(kernel, 1) { names in
+            func round(_ isForeign: Bool) throws {
+                let name = RealKernel.freshName()
+                try kernel.perform(.addNamespace(name))
+                try kernel.perform(.addLink(Link(name: "a", kind: .veth(peer: "b", peerNamespace: names[0])), name))
+                try kernel.perform(.applyFirewall(script: "add table inet one\n", name))
+                _ = try kernel.firewallGeneration(in: name)
+                _ = try kernel.links(in: name)
+                _ = try kernel.sysctl("net/ipv4/ip_forward", in: name)
+                if isForeign {
+                    _ = try runProgram(["ip", "netns", "delete", name.description], timeoutMilliseconds: 5000)
+                    _ = try kernel.namespaces()
+                } else {
+                    try kernel.perform(.removeNamespace(name))
+                }
+                // The namespace is really gone when the other end of the pair is.
+                #expect(try RealKernel.eventually { try !kernel.links(in: names[0]).contains { $0.name == "b" } })
+            }
+            // The first round opens what stays open: the common namespace's socket.
+            try round(false)
+            let before = try RealKernel.openDescriptors()
+            for number in 0..<RealKernel.descriptorTolerance { try round(number % 2 == 0) }
+            #expect(try RealKernel.eventually { try RealKernel.openDescriptors() < before + RealKernel.descriptorTolerance })
+        }
+    }
+
+    @Test("A namespace that somebody else made again under its name is the new one")
+    func replacedNamespace() throws {
+        let kernel = LinuxKernel()
+        try RealKernel.withNamespaces(kernel, 1) { names in
+            try kernel.perform(.addLink(Link(name: "br", kind: .bridge), names[0]))
+            for action in ["delete", "add"] {
+                _ = try runProgram(["ip", "netns", action, names[0].description], timeoutMilliseconds: 5000)
+            }
+            #expect(try kernel.links(in: names[0]).map(\.name) == ["lo"])
+        }
+    }
+
+    @Test("A stale file in the directory of namespaces is no namespace, and is used for one")
+    func staleFile() throws {
+        let kernel = LinuxKernel()
+        let name = RealKernel.freshName()
+        defer { try? kernel.perform(.removeNamespace(name)) }
+        close(open(NamespaceRunner.path(of: name), O_RDONLY | O_CREAT | O_CLOEXEC, 0))
+        #expect(try !kernel.namespaces().contains(name))
+        #expect(throws: KernelError.self) { try kernel.links(in: name) }
+        try kernel.perform(.addNamespace(name))
+        #expect(try kernel.namespaces().contains(name))
+        #expect(try kernel.links(in: name).map(\.name) == ["lo"])
+        try kernel.perform(.removeNamespace(name))
+        close(open(NamespaceRunner.path(of: name), O_RDONLY | O_CREAT | O_CLOEXEC, 0))
+        try kernel.perform(.removeNamespace(name))
+        #expect(access(NamespaceRunner.path(of: name), F_OK) != 0)
+    }
+
+    @Test("A namespace that is mounted twice is removed with both mounts")
+    func doubleMount() throws {
+        let kernel = LinuxKernel()
+        try RealKernel.withNamespaces(kernel, 1) { names in
+            try NamespaceRunner.run(in: names[0]) {
+                #expect(clinux_mount_network_namespace(NamespaceRunner.path(of: names[0])) == 0)
+            }
+            try kernel.perform(.removeNamespace(names[0]))
+            #expect(access(NamespaceRunner.path(of: names[0]), F_OK) != 0)
+        }
+    }
+
+    @Test("A thread that asks for something in a namespace stays where it is")
+    func threadStays() throws {
+        let kernel = LinuxKernel()
+        let own = NamespaceHandle.Identity(of: "/proc/thread-self/ns/net")
+        try RealKernel.withNamespaces(kernel, 1) { names in
+            _ = try kernel.links(in: names[0])
+            let inside = try NamespaceRunner.run(in: names[0]) { NamespaceHandle.Identity(of: "/proc/thread-self/ns/net") }
+            #expect(inside == NamespaceHandle.Identity(of: NamespaceRunner.path(of: names[0])))
+            #expect(inside != own)
+            #expect(NamespaceHandle.Identity(of: "/proc/thread-self/ns/net") == own)
+        }
+    }
+
+    @Test("More namespaces than there are handles are all reached")
+    func handleLimit() throws {
+        let kernel = LinuxKernel()
+        let before = try RealKernel.openDescriptors()
+        try RealKernel.withNamespaces(kernel, NamespaceHandles.limit + 40) { names in
+            let counts = try names.map { try kernel.links(in: $0).count }
+            #expect(counts.allSatisfy { $0 == 1 })
+            let open = try RealKernel.openDescriptors()
+            #expect(open < before + NamespaceHandles.limit + RealKernel.descriptorTolerance)
+            let links = try kernel.links(in: names[0])
+            #expect(links.count == 1)
+        }
+        #expect(try RealKernel.eventually { try RealKernel.openDescriptors() < before + RealKernel.descriptorTolerance })
+    }
+
+    @Test("An announcement reaches the other end of the wire")
+    func announcement() throws {
+        let kernel = LinuxKernel()
+        try RealKernel.withNamespaces(kernel, 2) { names in
+            let mac = try #require(MACAddress("fa:16:3e:00:00:01"))
+            let veth = Link(name: "left", kind: .veth(peer: "right", peerNamespace: names[1]), mac: mac)
+            try kernel.perform(.addLink(veth, names[0]))
+            try kernel.perform(.changeLink(Link(name: "right", kind: .foreign), names[1]))
+            let address = LinkAddress(link: "left", address: try #require(InterfaceAddress("192.0.2.1/24")))
+            let other = LinkAddress(link: "right", address: try #require(InterfaceAddress("192.0.2.2/24")))
+            try kernel.perform(.addAddress(address, names[0]))
+            try kernel.perform(.addAddress(other, names[1]))
+            // A neighbour that knows nothing of the address learns it from the announcement.
+            try kernel.perform(.setSysctl(path: "net/ipv4/conf/right/arp_accept", value: "1", names[1]))
+            #expect(
+                try RealKernel.eventually {
+                    try kernel.perform(.announce(address, names[0]))
+                    let shown = try runProgram(["ip", "neigh", "show"], namespace: names[1], timeoutMilliseconds: 5000)
+                    return shown.standardOutput.contains("192.0.2.1 dev right lladdr fa:16:3e:00:00:01")
+                })
+        }
+    }
+
+    @Test("This machine has what an agent needs, and what is missing is said in a sentence")
+    func requirements() {
+        #expect(KernelRequirements.check() == [])
+        let problems = KernelRequirements.check(programs: ["neutrino-no-such-program": "no-such-package"])
+        #expect(
+            problems == ["The program neutrino-no-such-program is not on PATH: install it (Debian: apt-get install no-such-package)."])
+    }
+}
+
+@Suite struct RequirementTests {
+    @Test("Only a kernel that is too old is complained about", arguments: ["6.1.0-28-amd64", "5.18.0", "6.18.44", "10.0-rc1", "odd"])
+    func newKernels(_ release: String) { #expect(KernelRequirements.oldKernel(release: release).isEmpty) }
+
+    @Test("A kernel that is too old is named", arguments: ["5.17.3", "5.4.0-42-generic", "4.19.0"])
+    func oldKernels(_ release: String) {
+        #expect(KernelRequirements.oldKernel(release: release) == ["The kernel is Linux \(release), and must be 5.18 or newer: boot a newer one."])
+    }
+}

@@ -1,0 +1,110 @@
+import Addressing
+import Glibc
+import KernelInterface
+import Testing
+
+@testable import ServiceProcesses
+
+@Suite("dnsmasq")
+struct DnsmasqRendererTests {
+    private func ip(_ text: String) throws -> IPAddress { try #require(IPAddress(text)) }
+    private func prefix(_ text: String) throws -> IPPrefix { try #require(IPPrefix(text)) }
+    private func mac(_ text: String) throws -> MACAddress { try #require(MACAddress(text)) }
+
+    private func example() throws -> DnsmasqConfiguration {
+        DnsmasqConfiguration(
+            name: "net", namespace: NamespaceName("qdhcp-net"), interface: "ns-1", directory: "/state/dhcp/net", domain: "openstacklocal",
+            leaseSeconds: 86400, mtu: 1450,
+            subnets: [
+                .init(
+                    prefix: try prefix("10.0.0.0/24"), gateway: try ip("10.0.0.1"), dnsServers: [try ip("8.8.8.8"), try ip("9.9.9.9")],
+                    routes: [.init(destination: try prefix("10.9.0.0/16"), nextHop: try ip("10.0.0.254"))]),
+                .init(prefix: try prefix("10.1.0.0/20"), gateway: nil),
+            ],
+            reservations: [
+                .init(mac: try mac("fa:16:3e:00:00:06"), address: try ip("10.0.0.6"), hostname: "host-10-0-0-6"),
+                .init(mac: try mac("fa:16:3e:00:00:05"), address: try ip("10.0.0.5"), hostname: "host-10-0-0-5"),
+            ])
+    }
+
+    @Test("The command line names everything that dnsmasq reads, writes and serves")
+    func command() throws {
+        let daemon = DnsmasqRenderer.daemon(try example())
+        #expect(
+            daemon.command == [
+                "dnsmasq", "--conf-file=", "--no-hosts", "--no-resolv", "--bind-dynamic", "--interface=ns-1", "--except-interface=lo",
+                "--pid-file=/state/dhcp/net/pid", "--dhcp-hostsfile=/state/dhcp/net/host", "--addn-hosts=/state/dhcp/net/addn_hosts",
+                "--dhcp-optsfile=/state/dhcp/net/opts", "--dhcp-leasefile=/state/dhcp/net/leases", "--dhcp-match=set:ipxe,175",
+                "--dhcp-option-force=option:mtu,1450", "--dhcp-lease-max=4352",
+                "--dhcp-range=set:tag0,10.0.0.0,static,255.255.255.0,86400s",
+                "--dhcp-range=set:tag1,10.1.0.0,static,255.255.240.0,86400s", "--domain=openstacklocal",
+            ])
+        #expect(daemon.key == "dnsmasq/net")
+        #expect(daemon.processIDFile == "/state/dhcp/net/pid")
+        #expect(daemon.command.contains(daemon.mark))
+        #expect(daemon.files.allSatisfy { $0.onChange == .signal(SIGHUP) })
+    }
+
+    @Test("The files hold a line per reservation, sorted by address and without tags, and the options of each subnet")
+    func files() throws {
+        let contents = DnsmasqRenderer.daemon(try example()).files.map(\.contents)
+        #expect(
+            contents == [
+                """
+                fa:16:3e:00:00:05,host-10-0-0-5.openstacklocal,10.0.0.5
+                fa:16:3e:00:00:06,host-10-0-0-6.openstacklocal,10.0.0.6
+
+                """,
+                """
+                10.0.0.5\thost-10-0-0-5.openstacklocal host-10-0-0-5
+                10.0.0.6\thost-10-0-0-6.openstacklocal host-10-0-0-6
+
+                """,
+                """
+                tag:tag0,option:dns-server,8.8.8.8,9.9.9.9
+                tag:tag0,option:classless-static-route,10.9.0.0/16,10.0.0.254,0.0.0.0/0,10.0.0.1
+                tag:tag0,249,10.9.0.0/16,10.0.0.254,0.0.0.0/0,10.0.0.1
+                tag:tag0,option:router,10.0.0.1
+                tag:tag1,option:dns-server
+                tag:tag1,option:router
+
+                """,
+            ])
+    }
+
+    @Test("A new reservation changes files that are read again, never the command line")
+    func reservation() throws {
+        let before = try example()
+        var after = before
+        after.reservations.append(.init(mac: try mac("fa:16:3e:00:00:07"), address: try ip("10.0.0.7"), hostname: "x"))
+        #expect(DnsmasqRenderer.daemon(before).command == DnsmasqRenderer.daemon(after).command)
+        #expect(DnsmasqRenderer.daemon(before).files.map(\.contents) != DnsmasqRenderer.daemon(after).files.map(\.contents))
+    }
+
+    @Test("The number of leases has a limit, and no subnet overflows it")
+    func leaseLimit() throws {
+        var configuration = try example()
+        configuration.subnets = [
+            .init(prefix: try prefix("0.0.0.0/0"), gateway: nil), .init(prefix: try prefix("10.0.0.0/8"), gateway: nil),
+        ]
+        #expect(DnsmasqRenderer.command(configuration).contains("--dhcp-lease-max=16777216"))
+        #expect(DnsmasqRenderer.command(configuration).contains("--dhcp-range=set:tag0,0.0.0.0,static,0.0.0.0,86400s"))
+    }
+
+    @Test("The lease file tells which leases no reservation asks for")
+    func leases() throws {
+        let text = """
+            1700000000 fa:16:3e:00:00:05 10.0.0.5 host-10-0-0-5 01:fa:16:3e:00:00:05
+            1700000000 fa:16:3e:00:00:99 10.0.0.6 * *
+            nonsense
+            duid 00:01:00:01:2c
+            1700000000 12345 2001:db8::5 host *
+
+            """
+        let leases = DnsmasqLeases.parse(text)
+        #expect(leases.count == 2)
+        let releases = DnsmasqLeases.releases(
+            of: leases, for: try example().reservations, namespace: NamespaceName("qdhcp-net"), interface: "ns-1")
+        #expect(releases.map(\.command) == [["dhcp_release", "ns-1", "10.0.0.6", "fa:16:3e:00:00:99"]])
+    }
+}
