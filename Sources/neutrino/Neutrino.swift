@@ -4,5 +4,6 @@ import ControllerServer
 
 @main
 struct Neutrino: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "neutrino", abstract: "OpenStack Networking in one executable.")
+    static let configuration = CommandConfiguration(
+        commandName: "neutrino", abstract: "OpenStack Networking in one executable.", subcommands: [LabCommand.self, DemoCommand.self])
 }
