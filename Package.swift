@@ -91,7 +91,8 @@ let wholeRooms: [Target] = [
     .executableTarget(
         name: "neutrino",
         dependencies: [
-            "ControllerServer", "AgentRuntime", "KernelLinux", "Lab", "Store", "Operations", "Addressing", arguments, log, lifecycle,
+            "Addressing", "APISchema", "NetworkModel", "KernelInterface", "HostProjection", "Converters", "ControllerServer", "AgentRuntime",
+            "KernelLinux", "Lab", "Store", "Operations", arguments, log, lifecycle,
         ],
         swiftSettings: strict),
 ]

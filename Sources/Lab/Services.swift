@@ -1,7 +1,7 @@
 /// The command lines of the product's processes in a lab: the one place that knows their options.
 enum Services {
     static func server(_ executable: String, port: Int, state: String) -> [String] {
-        [executable, "server", "--listen", "127.0.0.1:\(port)", "--database", "\(state)/server/neutrino.sqlite"]
+        [executable, "server", "--listen", "127.0.0.1", "--port", "\(port)", "--database", "\(state)/server/neutrino.db"]
     }
 
     static func relay(_ executable: String, fabric: Place, port: Int) -> [String] {
@@ -13,7 +13,7 @@ enum Services {
 
     static func agent(_ executable: String, host: String, number: Int, state: String) -> [String] {
         [
-            executable, "agent", "--host", host, "--server", "http://\(Underlay.controlAddress):\(Underlay.controlPort)", "--state-dir",
+            executable, "agent", "--host", host, "--server", "http://\(Underlay.controlAddress):\(Underlay.controlPort)", "--state-directory",
             "\(state)/\(host)", "--tunnel-address", Underlay.hostAddress(number), "--physical-network", "physnet1:eth1",
         ]
     }
