@@ -85,7 +85,7 @@ extension Lab {
         let state = stateDirectory
         let places = ["fabric", "outside"].map { place(ofRole: $0) } + hosts.map(\.place) + instances.map(\.place)
         return try? await BackgroundThread.run {
-            var template = Array("/var/tmp/neutrino-\(name)-XXXXXX".utf8CString)
+            var template = Array("/var/tmp/neutrino-\(self.name)-XXXXXX".utf8CString)
             guard let made = mkdtemp(&template) else { throw Files.failure("make a directory in /var/tmp") }
             let directory = String(cString: made)
             for place in places {
