@@ -25,7 +25,7 @@ import Testing
 
     private static let golden = """
         host
-          link brq1, bridge, mtu 1450, up
+          link brq1, bridge, mac 02:9c:05:b3:48:47, mtu 1450, up
           link tap7, foreign, mtu 1450, up, port of brq1
           link tapdhcp1, veth ns-1 in qdhcp-1, mtu 1450, up, port of brq1, alias neutrino:ns-1
           link tapr1-1, veth qr-1-1 in qrouter-1, mtu 1450, up, port of brq1, alias neutrino:qr-1-1
