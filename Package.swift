@@ -62,6 +62,9 @@ let storeRooms: [Target] = [
     room("TestSupport", ["Addressing", "NetworkModel", "APISchema", "Store", "Operations", log]),
 
     tests("StoreTests", ["Addressing", "NetworkModel", "APISchema", "Store", "TestSupport", log]),
+    tests(
+        "OperationsTests",
+        ["Addressing", "NetworkModel", "APISchema", "AccessPolicy", "HostModel", "Store", "Operations", "TestSupport"]),
 ]
 
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
@@ -88,7 +91,8 @@ let wholeRooms: [Target] = [
     .executableTarget(
         name: "neutrino",
         dependencies: [
-            "ControllerServer", "AgentRuntime", "KernelLinux", "Lab", "Store", "Operations", "Addressing", arguments, log, lifecycle,
+            "Addressing", "APISchema", "NetworkModel", "KernelInterface", "HostProjection", "Converters", "ControllerServer", "AgentRuntime",
+            "KernelLinux", "Lab", "Store", "Operations", arguments, log, lifecycle,
         ],
         swiftSettings: strict),
 ]

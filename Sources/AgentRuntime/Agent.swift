@@ -1,5 +1,4 @@
 import Converters
-import Dispatch
 import Drivers
 import HostModel
 import KernelInterface
@@ -23,9 +22,8 @@ public actor Agent: Service {
     /// Changes that arrive within this time after the first are realised together.
     static let throttleMilliseconds = 2
 
-    /// The cycle blocks in system calls, so the actor has a queue of its own instead of a thread of the cooperative pool.
-    private let queue: DispatchSerialQueue
-    public nonisolated var unownedExecutor: UnownedSerialExecutor { queue.asUnownedSerialExecutor() }
+    private let thread: CycleThread
+    public nonisolated var unownedExecutor: UnownedSerialExecutor { thread.asUnownedSerialExecutor() }
 
     let configuration: AgentConfiguration
     let kernel: any NetworkKernel
@@ -40,6 +38,8 @@ public actor Agent: Service {
     /// False between the first message of a batch and its bookmark: a view in that state is never converted.
     private var isViewWhole = false
     private var viewRevision: Int?
+    /// Whether the connection in use has brought anything.
+    private var hasHeardServer = false
     var outbox = StatusOutbox()
     var members: [ResourceID: RouterMembership] = [:]
     private var reports = PortReports()
@@ -52,7 +52,7 @@ public actor Agent: Service {
     public init(
         configuration: AgentConfiguration, kernel: any NetworkKernel, processes: any ProcessHost, senses: AgentSenses, logger: Logger
     ) {
-        queue = DispatchSerialQueue(label: "agent.cycle")
+        thread = CycleThread(name: "agent.cycle")
         self.configuration = configuration
         self.kernel = kernel
         self.processes = processes
@@ -63,7 +63,10 @@ public actor Agent: Service {
             startID: ResourceID(using: &generator).description, tunnelAddress: configuration.settings.tunnelAddress,
             physicalNetworks: configuration.settings.physicalNetworks, stateDirectory: configuration.settings.stateDirectory)
         connection = ServerConnection(configuration: configuration)
-        reconciler = Reconciler(kernel: kernel, processes: processes, stateDirectory: configuration.settings.stateDirectory)
+        let start = ContinuousClock.now
+        reconciler = Reconciler(
+            kernel: kernel, processes: processes, stateDirectory: configuration.settings.stateDirectory,
+            clock: { Int((ContinuousClock.now - start) / .milliseconds(1)) })
     }
 
     /// Runs until the task is cancelled or a graceful shutdown begins.
@@ -98,10 +101,7 @@ public actor Agent: Service {
         var generator = SystemRandomNumberGenerator()
         while !Task.isCancelled {
             do {
-                try await connection.follow(after: resumePoint()) { message in
-                    backoff.reset()
-                    await self.take(message)
-                }
+                try await connection.follow(after: resumePoint()) { message in await self.take(message) }
                 logger.info("The feed ended; connecting again")
             } catch is CancellationError {
                 return
@@ -109,6 +109,8 @@ public actor Agent: Service {
                 logger.warning("The feed broke; connecting again", metadata: ["error": "\(error)"])
                 connection.turnToNextServer()
             }
+            if hasHeardServer { backoff.reset() }
+            hasHeardServer = false
             try? await Task.sleep(for: backoff.next(using: &generator))
         }
     }
@@ -123,6 +125,7 @@ public actor Agent: Service {
     }
 
     private func take(_ message: FeedMessage) {
+        hasHeardServer = true
         switch message {
         case .reset:
             view.reset()
@@ -153,13 +156,13 @@ public actor Agent: Service {
 
     private func cycle() {
         guard isViewWhole, let revision = viewRevision else { return }
-        let mode: Reconciler.Mode = needsFullCheck ? .full : .changed
+        let scope: Reconciler.Scope = needsFullCheck ? .full : .changed
         needsFullCheck = false
         let conversion = HostConverter.convert(view, configuration.settings)
-        let result = reconciler.apply(conversion.configuration, mode)
+        let result = reconciler.apply(conversion.configuration, scope: scope)
         log(result)
-        refreshMembers()
-        cleaner.clean(after: view, kernel: kernel, processes: processes, logger: logger)
+        refreshMembers(isClose: scope == .full || !result.daemonActions.isEmpty)
+        cleaner.clean(view, settings: configuration.settings, processes: processes, logger: logger)
         for report in reports.update(view: view, result: result) { outbox.add(report) }
         outbox.set(failures: conversion.problems + result.failures.map(\.description))
         outbox.set(appliedRevision: revision)
@@ -185,7 +188,7 @@ public actor Agent: Service {
     private func watchLinks() async {
         for await _ in senses.linkChanges {
             if Task.isCancelled { return }
-            reconciler.markDirty(nil)
+            reconciler.markLinksDirty(nil)
             cycleWakeUp()
         }
     }
@@ -203,11 +206,19 @@ public actor Agent: Service {
 
     // MARK: Reports
 
+    /// A sign of life. It repeats what each member is: while this host was cut off, the server may have decided otherwise.
+    private func beat() {
+        for (id, member) in members {
+            if let state = member.state { outbox.add(HostStatus.RouterReport(routerID: id, state: state)) }
+        }
+        reportWakeUp()
+    }
+
     private func sendReports() async {
-        let heartbeat = Task { [reportWakeUp, seconds = configuration.heartbeatSeconds] in
+        let heartbeat = Task {
             while !Task.isCancelled {
-                reportWakeUp()
-                try? await Task.sleep(for: .seconds(seconds))
+                self.beat()
+                try? await Task.sleep(for: .seconds(self.configuration.heartbeatSeconds))
             }
         }
         defer { heartbeat.cancel() }

@@ -1,4 +1,5 @@
 import Converters
+import Glibc
 import HostModel
 import KernelInterface
 import Logging
@@ -13,59 +14,79 @@ import ServiceProcesses
 ///         └──────────────────────────┘
 ///            BACKUP, FAULT, STOP, or the group's address is gone
 struct RouterMembership {
-    var state: HAState
+    /// Nil before anything was heard or seen.
+    var state: HAState?
+    var keepalived = KeepalivedMember()
     var reader: Task<Void, Never>
     var close: @Sendable () -> Void
 }
 
 extension Agent {
-    /// Begins to listen to new HA routers, forgets those that went, and compares states with the addresses that are really there: what was
-    /// written into a pipe while no agent listened may be lost.
-    func refreshMembers() {
+    /// Begins to listen to new HA routers and forgets those that went.
+    ///
+    /// - Parameter isClose: whether to compare with the addresses that are really there: what was written into a pipe while no agent listened
+    ///   may be lost, and a killed keepalived says nothing at all.
+    func refreshMembers(isClose: Bool) {
         for (id, member) in members where view.routers[id]?.redundancy == nil {
             member.close()
             member.reader.cancel()
             members[id] = nil
         }
         for router in view.routers.values.sorted(by: { $0.id < $1.id }) where router.redundancy != nil && router.isAdminStateUp {
-            if members[router.id] == nil { listen(to: router) }
-            if let observed = observedState(of: router) { set(observed, of: router.id) }
+            let isNew = members[router.id] == nil
+            if isNew { listen(to: router) }
+            if isNew || isClose { look(at: router) }
         }
     }
 
     private func listen(to router: HostRouter) {
         let id = router.id
         do {
-            let pipe = try senses.openPipe(KeepalivedPaths(routerID: id, stateDirectory: configuration.settings.stateDirectory).notifyPipe)
+            let pipe = try senses.openPipe(paths(of: id).notifyPipe)
             let reader = Task {
                 for await line in pipe.lines { self.heard(line, of: id) }
             }
-            members[id] = RouterMembership(state: .unknown, reader: reader, close: pipe.close)
+            members[id] = RouterMembership(state: nil, reader: reader, close: pipe.close)
         } catch {
             logger.warning("The notify pipe of a router cannot be read yet", metadata: ["router": "\(id)", "error": "\(error)"])
         }
     }
 
     private func heard(_ line: String, of id: ResourceID) {
-        guard let notification = KeepalivedNotification(line) else { return }
-        set(notification.state, of: id)
+        guard let notification = KeepalivedNotification(line: line), members[id] != nil else { return }
+        if members[id]?.keepalived.note(notification) == true { reloadKeepalived(of: id) }
+        set(HAState(notification.state), of: id)
     }
 
-    /// Whether this member holds the group's address. Nil when the namespace cannot be read.
-    private func observedState(of router: HostRouter) -> HAState? {
-        guard let redundancy = router.redundancy,
-            let addresses = try? kernel.addresses(in: RouterConverter.namespace(of: router.id))
-        else { return nil }
-        return RouterOwnership.isMaster(addresses: addresses, redundancy: redundancy) ? .active : .standby
+    /// Compares a member with the addresses in its namespace, and takes away what a killed keepalived left on a standby.
+    private func look(at router: HostRouter) {
+        let namespace = RouterConverter.namespace(of: router.id)
+        guard let addresses = try? kernel.addresses(in: namespace),
+            let state = RouterOwnership.state(of: router, addresses: addresses)
+        else { return }
+        set(state, of: router.id)
+        for stale in RouterOwnership.staleAddresses(of: router, addresses: addresses) {
+            logger.warning("A standby held an address of the master", metadata: ["router": "\(router.id)", "address": "\(stale.address)"])
+            try? kernel.perform(.removeAddress(stale, namespace))
+        }
     }
+
+    /// keepalived 2.2.7 opens no socket on a VRRP device that was made anew until it reloads: see ``KeepalivedMember``.
+    private func reloadKeepalived(of id: ResourceID) {
+        guard let text = try? processes.readFile(paths(of: id).processID),
+            let process = Int32(text.filter { !$0.isWhitespace })
+        else { return }
+        try? processes.signal(SIGHUP, process: process)
+    }
+
+    private func paths(of id: ResourceID) -> KeepalivedPaths { RouterConverter.paths(of: id, settings: configuration.settings) }
 
     private func set(_ state: HAState, of id: ResourceID) {
         guard let member = members[id], member.state != state else { return }
         members[id]?.state = state
         logger.notice("A router changed its VRRP state", metadata: ["router": "\(id)", "state": "\(state.rawValue)"])
-        let path = KeepalivedPaths(routerID: id, stateDirectory: configuration.settings.stateDirectory).state
-        do { try processes.writeFile(path, state == .active ? "master" : "backup") } catch {
-            logger.error("The state file of a router cannot be written", metadata: ["path": "\(path)", "error": "\(error)"])
+        do { try processes.writeFile(paths(of: id).state, state.stateFileText) } catch {
+            logger.error("The state file of a router cannot be written", metadata: ["router": "\(id)", "error": "\(error)"])
         }
         outbox.add(HostStatus.RouterReport(routerID: id, state: state))
         reportWakeUp()

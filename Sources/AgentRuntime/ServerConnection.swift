@@ -47,7 +47,7 @@ final class ServerConnection: Sendable {
     /// Follows the feed until the connection ends, and hands over each line's message.
     ///
     /// - Parameter revision: what the view holds; nil for nothing.
-    func follow(after revision: Int?, _ handle: (FeedMessage) async throws -> Void) async throws {
+    func follow(after revision: Int?, _ handle: @Sendable (FeedMessage) async -> Void) async throws {
         var request = HTTPClientRequest(url: baseURL + hostPath + "/feed" + (revision.map { "?after=\($0)" } ?? ""))
         request.headers.add(name: "Accept", value: "application/x-ndjson")
         let response = try await client.execute(request, deadline: .distantFuture)
@@ -59,7 +59,7 @@ final class ServerConnection: Sendable {
             while let length = pending.readableBytesView.firstIndex(of: UInt8(ascii: "\n")).map({ $0 - pending.readerIndex }),
                 let line = pending.readBytes(length: length + 1)
             {
-                try await handle(try decoder.decode(FeedMessage.self, from: Data(line.dropLast())))
+                await handle(try decoder.decode(FeedMessage.self, from: Data(line.dropLast())))
             }
             guard pending.readableBytes <= Self.maximumLineBytes else { throw ServerFailure(description: "a line of the feed is longer than \(Self.maximumLineBytes) bytes") }
             pending.discardReadBytes()

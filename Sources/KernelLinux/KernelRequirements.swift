@@ -13,7 +13,22 @@ public enum KernelRequirements {
     ///
     /// - Parameter programs: names of programs, and the Debian packages that have them.
     public static func check(programs: [String: String] = programs) -> [String] {
-        missingPrograms(programs) + (missingPrivilege().map { [$0] } ?? kernelProblems())
+        missingPrograms(programs) + (missingPrivilege().map { [$0] } ?? oldKernel() + kernelProblems())
+    }
+
+    /// The first kernel that says which addresses it made by itself (IFA_PROTO).
+    static let minimumVersion = (major: 5, minor: 18)
+
+    private static func oldKernel() -> [String] {
+        let release = (try? FileContents.read("/proc/sys/kernel/osrelease", limit: 4096)) ?? []
+        return oldKernel(release: String(decoding: release.prefix { $0 != 10 }, as: UTF8.self))
+    }
+
+    /// For a release such as "6.1.0-28-amd64".
+    static func oldKernel(release: String) -> [String] {
+        let numbers = release.split(separator: ".").prefix(2).map { Int($0.prefix { $0.isNumber }) ?? 0 }
+        guard numbers.count == 2, (numbers[0], numbers[1]) < minimumVersion else { return [] }
+        return ["The kernel is Linux \(release), and must be \(minimumVersion.major).\(minimumVersion.minor) or newer: boot a newer one."]
     }
 
     /// The full path of a program on PATH.

@@ -61,20 +61,34 @@ final class NamespaceHandle: Sendable {
 
     /// The name of the namespace with this number: `.some(nil)` is the process's own, nil one without a name.
     ///
-    /// The kernel has no way from a number to a name, so on a miss every name is asked for its number. A remembered name is believed only
-    /// while its file is still the same.
+    /// The kernel has no way from a number to a name, so names are asked for their numbers until one matches: first the process's own (where
+    /// the other end of nearly every veth is), then those not asked before. A remembered name is believed only while its file is still the
+    /// same.
     func peerName(_ number: Int32, names: () throws(KernelError) -> Set<NamespaceName>) throws(KernelError) -> NamespaceName?? {
         if let known = knownPeer(number) { return known }
-        var peers: [Int32: Peer] = [:]
-        for name in try names() {
-            guard let number = try numberOfNamespace(name) else { continue }
-            peers[number] = Peer(name: name, identity: Identity(of: NamespaceRunner.path(of: name)))
+        if let own = try numberOfNamespace(nil) {
+            remember(own, Peer(name: nil, identity: nil))
+            if own == number { return .some(nil) }
         }
-        // Last: the process's own namespace may have a name, too.
-        if let number = try numberOfNamespace(nil) { peers[number] = Peer(name: nil, identity: nil) }
-        let found = peers
-        state.withLock { $0.peers = found }
+        let asked = state.withLock { state in
+            Dictionary(state.peers.values.compactMap { peer in peer.name.map { ($0, peer.identity) } }) { first, _ in first }
+        }
+        for name in try names() {
+            let identity = Identity(of: NamespaceRunner.path(of: name))
+            if let known = asked[name], known == identity { continue }
+            guard let found = try numberOfNamespace(name) else { continue }
+            remember(found, Peer(name: name, identity: identity))
+            if found == number { break }
+        }
         return knownPeer(number)
+    }
+
+    private func remember(_ number: Int32, _ peer: Peer) {
+        state.withLock { state in
+            // The own namespace stays the own one, whatever names it has besides.
+            if let known = state.peers[number], known.name == nil, peer.name != nil { return }
+            state.peers[number] = peer
+        }
     }
 
     /// Forgets a name that will stand for something else.

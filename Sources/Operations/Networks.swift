@@ -71,11 +71,8 @@ extension Verb {
 
     /// In the order of their creation.
     func subnets(of network: Network) throws -> [Subnet] {
-        guard !network.subnetIDs.isEmpty else { return [] }
-        let subnets = try list(Subnet.self, where: "network_id", network.id)
-        guard subnets.count > 1 else { return subnets }
-        let order = Dictionary(network.subnetIDs.enumerated().map { ($1, $0) }) { first, _ in first }
-        return subnets.sorted { order[$0.id, default: .max] < order[$1.id, default: .max] }
+        // By their ids, which the network's row has in order: cheaper than a query for the few that there are.
+        try network.subnetIDs.compactMap { try find(Subnet.self, $0) }
     }
 
     private func checkedMTU(_ request: ResourceRequest<Network>, _ network: Network) throws -> Int {

@@ -55,34 +55,26 @@ extension RealKernelTests {
             try kernel.perform(.changeLink(link, name))
         }
         try kernel.perform(.addAddress(address, name))
-        // What is closed can still be asked; events that wait in the kernel are not read any more.
-        var resyncs = 0
         var iterator = events.makeAsyncIterator()
-        let reader = Task {
-            var count = 0
-            while count < 4000, let event = await iterator.next() {
-                if event == .resync { return count }
-                count += 1
-            }
-            return -1
-        }
-        let position = await reader.value
-        resyncs += position >= 0 ? 1 : 0
-        #expect(resyncs == 1)
+        var wasToldToResync = false
+        // There are no more events than changes: the loop ends.
+        for _ in 0..<4000 where !wasToldToResync { wasToldToResync = await iterator.next() == .resync }
+        #expect(wasToldToResync)
         events.close()
     }
 
     @Test("Closing ends a reader that waits, and so does cancelling its task")
     func closing() async throws {
-        let before = RealKernel.openDescriptors()
-        for isCancelled in [false, true] {
+        let before = try RealKernel.openDescriptors()
+        for number in 0..<2 * RealKernel.descriptorTolerance {
+            let isCancelled = number % 2 == 0
             let events = try NetworkEvents(namespace: nil)
             let reader = Task { for await _ in events {} }
             if isCancelled { reader.cancel() } else { events.close() }
             await reader.value
             events.close()
         }
-        #expect(RealKernel.eventually { RealKernel.openDescriptors() == before })
+        #expect(try RealKernel.eventually { try RealKernel.openDescriptors() < before + RealKernel.descriptorTolerance })
     }
 }
 

@@ -15,7 +15,9 @@ extension RealKernelTests {
             let veth = Link(name: "left", kind: .veth(peer: "right", peerNamespace: right), alias: "neutrino:test")
             try kernel.perform(.addLink(veth, left))
             try kernel.perform(.changeLink(Link(name: "right", kind: .veth(peer: "left", peerNamespace: left)), right))
-            for (namespace, link, texts) in [(left, "left", ["192.0.2.1/24", "2001:db8::1/64"]), (right, "right", ["192.0.2.2/24", "2001:db8::2/64"])] {
+            for (namespace, link, texts) in [
+                (left, "left", ["192.0.2.1/24", "2001:db8::1/64"]), (right, "right", ["192.0.2.2/24", "2001:db8::2/64"]),
+            ] {
                 for text in texts {
                     let address = LinkAddress(link: link, address: try #require(InterfaceAddress(text)))
                     try kernel.perform(.addAddress(address, namespace))
@@ -97,9 +99,9 @@ extension RealKernelTests {
             }
             // The first round opens what stays open: the common namespace's socket.
             try round(false)
-            let before = RealKernel.openDescriptors()
-            for number in 0..<20 { try round(number % 2 == 0) }
-            #expect(RealKernel.openDescriptors() == before)
+            let before = try RealKernel.openDescriptors()
+            for number in 0..<RealKernel.descriptorTolerance { try round(number % 2 == 0) }
+            #expect(try RealKernel.eventually { try RealKernel.openDescriptors() < before + RealKernel.descriptorTolerance })
         }
     }
 
@@ -160,15 +162,16 @@ extension RealKernelTests {
     @Test("More namespaces than there are handles are all reached")
     func handleLimit() throws {
         let kernel = LinuxKernel()
-        let before = RealKernel.openDescriptors()
-        try RealKernel.withNamespaces(kernel, NamespaceHandles.limit + 10) { names in
+        let before = try RealKernel.openDescriptors()
+        try RealKernel.withNamespaces(kernel, NamespaceHandles.limit + 40) { names in
             let counts = try names.map { try kernel.links(in: $0).count }
             #expect(counts.allSatisfy { $0 == 1 })
-            #expect(RealKernel.openDescriptors() <= before + NamespaceHandles.limit)
+            let open = try RealKernel.openDescriptors()
+            #expect(open < before + NamespaceHandles.limit + RealKernel.descriptorTolerance)
             let links = try kernel.links(in: names[0])
             #expect(links.count == 1)
         }
-        #expect(RealKernel.openDescriptors() == before)
+        #expect(try RealKernel.eventually { try RealKernel.openDescriptors() < before + RealKernel.descriptorTolerance })
     }
 
     @Test("An announcement reaches the other end of the wire")
@@ -200,5 +203,18 @@ extension RealKernelTests {
         let problems = KernelRequirements.check(programs: ["neutrino-no-such-program": "no-such-package"])
         #expect(
             problems == ["The program neutrino-no-such-program is not on PATH: install it (Debian: apt-get install no-such-package)."])
+    }
+}
+
+@Suite struct RequirementTests {
+    @Test("Only a kernel that is too old is complained about", arguments: ["6.1.0-28-amd64", "5.18.0", "6.18.44", "10.0-rc1", "odd"])
+    func newKernels(_ release: String) { #expect(KernelRequirements.oldKernel(release: release).isEmpty) }
+
+    @Test("A kernel that is too old is named", arguments: ["5.17.3", "5.4.0-42-generic", "4.19.0"])
+    func oldKernels(_ release: String) {
+        #expect(
+            KernelRequirements.oldKernel(release: release) == [
+                "The kernel is Linux \(release), and must be 5.18 or newer: boot a newer one."
+            ])
     }
 }

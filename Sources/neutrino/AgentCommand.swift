@@ -1,0 +1,112 @@
+import Addressing
+import AgentRuntime
+import ArgumentParser
+import Converters
+import Foundation
+import KernelInterface
+import KernelLinux
+import Logging
+import ServiceLifecycle
+
+struct AgentCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "agent",
+        abstract: "Make the networks of this host real, as the server says.",
+        discussion: """
+            Needs root. The agent makes bridges (brq…), tunnels (vxlan-…), namespaces (qdhcp-…, qrouter-…) and their daemons, and leaves everything \
+            else alone. Stopping it leaves all of them as they are.
+            """)
+
+    @Option(help: "The name of this host, as in binding:host_id.")
+    var host: String = ProcessInfo.processInfo.hostName
+
+    @Option(help: "The server's address, such as http://10.0.0.1:9696. Several are tried in turn.")
+    var server: [String]
+
+    @Option(help: "The address of this host that tunnels to other hosts start from.")
+    var tunnelAddress: String?
+
+    @Option(help: "NAME:INTERFACE: the interface by which this host reaches a physical network. May be given several times.")
+    var physicalNetwork: [String] = []
+
+    @Option(help: "Where configurations, leases and states of daemons are kept.")
+    var stateDirectory: String = "/var/lib/neutrino"
+
+    @Option(help: "Seconds between signs of life to the server.")
+    var heartbeat: Int = 10
+
+    @OptionGroup var log: LogOptions
+
+    func run() async throws {
+        let configuration = try agentConfiguration()
+        let logger = try log.logger("agent")
+        let problems = KernelRequirements.check()
+        guard problems.isEmpty else { throw CleanExit.failure(problems.joined(separator: "\nneutrino: ")) }
+        do {
+            try FileManager.default.createDirectory(atPath: stateDirectory, withIntermediateDirectories: true)
+        } catch {
+            throw CleanExit.failure("The state directory \(stateDirectory) cannot be made: \(error.localizedDescription)")
+        }
+        let events = try NetworkEvents(namespace: nil)
+        let agent = Agent(
+            configuration: configuration, kernel: LinuxKernel(), processes: LinuxProcessHost(), senses: Self.senses(events), logger: logger)
+        logger.notice("The agent starts", metadata: ["host": "\(host)", "servers": "\(server.joined(separator: ","))"])
+        let group = ServiceGroup(
+            configuration: .init(
+                services: [.init(service: agent, successTerminationBehavior: .gracefullyShutdownGroup)],
+                gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
+        try await group.run()
+        events.close()
+    }
+
+    private func agentConfiguration() throws -> AgentConfiguration {
+        guard !server.isEmpty else { throw ValidationError("Name the server: --server http://ADDRESS:9696") }
+        for address in server where URL(string: address)?.scheme == nil {
+            throw ValidationError("'\(address)' is no address of a server: write http://ADDRESS:9696.")
+        }
+        var tunnel: IPAddress?
+        if let tunnelAddress {
+            guard let address = IPAddress(tunnelAddress) else { throw ValidationError("'\(tunnelAddress)' is no IP address.") }
+            tunnel = address
+        }
+        var networks: [String: String] = [:]
+        for mapping in physicalNetwork {
+            let parts = mapping.split(separator: ":").map(String.init)
+            guard parts.count == 2, (1...15).contains(parts[1].utf8.count) else {
+                throw ValidationError("'\(mapping)' maps no physical network: write NAME:INTERFACE.")
+            }
+            networks[parts[0]] = parts[1]
+        }
+        guard stateDirectory.hasPrefix("/") else { throw ValidationError("--state-directory must be absolute: daemons start elsewhere.") }
+        return AgentConfiguration(
+            hostID: host, serverURLs: server,
+            settings: AgentSettings(stateDirectory: stateDirectory, tunnelAddress: tunnel, physicalNetworks: networks),
+            heartbeatSeconds: heartbeat)
+    }
+
+    /// The kernel's events and keepalived's pipes, as the agent hears them.
+    private static func senses(_ events: NetworkEvents) -> AgentSenses {
+        let (changes, continuation) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+        Task {
+            for await event in events where isOfInterest(event) { continuation.yield() }
+            continuation.finish()
+        }
+        return AgentSenses(linkChanges: changes) { path in
+            let pipe = try NotifyPipe(path: path)
+            let (lines, continuation) = AsyncStream.makeStream(of: String.self, bufferingPolicy: .bufferingNewest(64))
+            Task {
+                for await line in pipe { continuation.yield(line) }
+                continuation.finish()
+            }
+            return AgentSenses.PipeLines(lines: lines, close: { pipe.close() })
+        }
+    }
+
+    /// Addresses of the host itself are none of the agent's business.
+    private static func isOfInterest(_ event: NetworkEvent) -> Bool {
+        switch event {
+        case .linkChanged, .linkRemoved, .resync: true
+        case .addressAdded, .addressRemoved: false
+        }
+    }
+}

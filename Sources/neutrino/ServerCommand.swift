@@ -1,0 +1,110 @@
+import APISchema
+import ArgumentParser
+import ControllerServer
+import Foundation
+import HostProjection
+import Logging
+import NetworkModel
+import Operations
+import ServiceLifecycle
+import Store
+
+struct ServerCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "server",
+        abstract: "Serve the Networking API and the feeds of the agents.",
+        discussion: """
+            State is kept in SQLite unless --database names a PostgreSQL: postgresql://user@host/database. Callers are not authenticated, and \
+            each is an administrator of the project that X-Project-Id names: listen beyond loopback only on a network that you trust.
+            """)
+
+    @Option(help: "The address to listen on.")
+    var listen: String = "127.0.0.1"
+
+    @Option(help: "The port to listen on; 0 takes a free one.")
+    var port: Int = 9696
+
+    @Option(help: "A SQLite file, or postgresql://user@host/database.")
+    var database: String = "neutrino.db"
+
+    @Option(help: "Write the port to this file once the server listens.")
+    var portFile: String?
+
+    @Flag(help: "Routers are highly available unless a request says otherwise.")
+    var highlyAvailableRouters = false
+
+    @Option(help: "How many members a highly available router has at most; 0: one on every host.")
+    var maximumMembers: Int = 3
+
+    @Option(help: "How many agents serve DHCP for one network.")
+    var dhcpAgentsPerNetwork: Int = 1
+
+    @Option(help: "Seconds of silence after which an agent counts as dead.")
+    var agentDownSeconds: Int = 75
+
+    @Option(help: "The VNIs that networks get: FIRST-LAST.")
+    var vniRange: String = "1-65535"
+
+    @Option(help: "The interval of VRRP advertisements in milliseconds.")
+    var advertisementInterval: Int = 100
+
+    @OptionGroup var log: LogOptions
+
+    func run() async throws {
+        let logger = try log.logger("server")
+        let portFile = portFile
+        let server: NetworkingServer
+        do {
+            server = try await NetworkingServer(
+                configuration: configuration(), logger: logger,
+                now: { Timestamp(secondsSince1970: Int(Date().timeIntervalSince1970)) },
+                onReady: { port in
+                    logger.notice("Serving", metadata: ["address": "\(listen)", "port": "\(port)"])
+                    if let portFile { try? "\(port)\n".write(toFile: portFile, atomically: true, encoding: .utf8) }
+                })
+        } catch let error as StoreError {
+            throw CleanExit.failure(error.description)
+        }
+        let group = ServiceGroup(
+            configuration: .init(
+                services: [.init(service: server, successTerminationBehavior: .gracefullyShutdownGroup)],
+                gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
+        do { try await group.run() } catch { throw CleanExit.failure(Self.sentence(error, listen, port)) }
+    }
+
+    private func configuration() throws -> ServerConfiguration {
+        guard let location = StoreLocation(database) else {
+            throw ValidationError("'\(database)' names no database: give a file, or postgresql://user@host/database.")
+        }
+        let vnis = vniRange.split(separator: "-").compactMap { Int($0) }
+        guard vnis.count == 2, vnis[0] >= 1, vnis[0] <= vnis[1], vnis[1] <= 16_777_215 else {
+            throw ValidationError("'\(vniRange)' is no range of VNIs: give FIRST-LAST within 1-16777215.")
+        }
+        guard (10...40_950).contains(advertisementInterval), advertisementInterval % 10 == 0 else {
+            throw ValidationError("VRRP can advertise every 10 to 40950 milliseconds, in steps of 10.")
+        }
+        var settings = ServerSettings()
+        settings.vxlanRange = vnis[0]...vnis[1]
+        settings.areRoutersHighlyAvailable = highlyAvailableRouters
+        settings.maximumL3AgentsPerRouter = maximumMembers
+        settings.dhcpAgentsPerNetwork = dhcpAgentsPerNetwork
+        settings.agentDownSeconds = agentDownSeconds
+        return ServerConfiguration(
+            address: listen, port: port, database: location, operations: settings,
+            projection: ProjectionSettings(advertisementIntervalMilliseconds: advertisementInterval))
+    }
+
+    private static func sentence(_ error: any Error, _ address: String, _ port: Int) -> String {
+        let text = "\(error)"
+        guard text.contains("EADDRINUSE") || text.contains("Address already in use") else { return "The server stopped: \(text)" }
+        return "Another program listens on \(address):\(port): stop it, or choose another port with --port."
+    }
+}
+
+extension CleanExit {
+    /// One sentence on standard error and exit code 1, without a usage text.
+    static func failure(_ sentence: String) -> any Error {
+        FileHandle.standardError.write(Data("neutrino: \(sentence)\n".utf8))
+        return ExitCode(1)
+    }
+}
