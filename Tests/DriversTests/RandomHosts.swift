@@ -81,7 +81,8 @@ struct RandomWorld {
             return .changeLink(changed, place)
         case 5: return .applyFirewall(script: "flush ruleset\n", place)
         case 6: return .addForwarding(.tunnel(mac: mac(77), link: link.name, remote: ip(192, 0, 2, 77)), place)
-        case 7 where link.name.hasPrefix("brq"): return .setNeighbour(Neighbour(address: ip(10, 9, 9, 9), mac: mac(9), link: link.name), place)
+        case 7 where link.name.hasPrefix("brq"):
+            return .setNeighbour(Neighbour(address: ip(10, 9, 9, 9), mac: mac(9), link: link.name), place)
         default:
             let address = InterfaceAddress(ip(10, Int.random(in: 0..<5, using: &random), 0, 77), prefixLength: 24)
             return place == nil ? .removeLink(name: link.name, nil) : .addAddress(LinkAddress(link: link.name, address: address), place)
@@ -115,7 +116,7 @@ func comparable(_ kernel: FakeKernel, _ desired: HostConfiguration) throws -> St
 /// The oracle: the same configuration on a host where nothing of ours was before.
 func fromNothing(_ desired: HostConfiguration) throws -> String {
     let bench = Bench(kernel: try strangersHost())
-    let report = bench.reconciler.apply(desired, .full)
+    let report = bench.reconciler.apply(desired, scope: .full)
     precondition(report.isComplete, "\(report.failures)")
     return try comparable(bench.kernel, desired)
 }

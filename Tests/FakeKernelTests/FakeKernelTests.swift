@@ -139,7 +139,9 @@ import Testing
         #expect(try kernel.namespaces().isEmpty && kernel.performed.isEmpty)
         try kernel.perform(.addNamespace(space))
         kernel.failAlways(link: "brq1")
-        for _ in 0..<3 { #expect(code { () throws(KernelError) in try kernel.perform(.addLink(Link(name: "brq1", kind: .bridge), nil)) } == EIO) }
+        for _ in 0..<3 {
+            #expect(code { () throws(KernelError) in try kernel.perform(.addLink(Link(name: "brq1", kind: .bridge), nil)) } == EIO)
+        }
         kernel.stopFailing()
         try kernel.perform(.addLink(Link(name: "brq1", kind: .bridge), nil))
         #expect(kernel.performed.count == 2)
