@@ -18,7 +18,7 @@ import Testing
         builder.router(1, networks: [1])
         builder.defaultRoute(1, via: ip(10, 1, 0, 9), network: 1)
         builder.floatingIP(1, ip(203, 0, 113, 5), to: ip(10, 1, 0, 10))
-        let report = bench.reconciler.apply(builder.host, scope: .full)
+        let report = bench.reconciler.apply(builder.host, .full)
         #expect(report.isComplete)
         #expect(bench.kernel.rendered == Self.golden)
     }
@@ -75,7 +75,7 @@ import Testing
         var builder = HostBuilder()
         builder.network(1)
         builder.port(7, network: 1)
-        _ = bench.reconciler.apply(builder.host, scope: .full)
+        _ = bench.reconciler.apply(builder.host, .full)
         let scripts = bench.kernel.performed.compactMap { operation in
             if case .applyFirewall(let script, nil) = operation { script } else { nil }
         }
@@ -133,9 +133,9 @@ import Testing
         var changed = builder
         builder.floatingIP(1, ip(203, 0, 113, 5), to: ip(10, 1, 0, 10))
         changed.floatingIP(1, ip(203, 0, 113, 5), to: ip(10, 1, 0, 11))
-        _ = bench.reconciler.apply(builder.host, scope: .full)
+        _ = bench.reconciler.apply(builder.host, .full)
         bench.kernel.clearLog()
-        #expect(bench.reconciler.apply(changed.host, scope: .changed).failures.isEmpty)
+        #expect(bench.reconciler.apply(changed.host, .changed).failures.isEmpty)
         #expect(
             bench.kernel.performed == [
                 .applyFirewall(
@@ -158,7 +158,7 @@ import Testing
         builder.network(1)
         builder.router(1, networks: [1])
         for last in 0..<200 { builder.floatingIP(1, ip(203, 0, 113, last), to: ip(10, 1, 0, last)) }
-        #expect(bench.reconciler.apply(builder.host, scope: .full).failures.isEmpty)
+        #expect(bench.reconciler.apply(builder.host, .full).failures.isEmpty)
         guard
             case .applyFirewall(let script, _) = bench.kernel.performed.last(where: { if case .applyFirewall = $0 { true } else { false } })
         else {

@@ -116,7 +116,7 @@ func comparable(_ kernel: FakeKernel, _ desired: HostConfiguration) throws -> St
 /// The oracle: the same configuration on a host where nothing of ours was before.
 func fromNothing(_ desired: HostConfiguration) throws -> String {
     let bench = Bench(kernel: try strangersHost())
-    let report = bench.reconciler.apply(desired, scope: .full)
+    let report = bench.reconciler.apply(desired, .full)
     precondition(report.isComplete, "\(report.failures)")
     return try comparable(bench.kernel, desired)
 }
