@@ -8,6 +8,11 @@ public protocol APIResource: Sendable {
     static var table: ResourceTable<Self> { get }
 }
 
+/// A row holds what its column's type never writes.
+public struct DamagedColumn: Error, Hashable, Sendable {
+    public var name: String
+}
+
 /// The declaration of a resource: its names and its attributes in the order in which they are shown.
 public struct ResourceTable<Resource: APIResource>: Sendable {
     /// The member of a body: `security_group_rule`.
@@ -23,6 +28,10 @@ public struct ResourceTable<Resource: APIResource>: Sendable {
     public let positions: [String: Int]
     /// What the row holds, in the order of the SQL columns.
     public let columns: [Column<Resource>]
+    /// Makes a resource of a row, given the value of the column at a position of ``columns``.
+    ///
+    /// A closure made here, where the compiler knows the resource's type: a loop over the columns elsewhere would look that type up for each value.
+    public let load: @Sendable (_ value: (Int) -> ColumnValue) throws(DamagedColumn) -> Resource
 
     public init(singular: String, plural: String, collection: String, notFoundName: String, attributes: [Attribute<Resource>]) {
         precondition(Set(attributes.map(\.name)).count == attributes.count, "the attributes of \(plural) have different names")
@@ -32,7 +41,17 @@ public struct ResourceTable<Resource: APIResource>: Sendable {
         self.notFoundName = notFoundName
         self.attributes = attributes
         positions = Dictionary(uniqueKeysWithValues: attributes.enumerated().map { ($1.name, $0) })
-        columns = attributes.compactMap(\.column)
+        let columns = attributes.compactMap(\.column)
+        self.columns = columns
+        load = { (value: (Int) -> ColumnValue) throws(DamagedColumn) in
+            var resource = Resource.blank
+            var position = 0
+            while position < columns.count {
+                guard columns[position].load(&resource, value(position)) else { throw DamagedColumn(name: columns[position].name) }
+                position += 1
+            }
+            return resource
+        }
     }
 
     public subscript(name: String) -> Attribute<Resource>? { positions[name].map { attributes[$0] } }

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <net/if.h>
 #include <netpacket/packet.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <spawn.h>
@@ -188,4 +189,45 @@ int clinux_spawn(char *const arguments[], int standard_input, int standard_outpu
     posix_spawnattr_destroy(&attributes);
     posix_spawn_file_actions_destroy(&actions);
     return error ? -error : process;
+}
+
+int clinux_set_link_up(int descriptor, const char *name, int is_up) {
+    struct ifreq request;
+    int error = copy_name(&request, name);
+    if (error < 0) return error;
+    if (ioctl(descriptor, SIOCGIFFLAGS, &request) < 0) return -errno;
+    if (is_up) request.ifr_flags |= IFF_UP;
+    else request.ifr_flags &= ~IFF_UP;
+    return ioctl(descriptor, SIOCSIFFLAGS, &request) < 0 ? -errno : 0;
+}
+
+int clinux_execute(char *const arguments[]) {
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    execvp(arguments[0], arguments);
+    return -errno;
+}
+
+static int open_socket(int type, int protocol) {
+    int descriptor = socket(AF_INET, type | SOCK_CLOEXEC, protocol);
+    return descriptor < 0 ? -errno : descriptor;
+}
+
+int clinux_stream_socket(void) { return open_socket(SOCK_STREAM, 0); }
+
+int clinux_datagram_socket(void) { return open_socket(SOCK_DGRAM, 0); }
+
+int clinux_icmp_socket(void) { return open_socket(SOCK_RAW | SOCK_NONBLOCK, IPPROTO_ICMP); }
+
+int clinux_accept(int descriptor) {
+    int connection = accept4(descriptor, NULL, NULL, SOCK_CLOEXEC);
+    return connection < 0 ? -errno : connection;
+}
+
+int clinux_wait_readable(int descriptor, int64_t nanoseconds) {
+    struct pollfd entry = {.fd = descriptor, .events = POLLIN};
+    struct timespec limit = {.tv_sec = nanoseconds / 1000000000, .tv_nsec = nanoseconds % 1000000000};
+    int count = ppoll(&entry, 1, &limit, NULL);
+    return count < 0 ? (errno == EINTR ? 0 : -errno) : count;
 }

@@ -51,7 +51,9 @@ public final class LinuxProcessHost: ProcessHost {
     }
 
     public func process(id: Int32) -> ProcessStatus? {
-        guard id > 0, let state = Self.contents(of: "/proc/\(id)/stat"), let line = Self.contents(of: "/proc/\(id)/cmdline") else { return nil }
+        guard id > 0, let state = Self.contents(of: "/proc/\(id)/stat"), let line = Self.contents(of: "/proc/\(id)/cmdline") else {
+            return nil
+        }
         // "PID (NAME) STATE …", where NAME may hold anything.
         guard let end = state.lastIndex(of: UInt8(ascii: ")")), let letter = state[end...].dropFirst(2).first,
             letter != UInt8(ascii: "Z"), letter != UInt8(ascii: "X")
@@ -90,7 +92,9 @@ public final class LinuxProcessHost: ProcessHost {
 
     /// The words of /proc/PID/cmdline: each ends with a zero. A daemon may have overwritten it with one text.
     private static func words(ofCommandLine line: [UInt8]) -> [String] {
-        line.split(separator: 0, omittingEmptySubsequences: false).dropLast(line.last == 0 ? 1 : 0).map { String(decoding: $0, as: UTF8.self) }
+        line.split(separator: 0, omittingEmptySubsequences: false).dropLast(line.last == 0 ? 1 : 0).map {
+            String(decoding: $0, as: UTF8.self)
+        }
     }
 
     private static func contents(of path: String) -> [UInt8]? { try? FileContents.read(path, limit: fileLimitBytes) }

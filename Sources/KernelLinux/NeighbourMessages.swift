@@ -11,7 +11,8 @@ enum NeighbourMessages {
 
     static func replacement(_ neighbour: Neighbour, index: Int32) -> NetlinkMessage {
         var message = request(
-            Int(RTM_NEWNEIGH), Int(NLM_F_CREATE) | Int(NLM_F_REPLACE), family: neighbour.address.version.family, index, state: NUD_PERMANENT)
+            Int(RTM_NEWNEIGH), Int(NLM_F_CREATE) | Int(NLM_F_REPLACE), family: neighbour.address.version.family, index, state: NUD_PERMANENT
+        )
         message.attribute(Int(NDA_DST), neighbour.address)
         message.attribute(Int(NDA_LLADDR), neighbour.mac)
         return message

@@ -12,22 +12,35 @@ public struct ResourceID: Hashable, Sendable, Comparable {
     }
 
     /// Parses 32 hexadecimal digits with hyphens in the usual places, in either case.
-    public init?(_ text: some StringProtocol) {
-        guard text.utf8.count == 36 else { return nil }
-        var value: UInt128 = 0
-        for (index, byte) in text.utf8.enumerated() {
-            if index == 8 || index == 13 || index == 18 || index == 23 {
+    public init?(_ text: some StringProtocol) { self.init(String(text)) }
+
+    /// Parses 32 hexadecimal digits with hyphens in the usual places, in either case. Lists parse many: not generic, and on bytes.
+    public init?(_ text: String) {
+        var text = text
+        guard let value = text.withUTF8({ Self.parse($0) }) else { return nil }
+        rawValue = value
+    }
+
+    private static func parse(_ bytes: UnsafeBufferPointer<UInt8>) -> UInt128? {
+        guard bytes.count == 36 else { return nil }
+        var high: UInt64 = 0
+        // After 16 digits, at the third hyphen, what was collected is the upper half.
+        var value: UInt64 = 0
+        for position in 0..<36 {
+            let byte = bytes[position]
+            if position == 8 || position == 13 || position == 18 || position == 23 {
                 guard byte == UInt8(ascii: "-") else { return nil }
+                if position == 18 { high = value }
                 continue
             }
             switch byte {
-            case UInt8(ascii: "0")...UInt8(ascii: "9"): value = value << 4 | UInt128(byte - UInt8(ascii: "0"))
-            case UInt8(ascii: "a")...UInt8(ascii: "f"): value = value << 4 | UInt128(byte - UInt8(ascii: "a") + 10)
-            case UInt8(ascii: "A")...UInt8(ascii: "F"): value = value << 4 | UInt128(byte - UInt8(ascii: "A") + 10)
+            case UInt8(ascii: "0")...UInt8(ascii: "9"): value = value << 4 | UInt64(byte - UInt8(ascii: "0"))
+            case UInt8(ascii: "a")...UInt8(ascii: "f"): value = value << 4 | UInt64(byte - UInt8(ascii: "a") + 10)
+            case UInt8(ascii: "A")...UInt8(ascii: "F"): value = value << 4 | UInt64(byte - UInt8(ascii: "A") + 10)
             default: return nil
             }
         }
-        rawValue = value
+        return UInt128(high) << 64 | UInt128(value)
     }
 
     /// The first eleven characters: what Neutron puts behind `tap`, `brq`, `qr-`… so that device names fit 15 characters.
@@ -39,6 +52,7 @@ public struct ResourceID: Hashable, Sendable, Comparable {
 extension ResourceID: CustomStringConvertible {
     public var description: String {
         let digits: StaticString = "0123456789abcdef"
+        let halves = (high: UInt64(truncatingIfNeeded: rawValue >> 64), low: UInt64(truncatingIfNeeded: rawValue))
         return String(unsafeUninitializedCapacity: 36) { buffer in
             var position = 0
             for nibble in 0..<32 {
@@ -46,7 +60,8 @@ extension ResourceID: CustomStringConvertible {
                     buffer[position] = UInt8(ascii: "-")
                     position += 1
                 }
-                let value = Int(truncatingIfNeeded: rawValue >> UInt128(124 - 4 * nibble)) & 15
+                let half = nibble < 16 ? halves.high : halves.low
+                let value = Int(truncatingIfNeeded: half >> UInt64(60 - 4 * (nibble & 15)) & 15)
                 buffer[position] = digits.utf8Start[value]
                 position += 1
             }

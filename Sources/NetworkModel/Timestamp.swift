@@ -5,7 +5,10 @@ public struct Timestamp: Hashable, Sendable, Comparable {
     public init(secondsSince1970: Int) { self.secondsSince1970 = secondsSince1970 }
 
     /// Parses `YYYY-MM-DDTHH:MM:SS` with an optional `Z`.
-    public init?(_ text: some StringProtocol) {
+    public init?(_ text: some StringProtocol) { self.init(String(text)) }
+
+    /// Parses `YYYY-MM-DDTHH:MM:SS` with an optional `Z`. Lists parse many: this one is not generic.
+    public init?(_ text: String) {
         var bytes = Array(text.utf8)
         if bytes.last == UInt8(ascii: "Z") { bytes.removeLast() }
         guard bytes.count == 19, bytes[4] == UInt8(ascii: "-"), bytes[7] == UInt8(ascii: "-"),

@@ -134,7 +134,9 @@ final class PostgreSQLConnection: SQLConnection {
     /// Sends one statement and returns its result, which the caller clears.
     private func send(_ sql: String, _ arguments: [ColumnValue], isCached: Bool) throws(StoreError) -> OpaquePointer {
         do throws(PostgreSQLFailure) {
-            var parameters = Parameters(arguments)
+            guard var parameters = Parameters(arguments) else {
+                throw PostgreSQLFailure(state: "22021", message: "PostgreSQL keeps no zero bytes in texts")
+            }
             if isCached {
                 let name = try prepare(sql)
                 return try Self.checked(parameters.send { PQexecPrepared(connection, name, $0, $1, nil, nil, 0) }, connection)
@@ -259,12 +261,15 @@ private struct Parameters {
     /// Where each text starts; nil for null.
     private var offsets: [Int?] = []
 
-    init(_ arguments: [ColumnValue]) {
+    /// Nil when a text has a zero byte, which PostgreSQL cannot keep (and libpq would take for the end).
+    init?(_ arguments: [ColumnValue]) {
         for argument in arguments {
             switch argument {
             case .null: offsets.append(nil)
             case .integer(let number): append(String(number))
-            case .text(let text): append(text)
+            case .text(let text):
+                guard !text.utf8.contains(0) else { return nil }
+                append(text)
             }
         }
     }

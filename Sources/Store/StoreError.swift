@@ -32,8 +32,10 @@ extension StoreError: CustomStringConvertible {
             "The database \(location) has schema version \(version), this program knows versions up to \(supported): "
                 + "run the newer program that wrote it, or restore the backup made before its upgrade."
         case .corrupt(let reason): "The database cannot be used: \(reason). Restore it from a backup, or name another file with --database."
-        case .notWritable(let path): "The database \(path) cannot be written: give the user of this process write access to the file and its directory."
-        case .missingDirectory(let path): "The directory \(path) of the database does not exist: create it, or name another file with --database."
+        case .notWritable(let path):
+            "The database \(path) cannot be written: give the user of this process write access to the file and its directory."
+        case .missingDirectory(let path):
+            "The directory \(path) of the database does not exist: create it, or name another file with --database."
         case .refused(let reason): "The database refused a statement: \(reason)."
         }
     }

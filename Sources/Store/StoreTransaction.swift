@@ -173,16 +173,15 @@ public final class StoreTransaction {
     private func resources<R: APIResource>(
         _ type: R.Type, _ sql: String, _ arguments: [ColumnValue], isCached: Bool
     ) throws(StoreError) -> [R] {
-        let columns = R.table.columns
-        let blank = R.blank
+        let table = R.table
         var result: [R] = []
         try guarded { () throws(StoreError) in
             try connection.query(sql, arguments, isCached: isCached) { (row: RowReader) throws(StoreError) in
-                var resource = blank
-                for (position, column) in columns.enumerated() where !column.load(&resource, row[position]) {
-                    throw .corrupt("the column \(column.name) of a row in \(R.table.plural) is damaged")
+                do throws(DamagedColumn) {
+                    result.append(try table.load { row[$0] })
+                } catch {
+                    throw .corrupt("the column \(error.name) of a row in \(table.plural) is damaged")
                 }
-                result.append(resource)
             }
         }
         return result

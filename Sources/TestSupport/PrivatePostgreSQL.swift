@@ -115,7 +115,8 @@ public final class PrivatePostgreSQL: Sendable {
     private func waitUntilReady(_ data: String) throws {
         let deadline = Date(timeIntervalSinceNow: TimeInterval(Self.startSeconds))
         while Date() < deadline {
-            let lines = ((try? String(contentsOfFile: "\(data)/postmaster.pid", encoding: .utf8)) ?? "").split(separator: "\n", omittingEmptySubsequences: false)
+            let state = (try? String(contentsOfFile: "\(data)/postmaster.pid", encoding: .utf8)) ?? ""
+            let lines = state.split(separator: "\n", omittingEmptySubsequences: false)
             if lines.count > 7, lines[7].hasPrefix("ready") { return }
             usleep(20_000)
         }

@@ -50,8 +50,21 @@ extension KernelConformance {
         Case(description: "A firewall script makes tables in its namespace and changes the generation") { subject in
             let kernel = subject.kernel
             let before = try kernel.firewallGeneration(in: subject.first)
-            let script = "table inet neutrino_a { chain one { type filter hook forward priority filter; policy accept; }; }\n"
-            try kernel.perform(.applyFirewall(script: script + "table bridge neutrino_b { set s { type ifname; }; }\n", subject.first))
+            let script = """
+                table inet neutrino_a {
+                  chain one {
+                    type filter hook forward priority filter; policy accept;
+                    ip saddr 192.0.2.1 drop
+                  }
+                }
+                table bridge neutrino_b {
+                  set ports {
+                    type ifname
+                  }
+                }
+
+                """
+            try kernel.perform(.applyFirewall(script: script, subject.first))
             let tables = try kernel.firewallTables(in: subject.first)
             try subject.expect(tables == ["inet neutrino_a", "bridge neutrino_b"], "found \(tables)")
             let after = try kernel.firewallGeneration(in: subject.first)

@@ -15,7 +15,9 @@ extension RealKernelTests {
             let veth = Link(name: "left", kind: .veth(peer: "right", peerNamespace: right), alias: "neutrino:test")
             try kernel.perform(.addLink(veth, left))
             try kernel.perform(.changeLink(Link(name: "right", kind: .veth(peer: "left", peerNamespace: left)), right))
-            for (namespace, link, texts) in [(left, "left", ["192.0.2.1/24", "2001:db8::1/64"]), (right, "right", ["192.0.2.2/24", "2001:db8::2/64"])] {
+            for (namespace, link, texts) in [
+                (left, "left", ["192.0.2.1/24", "2001:db8::1/64"]), (right, "right", ["192.0.2.2/24", "2001:db8::2/64"]),
+            ] {
                 for text in texts {
                     let address = LinkAddress(link: link, address: try #require(InterfaceAddress(text)))
                     try kernel.perform(.addAddress(address, namespace))
@@ -210,6 +212,9 @@ extension RealKernelTests {
 
     @Test("A kernel that is too old is named", arguments: ["5.17.3", "5.4.0-42-generic", "4.19.0"])
     func oldKernels(_ release: String) {
-        #expect(KernelRequirements.oldKernel(release: release) == ["The kernel is Linux \(release), and must be 5.18 or newer: boot a newer one."])
+        #expect(
+            KernelRequirements.oldKernel(release: release) == [
+                "The kernel is Linux \(release), and must be 5.18 or newer: boot a newer one."
+            ])
     }
 }

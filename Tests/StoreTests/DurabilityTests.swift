@@ -15,7 +15,8 @@ import Testing
         await store.close()
     }
 
-    @Test("What was answered is in the files at once: a copy of them, as a killed process leaves them, holds it") func killed() async throws {
+    @Test("What was answered is in the files at once: a copy of them, as a killed process leaves them, holds it")
+    func killed() async throws {
         let path = try TemporaryFiles.makePath("living.sqlite")
         let copy = try TemporaryFiles.makePath("copy.sqlite")
         let store = try Store(.sqlite(path: path), logger: .quiet)

@@ -92,7 +92,8 @@ import Testing
 
     private static let orders: [[ListQuery.SortKey]] = [
         [], [.init(column: "name")], [.init(column: "project_id", isAscending: false), .init(column: "name")],
-        [.init(column: "provider_segmentation_id")], [.init(column: "provider_segmentation_id", isAscending: false), .init(column: "name")],
+        [.init(column: "provider_segmentation_id")],
+        [.init(column: "provider_segmentation_id", isAscending: false), .init(column: "name")],
         [.init(column: "id", isAscending: false)],
     ]
 

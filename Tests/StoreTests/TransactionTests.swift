@@ -192,7 +192,8 @@ import Testing
                 let port = Samples.port(on: network)
                 group.addTask {
                     try await store.write { transaction in
-                        let used = try transaction.rows("SELECT count(*) FROM ip_allocations WHERE subnet_id = ?", [.text(subnet.id.description)])
+                        let used = try transaction.rows(
+                            "SELECT count(*) FROM ip_allocations WHERE subnet_id = ?", [.text(subnet.id.description)])
                         guard case .integer(let next) = used[0][0] else { throw Refused() }
                         guard try transaction.allocate(next, in: subnet, to: port) else { throw Refused() }
                         try transaction.insert(port)
@@ -246,6 +247,57 @@ import Testing
         hasWritten.signal()
         #expect(try await counts == [1, 1])
         #expect(try await store.read { try $0.count(Network.self) } == 2)
+        await store.close()
+    }
+
+    @Test("A dangling reference is the fault of one transaction of a group alone", arguments: Backend.allCases)
+    func danglingReference(_ backend: Backend) async throws {
+        let store = try backend.makeStore()
+        let outcomes = await withTaskGroup(of: Bool.self) { group in
+            for number in 0..<30 {
+                group.addTask {
+                    let network = Samples.network()
+                    do {
+                        try await store.write { transaction in
+                            if number % 3 != 0 { try transaction.insert(network) }
+                            try transaction.insert(Samples.port(on: network))
+                        }
+                        return true
+                    } catch StoreError.foreignKeyViolation {
+                        return false
+                    } catch {
+                        Issue.record("\(error)")
+                        return false
+                    }
+                }
+            }
+            return await group.reduce(into: []) { $0.append($1) }
+        }
+        #expect(outcomes.count { $0 } == 20)
+        #expect(try await store.read { try $0.count(Port.self) } == 20)
+        await store.close()
+    }
+
+    @Test("A value that its column's type never writes is damage, with the column's name", arguments: Backend.allCases)
+    func damagedRow(_ backend: Backend) async throws {
+        let store = try backend.makeStore()
+        try await store.write { transaction in
+            try transaction.insert(Samples.network())
+            try transaction.execute("UPDATE networks SET status = 'PURPLE'")
+        }
+        await #expect(throws: StoreError.corrupt("the column status of a row in networks is damaged")) {
+            try await store.read { try $0.list(Network.self).count }
+        }
+        await store.close()
+    }
+
+    @Test("PostgreSQL refuses a text with a zero byte instead of cutting it off") func zeroByte() async throws {
+        let store = try Backend.postgresql.makeStore()
+        let error = await #expect(throws: StoreError.self) { try await store.write { try $0.insert(Samples.network("a\u{0}b")) } }
+        guard case .refused = error else {
+            Issue.record("\(String(describing: error))")
+            return
+        }
         await store.close()
     }
 

@@ -61,3 +61,18 @@ int clinux_fixed_memory_file(const char *name, size_t bytes);
 /// Starts `arguments[0]` (looked up on PATH) with default signal mask and dispositions, in a process group of its own, with the given
 /// descriptors as standard input, output and error (-1: /dev/null), and nothing else open. Answers the process id.
 int clinux_spawn(char *const arguments[], int standard_input, int standard_output, int standard_error);
+
+/// Takes a device of the namespace that the socket was opened in up (1) or down (0).
+int clinux_set_link_up(int descriptor, const char *name, int is_up);
+/// Replaces the calling process by `arguments[0]` (looked up on PATH), with default signal mask. Answers only when it fails.
+int clinux_execute(char *const arguments[]);
+
+/// A TCP or UDP socket over IPv4 in the calling thread's namespace.
+int clinux_stream_socket(void);
+int clinux_datagram_socket(void);
+/// A raw ICMP socket in the calling thread's namespace, which does not wait.
+int clinux_icmp_socket(void);
+/// The next connection of a listening socket.
+int clinux_accept(int descriptor);
+/// Waits until there is something to read, at most so long: 1, or 0 when the time is over.
+int clinux_wait_readable(int descriptor, int64_t nanoseconds);

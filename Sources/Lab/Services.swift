@@ -1,0 +1,24 @@
+/// The command lines of the product's processes in a lab: the one place that knows their options.
+enum Services {
+    static func server(_ executable: String, port: Int, state: String) -> [String] {
+        [executable, "server", "--listen", "127.0.0.1", "--port", "\(port)", "--database", "\(state)/server/neutrino.db"]
+    }
+
+    static func relay(_ executable: String, fabric: Place, port: Int) -> [String] {
+        [
+            executable, "lab", "relay", "--network-of", "\(fabric.processID)", "--listen", "\(Underlay.controlAddress):\(Underlay.controlPort)",
+            "--to", "127.0.0.1:\(port)",
+        ]
+    }
+
+    static func agent(_ executable: String, host: String, number: Int, state: String) -> [String] {
+        [
+            executable, "agent", "--host", host, "--server", "http://\(Underlay.controlAddress):\(Underlay.controlPort)", "--state-directory",
+            "\(state)/\(host)", "--tunnel-address", Underlay.hostAddress(number), "--physical-network", "physnet1:eth1",
+        ]
+    }
+
+    /// Whether a command line is an agent's, or keepalived's.
+    static func isAgent(_ process: LabProcess) -> Bool { process.command.dropFirst().first == "agent" && process.programName == "neutrino" }
+    static func isKeepalived(_ process: LabProcess) -> Bool { process.programName == "keepalived" }
+}

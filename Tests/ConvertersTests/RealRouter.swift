@@ -1,0 +1,178 @@
+import Addressing
+import Converters
+import Glibc
+import HostModel
+import KernelInterface
+import NetworkModel
+import ServiceProcesses
+import Testing
+
+/// A namespace with one bridge per network, which stands for the hosts' bridges and the tunnels between them.
+struct RealSwitch {
+    let host: TestHost
+    let namespace: String
+
+    init(_ host: TestHost) throws {
+        self.host = host
+        namespace = try host.namespace("switch")
+    }
+
+    /// Makes `inner` in a namespace and plugs it into the network's bridge; both ends stay down.
+    func script(plugging inner: String, of target: String, into network: ResourceID, outer: String) -> String {
+        let bridge = L2Names.bridge(network)
+        return """
+            ip -n \(namespace) link add \(bridge) type bridge 2>/dev/null && ip -n \(namespace) link set \(bridge) up
+            ip -n \(namespace) link add \(outer) type veth peer name \(inner) netns \(target)
+            ip -n \(namespace) link set \(outer) master \(bridge) up
+
+            """
+    }
+
+    /// Plugs a device that was deleted from a router's namespace in again.
+    static func plug(_ inner: String, of router: RealRouter, into network: ResourceID) -> String {
+        router.network.script(plugging: inner, of: router.namespace, into: network, outer: "again")
+    }
+
+    /// A namespace with one address on a network, and a default route.
+    func instance(_ name: String, network: Int, address: String, gateway: String?) throws -> String {
+        let instance = try host.namespace(name)
+        try host.expect(
+            script(plugging: "eth0", of: instance, into: id(network), outer: "to-\(name)")
+                + "ip -n \(instance) addr add \(address) dev eth0 && ip -n \(instance) link set eth0 up\n"
+                + (gateway.map { "ip -n \(instance) route add default via \($0)\n" } ?? ""))
+        return instance
+    }
+}
+
+/// A router's pieces made real with ip, nft and sysctl in a namespace of the test, as the agent's drivers make them.
+final class RealRouter {
+    let host: TestHost
+    let namespace: String
+    let network: RealSwitch
+    private let name: String
+    private(set) var router: HostRouter
+    private var madeLinks: Set<String> = []
+
+    init(_ router: HostRouter, _ name: String, on network: RealSwitch) throws {
+        self.router = router
+        self.name = name
+        self.network = network
+        host = network.host
+        namespace = try host.namespace(name)
+        try makeNamespace()
+    }
+
+    var settings: AgentSettings { AgentSettings(stateDirectory: "\(host.directory)/\(name)") }
+    var pieces: RouterPieces { RouterConverter.convert(router: router, settings: settings) }
+    var paths: KeepalivedPaths { RouterConverter.paths(of: router.id, settings: settings) }
+
+    private func makeNamespace() throws {
+        // A setting that the kernel does not have is a failure: the converter must not ask for it.
+        let sysctls = pieces.configuration.sysctls.map { "echo \($0.value) > /proc/sys/\($0.key)" }.sorted().joined(separator: " && ")
+        try host.expect(sysctls, in: namespace)
+        try makeLinks()
+        let addresses = pieces.configuration.addresses.map { "ip addr add \($0.address) dev \($0.link)" }
+        let routes = pieces.configuration.routes.map { "ip route add \($0.destination) via \($0.gateway ?? ip("0.0.0.0")) dev \($0.link)" }
+        try host.expect((["true"] + addresses + routes).joined(separator: " && "), in: namespace)
+        try applyFirewall()
+    }
+
+    private func makeLinks() throws {
+        let configuration = pieces.configuration
+        for outer in pieces.hostLinks {
+            guard case .veth(let inner, _) = outer.kind, let link = configuration.links[inner], madeLinks.insert(inner).inserted else {
+                continue
+            }
+            let bridge = try #require(outer.bridge)
+            try host.expect(
+                """
+                ip -n \(network.namespace) link add \(bridge) type bridge 2>/dev/null && ip -n \(network.namespace) link set \(bridge) up
+                ip -n \(network.namespace) link add \(name)-\(madeLinks.count) type veth peer name \(inner) netns \(namespace)
+                ip -n \(network.namespace) link set \(name)-\(madeLinks.count) master \(bridge) up
+                ip -n \(namespace) link set \(inner) address \(try #require(link.mac)) \(link.isUp ? "up" : "down")
+                """)
+        }
+    }
+
+    private func applyFirewall() throws {
+        let path = try host.write("\(name).nft", firewallScript(pieces.configuration.firewall))
+        try host.expect("nft -f \(path)", in: namespace)
+    }
+
+    /// What the agent does with a change while keepalived does not run: it does not wait for it.
+    func note(_ change: (inout HostRouter) -> Void) throws {
+        change(&router)
+        try makeLinks()
+        try applyFirewall()
+    }
+
+    /// What the agent does with a change: links and rules, then the daemon's file and its signal.
+    func change(_ change: (inout HostRouter) -> Void) throws {
+        try note(change)
+        for file in try daemon().files where try host.run("cat \(file.path)").text != file.contents {
+            _ = try host.write(file.path, file.contents)
+            guard case .signal(let signal) = file.onChange else { continue }
+            try host.expect("kill -\(signal) $(cat \(paths.processID))")
+        }
+    }
+
+    // MARK: keepalived
+
+    func daemon() throws -> DaemonConfiguration { try #require(pieces.daemons.first) }
+
+    func startKeepalived() throws {
+        let daemon = try daemon()
+        for file in daemon.files { _ = try host.write(file.path, file.contents) }
+        for pipe in daemon.namedPipes { try host.expect("[ -p \(pipe) ] || mkfifo \(pipe)") }
+        let status = try runDetaching(["ip", "netns", "exec", namespace] + daemon.command)
+        let log = try host.run("cat \(paths.log)").text
+        #expect(status == 0, "keepalived did not start: \(log)")
+    }
+
+    /// Ends keepalived without giving it a chance to remove anything.
+    func killKeepalived() throws {
+        try host.expect("kill -9 $(cat \(paths.processID)) $(cat \(paths.vrrpProcessID))")
+    }
+
+    // MARK: What is there
+
+    func addresses() throws -> Set<LinkAddress> {
+        let lines = try host.run("ip -4 -o address show", in: namespace).text.split(separator: "\n")
+        return Set(
+            try lines.map { line in
+                let words = line.split(separator: " ")
+                return LinkAddress(link: String(words[1]), address: try #require(InterfaceAddress(words[3])))
+            })
+    }
+
+    func state() throws -> HAState? { RouterOwnership.state(of: router, addresses: try addresses()) }
+
+    /// Addresses of qr- and qg-, as text.
+    func realAddresses() throws -> Set<String> {
+        Set(try addresses().filter { $0.link.hasPrefix("q") }.map(\.address.description))
+    }
+}
+
+/// Waits until the condition holds; false after ten seconds.
+func eventually(_ condition: () throws -> Bool) rethrows -> Bool {
+    let deadline = ContinuousClock.now + .seconds(10)
+    while ContinuousClock.now < deadline {
+        if try condition() { return true }
+        // What is waited for is seen only by looking.
+        poll(nil, 0, 10)
+    }
+    return try condition()
+}
+
+/// Runs a program that leaves a daemon behind, and answers its exit status. `Process` would wait for the daemon too: it waits until nobody
+/// holds the socket that its children inherit.
+func runDetaching(_ words: [String]) throws -> Int32 {
+    var arguments: [UnsafeMutablePointer<CChar>?] = words.map { strdup($0) } + [nil]
+    var environment: [UnsafeMutablePointer<CChar>?] = [strdup("PATH=/usr/sbin:/usr/bin:/sbin:/bin"), nil]
+    defer { for text in arguments + environment { free(text) } }
+    var process: pid_t = 0
+    try #require(posix_spawnp(&process, words[0], nil, nil, &arguments, &environment) == 0, "\(words[0]) cannot be started")
+    var status: Int32 = 0
+    while waitpid(process, &status, 0) == -1 { try #require(errno == EINTR) }
+    return status & 0x7F == 0 ? status >> 8 & 0xFF : -1
+}
