@@ -87,6 +87,11 @@ let wholeRooms: [Target] = [
             "Addressing", "NetworkModel", "HostModel", "KernelInterface", "Converters", "Drivers", "ServiceProcesses", httpClient, log,
             lifecycle,
         ]),
+    tests(
+        "AgentRuntimeTests",
+        [
+            "Addressing", "NetworkModel", "HostModel", "KernelInterface", "Converters", "AgentRuntime", "FakeKernel", hummingbird, log, lifecycle,
+        ]),
     room("Lab", ["Addressing", "NetworkModel", "APISchema", "KernelInterface", "KernelLinux", "CLinux", httpClient, log]),
     .executableTarget(
         name: "neutrino",
