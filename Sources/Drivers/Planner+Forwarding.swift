@@ -115,7 +115,8 @@ extension Planner {
     }
 
     private func order(_ left: Neighbour, _ right: Neighbour) -> Bool {
-        left.link == right.link ? (left.address == right.address ? left.mac < right.mac : left.address < right.address) : left.link < right.link
+        left.link == right.link
+            ? (left.address == right.address ? left.mac < right.mac : left.address < right.address) : left.link < right.link
     }
 
     // MARK: Routes

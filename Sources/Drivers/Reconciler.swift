@@ -35,17 +35,10 @@ public final class Reconciler {
 
     /// `stateDirectory` is where daemons are registered (see ``DaemonSupervisor``); `clock` gives monotonic milliseconds.
     public init(
-        kernel: any NetworkKernel, processes: any ProcessHost, stateDirectory: String, clock: @escaping () -> Int = Reconciler.uptime
+        kernel: any NetworkKernel, processes: any ProcessHost, stateDirectory: String, clock: @escaping () -> Int
     ) {
         self.kernel = kernel
         supervisor = DaemonSupervisor(host: processes, stateDirectory: stateDirectory, clock: clock)
-    }
-
-    /// Milliseconds since some moment before the process started.
-    public static func uptime() -> Int {
-        var time = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &time)
-        return time.tv_sec * 1000 + time.tv_nsec / 1_000_000
     }
 
     /// The next cycle reads everything in the namespace (nil: the agent's own).
@@ -204,7 +197,8 @@ public final class Reconciler {
     }
 
     private func again(
-        _ places: Set<NamespaceName?>, _ desired: HostConfiguration, _ before: HostObservation, _ applier: Applier, _ report: inout ApplyReport
+        _ places: Set<NamespaceName?>, _ desired: HostConfiguration, _ before: HostObservation, _ applier: Applier,
+        _ report: inout ApplyReport
     ) -> HostObservation {
         var next = HostObservation()
         next.namespaces = before.namespaces.union(desired.namespaces.keys)
@@ -225,7 +219,9 @@ public final class Reconciler {
                 renewed.insert(namespace)
                 continue
             }
-            if last.desired.namespaces[namespace].map({ $0.links.keys.contains(where: links.contains) }) == true { renewed.insert(namespace) }
+            if last.desired.namespaces[namespace].map({ $0.links.keys.contains(where: links.contains) }) == true {
+                renewed.insert(namespace)
+            }
         }
         return renewed
     }

@@ -82,7 +82,7 @@ struct FakeHost {
         var made = link
         made.mac = link.mac ?? Self.chosenMAC(link.name, place)
         made.mtu = link.mtu ?? 1500
-        try change(place) { space throws(KernelError) in space.links[link.name] = made }
+        try change(place) { space throws(KernelError) in space.insert(made, hasMAC: link.mac != nil) }
     }
 
     /// The MAC that this kernel gives a device: always the same for the same name, so that hosts can be compared.

@@ -20,6 +20,8 @@ struct FakeNamespace: Hashable {
     var neighbours: Set<Neighbour> = []
     var sysctls: [String: String] = [:]
     var ruleset = FakeRuleset()
+    /// Bridges that were given a MAC; the others take the lowest one of their ports.
+    var bridgesWithMAC: Set<String> = []
 
     func require(_ link: String) throws(KernelError) -> Link {
         guard let found = links[link] else { throw KernelError(code: ENODEV, "no such device: \(link)") }
@@ -45,6 +47,24 @@ struct FakeNamespace: Hashable {
         found.bridge = link.bridge
         found.bridgePort = link.bridge == nil ? BridgePortOptions() : link.bridgePort
         links[link.name] = found
+        if found.kind == .bridge, link.mac != nil { bridgesWithMAC.insert(link.name) }
+        settleBridges()
+    }
+
+    mutating func insert(_ link: Link, hasMAC: Bool) {
+        links[link.name] = link
+        if link.kind == .bridge, hasMAC { bridgesWithMAC.insert(link.name) }
+        settleBridges()
+    }
+
+    /// Bridges take the lowest MAC of their ports. A device whose MAC changes loses its neighbours, the permanent ones too.
+    private mutating func settleBridges() {
+        for (name, bridge) in links where bridge.kind == .bridge && !bridgesWithMAC.contains(name) {
+            let mac = links.values.filter { $0.bridge == name }.compactMap(\.mac).min() ?? .zero
+            if mac == bridge.mac { continue }
+            links[name]?.mac = mac
+            neighbours = neighbours.filter { $0.link != name }
+        }
     }
 
     /// A bridge forgets what it knew behind a port that leaves.
@@ -77,6 +97,8 @@ struct FakeNamespace: Hashable {
             links[port]?.bridgePort = BridgePortOptions()
             forgetPort(port)
         }
+        bridgesWithMAC.remove(name)
+        settleBridges()
     }
 
     // MARK: Addresses and routes

@@ -48,7 +48,9 @@ struct FakeRuleset: Hashable {
         case .deleteElements(let identity, let set, let keys):
             guard let found = tables[identity]?.sets[set] else { throw missing("set \(set) of table \(identity)") }
             for wanted in keys {
-                guard let element = found.elements.first(where: { key($0, found.form) == wanted }) else { throw missing("element \(wanted)") }
+                guard let element = found.elements.first(where: { key($0, found.form) == wanted }) else {
+                    throw missing("element \(wanted)")
+                }
                 tables[identity]?.sets[set]?.elements.remove(element)
             }
         }

@@ -39,8 +39,8 @@ import Testing
         #expect(report.daemonActions == [DaemonAction("dnsmasq/1", .started)])
         #expect(bench.kernel.runningProcesses.map(\.command) == [daemon.command])
         #expect(bench.kernel.namedPipes == [Self.directory + "/notify"])
-        for scope in [Reconciler.Mode.full, .changed] {
-            let again = bench.reconciler.apply(host(daemon), scope)
+        for mode in [Reconciler.Mode.full, .changed] {
+            let again = bench.reconciler.apply(host(daemon), mode)
             #expect(again.daemonActions.isEmpty && again.isComplete)
         }
         #expect(bench.kernel.runningProcesses.count == 1)

@@ -25,7 +25,7 @@ import Testing
 
     private static let golden = """
         host
-          link brq1, bridge, mtu 1450, up
+          link brq1, bridge, mac 02:9c:05:b3:48:47, mtu 1450, up
           link tap7, foreign, mtu 1450, up, port of brq1
           link tapdhcp1, veth ns-1 in qdhcp-1, mtu 1450, up, port of brq1, alias neutrino:ns-1
           link tapr1-1, veth qr-1-1 in qrouter-1, mtu 1450, up, port of brq1, alias neutrino:qr-1-1
@@ -159,7 +159,8 @@ import Testing
         builder.router(1, networks: [1])
         for last in 0..<200 { builder.floatingIP(1, ip(203, 0, 113, last), to: ip(10, 1, 0, last)) }
         #expect(bench.reconciler.apply(builder.host, .full).failures.isEmpty)
-        guard case .applyFirewall(let script, _) = bench.kernel.performed.last(where: { if case .applyFirewall = $0 { true } else { false } })
+        guard
+            case .applyFirewall(let script, _) = bench.kernel.performed.last(where: { if case .applyFirewall = $0 { true } else { false } })
         else {
             Issue.record("no firewall was applied")
             return

@@ -81,7 +81,8 @@ struct RandomWorld {
             return .changeLink(changed, place)
         case 5: return .applyFirewall(script: "flush ruleset\n", place)
         case 6: return .addForwarding(.tunnel(mac: mac(77), link: link.name, remote: ip(192, 0, 2, 77)), place)
-        case 7 where link.name.hasPrefix("brq"): return .setNeighbour(Neighbour(address: ip(10, 9, 9, 9), mac: mac(9), link: link.name), place)
+        case 7 where link.name.hasPrefix("brq"):
+            return .setNeighbour(Neighbour(address: ip(10, 9, 9, 9), mac: mac(9), link: link.name), place)
         default:
             let address = InterfaceAddress(ip(10, Int.random(in: 0..<5, using: &random), 0, 77), prefixLength: 24)
             return place == nil ? .removeLink(name: link.name, nil) : .addAddress(LinkAddress(link: link.name, address: address), place)
