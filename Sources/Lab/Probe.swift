@@ -31,6 +31,8 @@ public final class Probe: Sendable {
     private struct State {
         var report = ProbeReport()
         var isStopping = false
+        /// Whether nobody wants to know about replies that are still on their way.
+        var isAbandoned = false
         var isOver = false
         var start: Int64 = 0
         var lastReply: Int64 = 0
@@ -84,6 +86,14 @@ public final class Probe: Sendable {
         return try await finish(timeoutMilliseconds: Self.lingerMilliseconds * 10)
     }
 
+    /// Sends no more and waits for nothing.
+    public func abandon() {
+        state.withLock { state in
+            state.isStopping = true
+            state.isAbandoned = true
+        }
+    }
+
     /// Waits until all requests are sent and answered, or given up.
     public func finish(timeoutMilliseconds: Int) async throws -> ProbeReport {
         try await waitUntil("the probe to end", timeoutMilliseconds: timeoutMilliseconds, intervalMilliseconds: 10) {
@@ -112,7 +122,7 @@ public final class Probe: Sendable {
             }
         }
         let end = MonotonicTime.nanoseconds + Int64(Self.lingerMilliseconds) * 1_000_000
-        while MonotonicTime.nanoseconds < end, state.withLock({ $0.report.received < $0.report.sent }) { receive(until: end) }
+        while MonotonicTime.nanoseconds < end, state.withLock({ $0.report.received < $0.report.sent && !$0.isAbandoned }) { receive(until: end) }
         state.withLock { state in
             // What never came back counts up to the last request.
             noteGap(&state, from: state.lastReply, to: state.lastRequest)
@@ -177,16 +187,16 @@ extension Lab {
     }
 
     /// Pings until the first reply.
-    public func waitForReply(from place: Place, to destination: String, timeoutMilliseconds: Int = 20_000) async throws {
-        let probe = try Probe.start(from: place, to: destination, intervalMilliseconds: 20)
-        do {
-            try await waitUntil(
-                "\(destination) to answer pings from \(place.name)", timeoutMilliseconds: timeoutMilliseconds, intervalMilliseconds: 5
-            ) { probe.report.received > 0 }
-        } catch {
-            try await probe.stop()
-            throw error
-        }
-        try await probe.stop()
+    ///
+    /// - Returns: how long that took, in milliseconds.
+    @discardableResult
+    public func waitForReply(from place: Place, to destination: String, timeoutMilliseconds: Int = 20_000) async throws -> Double {
+        let start = MonotonicTime.nanoseconds
+        let probe = try Probe.start(from: place, to: destination, intervalMilliseconds: 5)
+        defer { probe.abandon() }
+        try await waitUntil(
+            "\(destination) to answer pings from \(place.name)", timeoutMilliseconds: timeoutMilliseconds, intervalMilliseconds: 2
+        ) { probe.report.received > 0 }
+        return Double(MonotonicTime.nanoseconds - start) / 1_000_000
     }
 }
