@@ -47,7 +47,7 @@ let pureRooms: [Target] = [
     tests("ServiceProcessesTests", ["Addressing", "KernelInterface", "ServiceProcesses"]),
     tests("KernelLinuxTests", ["Addressing", "KernelInterface", "KernelLinux", "KernelConformance", "CLinux"]),
     tests("DriversTests", ["Addressing", "KernelInterface", "Drivers", "FakeKernel"]),
-    tests("FakeKernelTests", ["Addressing", "KernelInterface", "FakeKernel"]),
+    tests("FakeKernelTests", ["Addressing", "KernelInterface", "FakeKernel", "KernelConformance"]),
 ]
 
 let log = Target.Dependency.product(name: "Logging", package: "swift-log")

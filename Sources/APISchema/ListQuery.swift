@@ -3,11 +3,13 @@ import NetworkModel
 /// What a list asks for: filters, order, page and fields. Made from the query by the resource's table, carried out by the store.
 public struct ListQuery: Sendable, Hashable {
     /// One condition; several must all hold.
-    public enum Filter: Sendable, Hashable {
+    public indirect enum Filter: Sendable, Hashable {
         /// The column has one of the values. An empty list matches nothing.
         case column(String, [ColumnValue])
         /// `EXISTS (SELECT 1 FROM table WHERE table.owner = resource.id AND table.column IN values)`: fixed IPs, groups, tags.
         case related(table: String, owner: String, column: String, [ColumnValue])
+        /// Not all of the conditions hold. The list is not empty.
+        case not([Filter])
     }
 
     public struct SortKey: Sendable, Hashable {

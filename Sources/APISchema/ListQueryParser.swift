@@ -32,8 +32,9 @@ extension ListQuery {
     }
 
     private static func isFilter<Resource: APIResource>(_ name: String, of type: Resource.Type) -> Bool {
+        if tagFilters.contains(name) { return Resource.table["tags"] != nil }
         if let attribute = Resource.table[name] { return attribute.access.contains(.filter) && !attribute.access.contains(.hidden) }
-        return tagFilters.contains(name) && Resource.table["tags"] != nil
+        return false
     }
 
     private static let tagFilters: Set<String> = ["tags", "tags-any", "not-tags", "not-tags-any"]
@@ -43,6 +44,7 @@ extension ListQuery {
         case ("ports", "fixed_ips"): try addFixedIPs(values)
         case ("ports", "security_groups"):
             filters.append(.related(table: "port_security_groups", owner: "port_id", column: "security_group_id", values.map(ColumnValue.text)))
+        case (_, let name) where Self.tagFilters.contains(name): addTags(name, values)
         default:
             guard let attribute = Resource.table[name] else { return }
             let column = attribute.column?.name ?? (name == "tenant_id" ? "project_id" : nil)
@@ -67,6 +69,17 @@ extension ListQuery {
         for (column, values) in columns.sorted(by: { $0.key < $1.key }) {
             filters.append(.related(table: "ip_allocations", owner: "port_id", column: column, values))
         }
+    }
+
+    /// `tags=red,blue` wants both, `tags-any` one of them; `not-tags` and `not-tags-any` are their opposites.
+    private mutating func addTags(_ name: String, _ values: [String]) {
+        let tags = values.flatMap { $0.split(separator: ",").map { ColumnValue.text(String($0)) } }
+        guard !tags.isEmpty else { return }
+        let isAny = name.hasSuffix("-any")
+        let conditions = (isAny ? [tags] : tags.map { [$0] }).map {
+            Filter.related(table: "tags", owner: "resource_id", column: "tag", $0)
+        }
+        if name.hasPrefix("not-") { filters.append(.not(conditions)) } else { filters += conditions }
     }
 
     private mutating func readSort<Resource: APIResource>(

@@ -21,7 +21,8 @@ public enum AccessPolicy {
     /// Throws when the caller may not do the verb with the attributes that the request names.
     ///
     /// - Parameter verb: `create`, `update`, `delete` or `get`.
-    public static func check<R: APIResource>(_ verb: String, _ type: R.Type, givenNames: Set<String> = [], caller: Caller) throws(APIError) {
+    public static func check<R: APIResource>(_ verb: String, _ type: R.Type, givenNames: Set<String> = [], caller: Caller) throws(APIError)
+    {
         guard !caller.isAdmin else { return }
         let table = R.table
         let rule = "\(verb)_\(table.singular)"

@@ -156,12 +156,12 @@ public actor Agent: Service {
 
     private func cycle() {
         guard isViewWhole, let revision = viewRevision else { return }
-        let scope: Reconciler.Scope = needsFullCheck ? .full : .changed
+        let mode: Reconciler.Mode = needsFullCheck ? .full : .changed
         needsFullCheck = false
         let conversion = HostConverter.convert(view, configuration.settings)
-        let result = reconciler.apply(conversion.configuration, scope: scope)
+        let result = reconciler.apply(conversion.configuration, mode)
         log(result)
-        refreshMembers(isClose: scope == .full || !result.daemonActions.isEmpty)
+        refreshMembers(isClose: mode == .full || !result.daemonActions.isEmpty)
         cleaner.clean(view, settings: configuration.settings, processes: processes, logger: logger)
         for report in reports.update(view: view, result: result) { outbox.add(report) }
         outbox.set(failures: conversion.problems + result.failures.map(\.description))

@@ -37,13 +37,7 @@ extension Request {
     ///
     /// - Throws: 400 with Neutron's words when it is none, 413 when it is larger than ``APIContext/maximumBodyBytes``.
     func jsonObject() async throws -> [String: JSONValue] {
-        let buffer: ByteBuffer
-        do {
-            buffer = try await body.collect(upTo: APIContext.maximumBodyBytes)
-        } catch is NIOTooManyBytesError {
-            throw APIError(
-                status: 413, type: "HTTPRequestEntityTooLarge", message: "The body is larger than \(APIContext.maximumBodyBytes) bytes.")
-        }
+        let buffer = try await wholeBody()
         guard buffer.readableBytes > 0 else { throw APIError.badRequest("Resource body required") }
         let document: JSONValue
         do throws(JSONSyntaxError) {
@@ -53,6 +47,16 @@ extension Request {
         }
         guard case .object(let members) = document else { throw APIError.badRequest("Resource body required") }
         return members
+    }
+
+    /// The body, 413 when it is larger than ``APIContext/maximumBodyBytes``.
+    func wholeBody() async throws -> ByteBuffer {
+        do {
+            return try await body.collect(upTo: APIContext.maximumBodyBytes)
+        } catch is NIOTooManyBytesError {
+            throw APIError(
+                status: 413, type: "HTTPRequestEntityTooLarge", message: "The body is larger than \(APIContext.maximumBodyBytes) bytes.")
+        }
     }
 
     /// The query's names and values in their order, percent-decoded.

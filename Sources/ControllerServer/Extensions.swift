@@ -72,6 +72,9 @@ struct ExtensionDescription: Sendable {
             alias: "standard-attr-revisions", name: "Resource revision numbers",
             description: "This extension will display the revision number of neutron resources.", updated: "2016-04-11T10:00:00-00:00"),
         .init(
+            alias: "standard-attr-tag", name: "Tag support for resources with standard attribute",
+            description: "Enables to set tag on resources with standard attribute.", updated: "2017-01-01T00:00:00-00:00"),
+        .init(
             alias: "standard-attr-timestamp", name: "Resource timestamps",
             description: "Adds created_at and updated_at fields to all Neutron resources that have Neutron standard attributes.",
             updated: "2016-09-12T10:00:00-00:00"),

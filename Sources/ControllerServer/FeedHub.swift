@@ -35,6 +35,7 @@ actor FeedHub: Service {
     private var journal: ChangeJournal
     private var subscribers: [Int: Subscriber] = [:]
     private var nextID = 0
+    private var isStopping = false
 
     /// Loads the topology.
     init(store: Store, settings: ProjectionSettings, logger: Logger) async throws {
@@ -52,8 +53,13 @@ actor FeedHub: Service {
             await catchUp()
             for await _ in commits.cancelOnGracefulShutdown() { await catchUp() }
         } onGracefulShutdown: {
-            Task { await self.endSubscriptions() }
+            Task { await self.stop() }
         }
+    }
+
+    private func stop() {
+        isStopping = true
+        endSubscriptions()
     }
 
     private func endSubscriptions() {
@@ -105,6 +111,8 @@ actor FeedHub: Service {
         let (wakeUps, wake) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
         var feed = HostFeed(hostID: host)
         let opening = feed.start(after: revision, topology: topology, journal: journal)
+        // Whoever comes now gets the opening and the end.
+        if isStopping { wake.finish() }
         nextID += 1
         subscribers[nextID] = Subscriber(feed: feed, sentRevision: journal.latest, wake: wake)
         return Subscription(id: nextID, wakeUps: wakeUps, opening: opening)

@@ -28,7 +28,7 @@ struct FeedRoutes: Sendable {
         }
         router.post("/agent/v1/hosts/:host/status") { request, context in
             let host = try Self.host(context)
-            let buffer = try await request.body.collect(upTo: APIContext.maximumBodyBytes)
+            let buffer = try await request.wholeBody()
             let status: HostStatus
             do {
                 status = try JSONDecoder().decode(HostStatus.self, from: Data(buffer.readableBytesView))

@@ -67,8 +67,8 @@ public struct NetworkingServer: Service {
         try await withThrowingTaskGroup { group in
             group.addTask { try await hub.run() }
             group.addTask { try await application.runService(gracefulShutdownSignals: []) }
-            try await group.next()
-            group.cancelAll()
+            // When the server is asked to stop, the hub ends first and the requests at work are still answered; a failure of either ends both.
+            try await group.waitForAll()
         }
         await store.close()
     }
@@ -87,11 +87,18 @@ public struct NetworkingServer: Service {
         ResourceRoutes<SecurityGroup>(operations: operations).addRoutes(to: router)
         ResourceRoutes<SecurityGroupRule>(operations: operations, methods: [.post, .put, .delete]).addRoutes(to: router)
         ResourceRoutes<Agent>(operations: operations, methods: [.put, .delete]).addRoutes(to: router)
+        TagRoutes<Network>(operations: operations).addRoutes(to: router)
+        TagRoutes<Subnet>(operations: operations).addRoutes(to: router)
+        TagRoutes<Port>(operations: operations).addRoutes(to: router)
+        TagRoutes<NetworkModel.Router>(operations: operations).addRoutes(to: router)
+        TagRoutes<FloatingIP>(operations: operations).addRoutes(to: router)
+        TagRoutes<SecurityGroup>(operations: operations).addRoutes(to: router)
         RouterRoutes(operations: operations).addRoutes(to: router)
         QuotaRoutes(operations: operations).addRoutes(to: router)
         ExtensionDescription.addRoutes(to: router)
         Discovery.addRoutes(to: router, collections: collections)
         FeedRoutes(hub: hub, operations: operations).addRoutes(to: router)
+        MethodAnswers.addRoutes(to: router)
         return router
     }
 

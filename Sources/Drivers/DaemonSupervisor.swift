@@ -147,7 +147,7 @@ final class DaemonSupervisor {
     private func makePipe(_ path: String) throws(KernelError) {
         do throws(KernelError) {
             try host.makeNamedPipe(path)
-        } catch where error.code == EEXIST {
+        } catch  where error.code == EEXIST {
             return
         }
     }
@@ -216,7 +216,7 @@ final class DaemonSupervisor {
     private func signal(_ signal: Int32, _ id: Int32) throws(KernelError) {
         do throws(KernelError) {
             try host.signal(signal, process: id)
-        } catch where error.code == ESRCH {
+        } catch  where error.code == ESRCH {
             return
         }
     }

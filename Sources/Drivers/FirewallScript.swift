@@ -27,7 +27,9 @@ enum FirewallScript {
         var deletions = ""
         var additions = ""
         for (name, set) in new.sets.sorted(by: { $0.key < $1.key }) {
-            guard let before = old.sets[name], before.form == set.form, before.type == set.type, before.flags == set.flags else { return nil }
+            guard let before = old.sets[name], before.form == set.form, before.type == set.type, before.flags == set.flags else {
+                return nil
+            }
             if before.elements == set.elements { continue }
             let removed = before.elements.subtracting(set.elements).map { key(of: $0, set.form) }
             let added = set.elements.subtracting(before.elements)

@@ -20,7 +20,7 @@ public struct NamespaceObservation: Hashable, Sendable {
     /// What the kernel puts into a namespace that was just made.
     static var fresh: NamespaceObservation {
         var observation = NamespaceObservation()
-        observation.links["lo"] = Link(name: "lo", kind: .foreign, isUp: false)
+        observation.links["lo"] = Link(name: "lo", kind: .foreign)
         return observation
     }
 

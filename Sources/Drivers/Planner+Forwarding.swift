@@ -36,7 +36,7 @@ extension Planner {
         }
     }
 
-    /// Removing the first IPv4 address of a subnet on a link removes the others of that subnet too (`promote_secondaries` is off), so that
+    /// Removing the first IPv4 address of a subnet on a link removes the others of that subnet too (unless `promote_secondaries` is on), so that
     /// it goes before they come, and those that were there come again. Which one is the first cannot be told from a set.
     private func goes(_ other: LinkAddress, with address: LinkAddress) -> Bool {
         address.address.address.version == .v4 && other.link == address.link && other.address.prefix == address.address.prefix
@@ -64,13 +64,9 @@ extension Planner {
         var bridges: [String: String] = [:]
         for entry in added.union(removed) { bridges[entry.link] = bridge(of: entry.link, place, observation) }
         let moves = ForwardingMoves(added, bridges: bridges)
-        for entry in removed.sorted(by: order) {
-            let operation = PlannedOperation(.removeForwarding(entry, place), for: .link(entry.link, place), role: .remove)
-            switch moves.fate(of: entry) {
-            case .replaced: continue
-            case .removedFirst: phases.forwarding.append(operation)
-            case .removedLater: phases.removedForwarding.append(operation)
-            }
+        for entry in removed.sorted(by: order) where !moves.replaces(entry) {
+            phases.removedForwarding.append(
+                PlannedOperation(.removeForwarding(entry, place), for: .link(entry.link, place), role: .remove))
         }
         for entry in added.sorted(by: order) {
             phases.forwarding.append(PlannedOperation(.addForwarding(entry, place), for: .link(entry.link, place), role: .make))
@@ -119,7 +115,8 @@ extension Planner {
     }
 
     private func order(_ left: Neighbour, _ right: Neighbour) -> Bool {
-        left.link == right.link ? (left.address == right.address ? left.mac < right.mac : left.address < right.address) : left.link < right.link
+        left.link == right.link
+            ? (left.address == right.address ? left.mac < right.mac : left.address < right.address) : left.link < right.link
     }
 
     // MARK: Routes
@@ -160,8 +157,6 @@ private struct NeighbourKey: Hashable {
 
 /// What adding forwarding entries does to entries that shall go.
 private struct ForwardingMoves {
-    enum Fate { case replaced, removedFirst, removedLater }
-
     private struct Tunnel: Hashable {
         var mac: MACAddress
         var link: String
@@ -182,15 +177,16 @@ private struct ForwardingMoves {
         }
     }
 
-    func fate(of entry: ForwardingEntry) -> Fate {
+    /// Whether adding the entries takes this one away.
+    func replaces(_ entry: ForwardingEntry) -> Bool {
         switch entry {
         case .tunnel(let mac, let link, _):
-            // A VXLAN device has one remote for a unicast MAC: appending a second one changes nothing.
-            return mac != .zero && tunnels.contains(Tunnel(mac: mac, link: link)) ? .removedFirst : .removedLater
+            // Only the flooding list has many remotes: for any other MAC the new one takes the place of the old one.
+            return mac != .zero && tunnels.contains(Tunnel(mac: mac, link: link))
         case .bridgePort(let mac, let link):
             // A bridge has one port for a MAC: the new entry takes the place of the old one.
-            guard let bridge = bridges[link] else { return .removedLater }
-            return ports[mac]?.contains(bridge) == true ? .replaced : .removedLater
+            guard let bridge = bridges[link] else { return false }
+            return ports[mac]?.contains(bridge) == true
         }
     }
 }

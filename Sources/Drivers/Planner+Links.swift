@@ -1,3 +1,4 @@
+import Addressing
 import KernelInterface
 
 /// A link of a host.
@@ -117,6 +118,7 @@ extension Planner {
         let waits = link.isUp && configuration(key.place).sysctls.keys.contains { Sysctl.link(of: $0) == key.name }
         var first = link
         first.isUp = link.isUp && !waits
+        if link.kind == .bridge, link.mac == nil { first.mac = Self.bridgeMAC(key.name) }
         let operation = PlannedOperation(.addLink(first, key.place), for: subject, role: .make)
         switch link.kind {
         case .bridge: phases.bridges.append(operation)
@@ -124,6 +126,14 @@ extension Planner {
         case .veth, .foreign: phases.pairs.append(operation)
         }
         if waits { phases.changes.append(PlannedOperation(.changeLink(link, key.place), for: subject, role: .make)) }
+    }
+
+    /// A bridge without a MAC of its own takes the lowest one of its ports, and each change of it makes the kernel drop the bridge's
+    /// permanent neighbours (`neigh_changeaddr`): ARP suppression would end with a port. Locally administered, told by the name alone.
+    private static func bridgeMAC(_ name: String) -> MACAddress {
+        var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+        for byte in name.utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
+        return MACAddress(rawValue: 0x0200_0000_0000 | hash & 0xff_ffff_ffff)
     }
 
     private mutating func changeFoundLinks(_ place: NamespaceName?) {
@@ -177,7 +187,9 @@ extension Planner {
             let configuration = configuration(place)
             for (name, link) in observation(place).links.sorted(by: { $0.key < $1.key }) {
                 let key = LinkKey(name, place)
-                guard Ownership.owns(link), configuration.links[name] == nil, links.keeps(name, place), !isPeerOfWanted(key) else { continue }
+                guard Ownership.owns(link), configuration.links[name] == nil, links.keeps(name, place), !isPeerOfWanted(key) else {
+                    continue
+                }
                 if case .veth(_, .some(let namespace)) = link.kind, removed.contains(namespace) {
                     links.gone.insert(key)
                     continue

@@ -13,7 +13,7 @@ import KernelInterface
 ///
 /// Not thread-safe and blocking: it belongs to the agent's cycle thread.
 public final class Reconciler {
-    public enum Scope: Hashable, Sendable {
+    public enum Mode: Hashable, Sendable {
         /// Looks at everything: the first cycle and the periodic repair.
         case full
         /// Trusts what was applied last and looks only where a failure or an event gives a reason: the cost follows the change.
@@ -57,31 +57,31 @@ public final class Reconciler {
     }
 
     /// Runs one cycle. Never throws: what could not be done is in the report, and the next cycle tries again.
-    public func apply(_ desired: HostConfiguration, scope: Scope) -> ApplyReport {
+    public func apply(_ desired: HostConfiguration, _ requested: Mode) -> ApplyReport {
         var report = ApplyReport()
-        let scope = last == nil ? Scope.full : scope
+        let mode: Mode = last == nil ? .full : requested
         var observation = HostObservation()
         do throws(KernelError) {
-            observation.namespaces = try namespaces(scope)
+            observation.namespaces = try namespaces(mode)
         } catch {
             report.add(Failure(.namespace(nil), error.description))
             return report
         }
-        let places = placesToPlan(desired, scope)
-        for place in places { look(at: place, desired, scope, &observation, &report) }
-        perform(desired, scope, observation, &report)
+        let places = placesToPlan(desired, mode)
+        for place in places { look(at: place, desired, mode, &observation, &report) }
+        perform(desired, mode, observation, &report)
         return report
     }
 
-    private func namespaces(_ scope: Scope) throws(KernelError) -> Set<NamespaceName> {
-        if scope == .changed, let last { return last.namespaces }
+    private func namespaces(_ mode: Mode) throws(KernelError) -> Set<NamespaceName> {
+        if mode == .changed, let last { return last.namespaces }
         return try kernel.namespaces()
     }
 
     /// In a `.changed` cycle: where the configuration changed, where the memory is gone, and where links are suspect.
-    private func placesToPlan(_ desired: HostConfiguration, _ scope: Scope) -> [NamespaceName?] {
+    private func placesToPlan(_ desired: HostConfiguration, _ mode: Mode) -> [NamespaceName?] {
         let all: [NamespaceName?] = [nil] + desired.namespaces.keys.sorted().map(Optional.some)
-        guard scope == .changed, let last else { return all }
+        guard mode == .changed, let last else { return all }
         return all.filter { place in
             if believed[place] == nil || suspectLinks.contains(place) { return true }
             return configuration(place, desired) != configuration(place, last.desired)
@@ -95,13 +95,13 @@ public final class Reconciler {
     // MARK: Looking
 
     private func look(
-        at place: NamespaceName?, _ desired: HostConfiguration, _ scope: Scope, _ observation: inout HostObservation,
+        at place: NamespaceName?, _ desired: HostConfiguration, _ mode: Mode, _ observation: inout HostObservation,
         _ report: inout ApplyReport
     ) {
         if let place, !observation.namespaces.contains(place) { return }
         guard let wanted = configuration(place, desired) else { return }
         do throws(KernelError) {
-            observation.contents[place] = try contents(of: place, wanted, scope)
+            observation.contents[place] = try contents(of: place, wanted, mode)
             suspectLinks.remove(place)
         } catch {
             if let place, Observer.isBroken(error) {
@@ -116,10 +116,10 @@ public final class Reconciler {
     }
 
     private func contents(
-        of place: NamespaceName?, _ wanted: NamespaceConfiguration, _ scope: Scope
+        of place: NamespaceName?, _ wanted: NamespaceConfiguration, _ mode: Mode
     ) throws(KernelError) -> NamespaceObservation {
         let observer = Observer(kernel: kernel)
-        guard scope == .changed, var known = believed[place], isEnough(known, place, wanted) else {
+        guard mode == .changed, var known = believed[place], isEnough(known, place, wanted) else {
             return try observer.observe(place, for: wanted)
         }
         if suspectLinks.contains(place) {
@@ -151,7 +151,7 @@ public final class Reconciler {
     // MARK: Doing
 
     private func perform(
-        _ desired: HostConfiguration, _ scope: Scope, _ first: HostObservation, _ report: inout ApplyReport
+        _ desired: HostConfiguration, _ mode: Mode, _ first: HostObservation, _ report: inout ApplyReport
     ) {
         var applier = Applier(kernel: kernel)
         var observation = first
@@ -177,7 +177,7 @@ public final class Reconciler {
             observation = again(plan.lookAgain, desired, observation, applier, &report)
             planned.subtract(plan.lookAgain)
         }
-        supervise(desired, scope, applier, renewed, &report)
+        supervise(desired, mode, applier, renewed, &report)
         applier.perform(removals)
         remember(desired, applier)
         conclude(desired, first.namespaces, planned, absentLinks, applier, &report)
@@ -197,7 +197,8 @@ public final class Reconciler {
     }
 
     private func again(
-        _ places: Set<NamespaceName?>, _ desired: HostConfiguration, _ before: HostObservation, _ applier: Applier, _ report: inout ApplyReport
+        _ places: Set<NamespaceName?>, _ desired: HostConfiguration, _ before: HostObservation, _ applier: Applier,
+        _ report: inout ApplyReport
     ) -> HostObservation {
         var next = HostObservation()
         next.namespaces = before.namespaces.union(desired.namespaces.keys)
@@ -218,17 +219,19 @@ public final class Reconciler {
                 renewed.insert(namespace)
                 continue
             }
-            if last.desired.namespaces[namespace].map({ $0.links.keys.contains(where: links.contains) }) == true { renewed.insert(namespace) }
+            if last.desired.namespaces[namespace].map({ $0.links.keys.contains(where: links.contains) }) == true {
+                renewed.insert(namespace)
+            }
         }
         return renewed
     }
 
     private func supervise(
-        _ desired: HostConfiguration, _ scope: Scope, _ applier: Applier, _ renewed: Set<NamespaceName>, _ report: inout ApplyReport
+        _ desired: HostConfiguration, _ mode: Mode, _ applier: Applier, _ renewed: Set<NamespaceName>, _ report: inout ApplyReport
     ) {
         let unready = applier.failedNamespaces.union(applier.failedLinks.compactMap(\.place))
         supervisor.apply(
-            desired.daemons, isFull: scope == .full, restartingIn: renewed, holdingIn: unready, report: &report)
+            desired.daemons, isFull: mode == .full, restartingIn: renewed, holdingIn: unready, report: &report)
     }
 
     // MARK: Remembering

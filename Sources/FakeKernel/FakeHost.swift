@@ -30,7 +30,7 @@ struct FakeHost {
         switch operation {
         case .addNamespace(let name):
             if namespaces[name] != nil || broken.contains(name) { throw KernelError(code: EEXIST, "namespace \(name) exists") }
-            namespaces[name] = FakeNamespace()
+            namespaces[name] = .fresh
         case .removeNamespace(let name): try removeNamespace(name)
         case .addLink(let link, let place): try add(link, place)
         case .removeLink(let name, let place): try removeLink(name, place)
@@ -47,6 +47,7 @@ struct FakeHost {
         case .removeNeighbour(let neighbour, let place): try change(place) { space throws(KernelError) in try space.remove(neighbour) }
         case .applyFirewall(let script, let place): try change(place) { space throws(KernelError) in try space.ruleset.run(script) }
         case .announce(let address, let place):
+            _ = try read(place).require(address.link)
             guard try read(place).addresses[address.link]?.contains(address.address) == true else {
                 throw KernelError(code: EADDRNOTAVAIL, "\(address.address) is not on \(address.link)")
             }
@@ -81,7 +82,7 @@ struct FakeHost {
         var made = link
         made.mac = link.mac ?? Self.chosenMAC(link.name, place)
         made.mtu = link.mtu ?? 1500
-        try change(place) { space throws(KernelError) in space.links[link.name] = made }
+        try change(place) { space throws(KernelError) in space.insert(made, hasMAC: link.mac != nil) }
     }
 
     /// The MAC that this kernel gives a device: always the same for the same name, so that hosts can be compared.

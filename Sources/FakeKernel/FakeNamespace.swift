@@ -4,7 +4,15 @@ import KernelInterface
 
 /// One simulated network namespace. Errors are those that the kernel gives.
 struct FakeNamespace: Hashable {
-    var links: [String: Link] = ["lo": Link(name: "lo", kind: .foreign, mtu: 65536, isUp: false)]
+    /// A namespace as ``NetworkKernel`` makes it: the removal of an address takes no others along.
+    static let fresh: FakeNamespace = {
+        var namespace = FakeNamespace()
+        namespace.sysctls["net/ipv4/conf/all/promote_secondaries"] = "1"
+        return namespace
+    }()
+
+    /// The loopback device is up and has only addresses of host scope.
+    var links: [String: Link] = ["lo": Link(name: "lo", kind: .foreign, mtu: 65536)]
     /// By link, in the order in which they came: the first IPv4 address of a subnet is the primary one.
     var addresses: [String: [InterfaceAddress]] = [:]
     var routes: Set<Route> = []
@@ -12,6 +20,8 @@ struct FakeNamespace: Hashable {
     var neighbours: Set<Neighbour> = []
     var sysctls: [String: String] = [:]
     var ruleset = FakeRuleset()
+    /// Bridges that were given a MAC; the others take the lowest one of their ports.
+    var bridgesWithMAC: Set<String> = []
 
     func require(_ link: String) throws(KernelError) -> Link {
         guard let found = links[link] else { throw KernelError(code: ENODEV, "no such device: \(link)") }
@@ -37,6 +47,24 @@ struct FakeNamespace: Hashable {
         found.bridge = link.bridge
         found.bridgePort = link.bridge == nil ? BridgePortOptions() : link.bridgePort
         links[link.name] = found
+        if found.kind == .bridge, link.mac != nil { bridgesWithMAC.insert(link.name) }
+        settleBridges()
+    }
+
+    mutating func insert(_ link: Link, hasMAC: Bool) {
+        links[link.name] = link
+        if link.kind == .bridge, hasMAC { bridgesWithMAC.insert(link.name) }
+        settleBridges()
+    }
+
+    /// Bridges take the lowest MAC of their ports. A device whose MAC changes loses its neighbours, the permanent ones too.
+    private mutating func settleBridges() {
+        for (name, bridge) in links where bridge.kind == .bridge && !bridgesWithMAC.contains(name) {
+            let mac = links.values.filter { $0.bridge == name }.compactMap(\.mac).min() ?? .zero
+            if mac == bridge.mac { continue }
+            links[name]?.mac = mac
+            neighbours = neighbours.filter { $0.link != name }
+        }
     }
 
     /// A bridge forgets what it knew behind a port that leaves.
@@ -69,6 +97,8 @@ struct FakeNamespace: Hashable {
             links[port]?.bridgePort = BridgePortOptions()
             forgetPort(port)
         }
+        bridgesWithMAC.remove(name)
+        settleBridges()
     }
 
     // MARK: Addresses and routes
@@ -89,7 +119,8 @@ struct FakeNamespace: Hashable {
         }
         let subnet = address.address.prefix
         let isPrimary = address.address.address.version == .v4 && all.first { $0.prefix == subnet } == address.address
-        let kept = all.filter { isPrimary ? $0.prefix != subnet : $0 != address.address }
+        let takesAll = isPrimary && sysctls["net/ipv4/conf/all/promote_secondaries"] != "1"
+        let kept = all.filter { takesAll ? $0.prefix != subnet : $0 != address.address }
         addresses[address.link] = kept.isEmpty ? nil : kept
         if !kept.contains(where: { $0.address.version == .v4 }) {
             routes = routes.filter { $0.link != address.link || $0.destination.version == .v6 }
@@ -122,10 +153,10 @@ struct FakeNamespace: Hashable {
         switch entry {
         case .tunnel(let mac, let name, _):
             guard case .vxlan = try require(name).kind else { throw KernelError(code: EOPNOTSUPP, "\(name) is not a tunnel") }
-            let others = forwarding.contains { other in
-                if case .tunnel(mac, name, _) = other { true } else { false }
+            // Only the flooding list has many remotes.
+            forwarding = forwarding.filter { other in
+                if case .tunnel(mac, name, _) = other { mac == .zero } else { true }
             }
-            if mac != .zero, others { throw KernelError(code: EEXIST, "\(mac) has a remote on \(name)") }
         case .bridgePort(let mac, let name):
             guard let bridge = try require(name).bridge else { throw KernelError(code: EINVAL, "\(name) is not a port of a bridge") }
             forwarding = forwarding.filter { other in
@@ -157,13 +188,23 @@ struct FakeNamespace: Hashable {
         sysctls[path] = value
     }
 
-    /// Every path exists, except those of links that do not.
     func sysctl(_ path: String) throws(KernelError) -> String {
         try requireSysctl(path)
         return sysctls[path] ?? "0"
     }
 
+    /// Sysctls that this kernel has, by their last word.
+    private static let sysctlNames: Set<Substring> = [
+        "accept_dad", "accept_ra", "accept_redirects", "addr_gen_mode", "arp_announce", "arp_ignore", "arp_notify", "autoconf",
+        "bridge-nf-call-arptables", "bridge-nf-call-ip6tables", "bridge-nf-call-iptables", "disable_ipv6", "forwarding", "ip_forward",
+        "ip_nonlocal_bind", "nf_conntrack_tcp_be_liberal", "nf_conntrack_tcp_loose", "promote_secondaries", "proxy_arp", "rp_filter",
+        "send_redirects",
+    ]
+
     private func requireSysctl(_ path: String) throws(KernelError) {
+        guard let name = path.split(separator: "/").last, Self.sysctlNames.contains(name) else {
+            throw KernelError(code: ENOENT, "no such file: \(path)")
+        }
         if let link = Self.link(ofSysctl: path), links[link] == nil { throw KernelError(code: ENOENT, "no such file: \(path)") }
     }
 

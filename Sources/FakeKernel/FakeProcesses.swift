@@ -44,7 +44,9 @@ struct FakeProcesses {
     /// Where a program writes its process id, as dnsmasq, keepalived, haproxy, radvd and conntrackd are told it.
     static func processIDFile(in command: [String]) -> String? {
         for (index, word) in command.enumerated() {
-            for option in ["--pid-file=", "--pid=", "--pidfile="] where word.hasPrefix(option) { return String(word.dropFirst(option.count)) }
+            for option in ["--pid-file=", "--pid=", "--pidfile="] where word.hasPrefix(option) {
+                return String(word.dropFirst(option.count))
+            }
             if word == "-p" || word == "--pid", index + 1 < command.count { return command[index + 1] }
         }
         return nil

@@ -48,7 +48,9 @@ struct FakeRuleset: Hashable {
         case .deleteElements(let identity, let set, let keys):
             guard let found = tables[identity]?.sets[set] else { throw missing("set \(set) of table \(identity)") }
             for wanted in keys {
-                guard let element = found.elements.first(where: { key($0, found.form) == wanted }) else { throw missing("element \(wanted)") }
+                guard let element = found.elements.first(where: { key($0, found.form) == wanted }) else {
+                    throw missing("element \(wanted)")
+                }
                 tables[identity]?.sets[set]?.elements.remove(element)
             }
         }
@@ -96,7 +98,24 @@ private struct ScriptReader {
     private let lines: [Substring]
     private var next = 0
 
-    init(_ script: String) { lines = script.split(separator: "\n") }
+    init(_ script: String) {
+        lines = script.split(separator: "\n").flatMap { Self.unfold($0) }
+    }
+
+    /// A table that is written on one line, as lines. A semicolon before a closing brace is nft's wish, and no more.
+    private static func unfold(_ line: Substring) -> [Substring] {
+        guard line.hasPrefix("table "), !line.hasSuffix("{") else { return [line] }
+        var lines: [Substring] = []
+        var rest = line
+        while let brace = rest.firstIndex(where: { $0 == "{" || $0 == "}" }) {
+            let isOpening = rest[brace] == "{"
+            let text = rest[...(isOpening ? brace : rest.index(before: brace))].drop { $0 == ";" || $0 == " " }
+            if !text.isEmpty { lines.append(text) }
+            if !isOpening { lines.append("}") }
+            rest = rest[rest.index(after: brace)...]
+        }
+        return lines
+    }
 
     mutating func command() throws(KernelError) -> Command? {
         guard let line = line() else { return nil }
@@ -119,6 +138,11 @@ private struct ScriptReader {
     }
 
     private func syntaxError(_ line: String?) -> KernelError { KernelError(code: 0, "nft: syntax error: \(line ?? "end of script")") }
+
+    private static func withoutSemicolon(_ line: String) -> String {
+        guard let semicolon = line.lastIndex(of: ";") else { return line }
+        return String(line[..<semicolon])
+    }
 
     /// The lines up to the closing brace, as elements.
     private mutating func elements() throws(KernelError) -> [String] {
@@ -159,7 +183,7 @@ private struct ScriptReader {
             } else if line.hasPrefix("flags ") {
                 set.flags = line.dropFirst(6).split(separator: ",").map { $0.split(separator: " ").joined() }
             } else if line.hasPrefix("type ") || line.hasPrefix("typeof ") {
-                set.type = line
+                set.type = Self.withoutSemicolon(line)
             } else {
                 throw syntaxError(line)
             }

@@ -26,14 +26,14 @@ enum HostRendering {
 
     private static func section(_ title: String, _ space: FakeNamespace, _ place: NamespaceName?) -> String {
         var lines: [String] = []
-        for link in space.links.values.sorted(by: { $0.name < $1.name }) where link.name != "lo" || link.isUp {
+        for link in space.links.values.sorted(by: { $0.name < $1.name }) where link.name != "lo" || !link.isUp {
             lines.append(line(link, place))
         }
         lines += space.addresses.flatMap { link, all in all.map { "address \(link) \($0)" } }.sorted()
         lines += space.routes.map { "route \($0.destination)" + ($0.gateway.map { " via \($0)" } ?? "") + " dev \($0.link)" }.sorted()
         lines += space.forwarding.map(line).sorted()
         lines += space.neighbours.map { "neighbour \($0.link) \($0.address) \($0.mac)" }.sorted()
-        lines += space.sysctls.map { "sysctl \($0.key) = \($0.value)" }.sorted()
+        lines += space.sysctls.filter { FakeNamespace.fresh.sysctls[$0.key] != $0.value }.map { "sysctl \($0.key) = \($0.value)" }.sorted()
         for (_, table) in space.ruleset.tables.sorted(by: { $0.key < $1.key }) { lines += self.lines(table) }
         return title + "\n" + lines.map { "  \($0)\n" }.joined()
     }

@@ -99,7 +99,9 @@ extension Verb {
         var generator = random
         let window = port.deviceOwner == DeviceOwner.dhcp ? 1 : Int.random(in: 1...Self.maximumWindow, using: &generator)
         for pool in subnet.allocationPools {
-            if let address = try freeAddress(in: subnet, pool, from: hints.start(of: pool, in: subnet.id), window, for: port) { return address }
+            if let address = try freeAddress(in: subnet, pool, from: hints.start(of: pool, in: subnet.id), window, for: port) {
+                return address
+            }
         }
         for pool in subnet.allocationPools {
             if let address = try freeAddress(in: subnet, pool, from: pool.first.number, window, for: port) { return address }

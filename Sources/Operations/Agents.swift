@@ -130,7 +130,9 @@ extension Verb {
     }
 
     func routerIDs(ofAgent id: ResourceID) throws -> [ResourceID] {
-        try transaction.rows("SELECT router_id FROM router_members WHERE agent_id = ? ORDER BY router_id", [id.columnValue]).compactMap { $0[0].id }
+        try transaction.rows("SELECT router_id FROM router_members WHERE agent_id = ? ORDER BY router_id", [id.columnValue]).compactMap {
+            $0[0].id
+        }
     }
 
     func networkIDs(ofAgent id: ResourceID) throws -> [ResourceID] {

@@ -93,7 +93,9 @@ extension Verb {
         case .local: return true
         case .vxlan: return row[0].text != nil
         case .flat, .vlan:
-            guard let physicalNetwork = network.physicalNetwork, let json = row[1].text.flatMap({ try? JSONParser.parse($0) }) else { return false }
+            guard let physicalNetwork = network.physicalNetwork, let json = row[1].text.flatMap({ try? JSONParser.parse($0) }) else {
+                return false
+            }
             return json[physicalNetwork] != nil
         }
     }

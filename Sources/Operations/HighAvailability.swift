@@ -75,7 +75,9 @@ extension Verb {
         let isOurs = try transaction.insertIfAbsent(
             table: "ha_networks", columns: ["project_id", "network_id"], values: [.text(projectID), network.id.columnValue])
         guard isOurs else {
-            guard let network = try existingHANetwork(of: projectID) else { throw StoreError.uniqueViolation(constraint: "ha_networks(project_id)") }
+            guard let network = try existingHANetwork(of: projectID) else {
+                throw StoreError.uniqueViolation(constraint: "ha_networks(project_id)")
+            }
             return network
         }
         let prefix = settings.haNetworkPrefix

@@ -20,7 +20,8 @@ public struct Operations: Sendable {
     /// - Parameters:
     ///   - now: the clock.
     ///   - random: a source of random words; the system's where nothing must be repeatable.
-    public init(store: Store, settings: ServerSettings, now: @escaping @Sendable () -> Timestamp, random: @escaping @Sendable () -> UInt64) {
+    public init(store: Store, settings: ServerSettings, now: @escaping @Sendable () -> Timestamp, random: @escaping @Sendable () -> UInt64)
+    {
         self.store = store
         self.settings = settings
         self.now = now

@@ -30,7 +30,9 @@ struct PortRequest {
         var pairs: [AddressPair] = []
         for entry in entries {
             let text = entry["ip_address"]?.pythonText ?? "None"
-            guard let prefix = IPPrefix(text) else { throw .invalidAttribute("allowed_address_pairs", "'\(text)' is not a valid IP subnet") }
+            guard let prefix = IPPrefix(text) else {
+                throw .invalidAttribute("allowed_address_pairs", "'\(text)' is not a valid IP subnet")
+            }
             let pair = AddressPair(prefix: prefix, mac: entry["mac_address"]?.stringValue.flatMap { MACAddress($0) } ?? mac)
             guard !pairs.contains(pair) else { throw .duplicateAddressPair(pair, text) }
             pairs.append(pair)

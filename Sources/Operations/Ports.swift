@@ -68,7 +68,8 @@ extension Verb {
     }
 
     func deletePort(_ port: Port) throws {
-        let isRouters = DeviceOwner.isRouterInterface(port.deviceOwner)
+        let isRouters =
+            DeviceOwner.isRouterInterface(port.deviceOwner)
             || [DeviceOwner.routerGateway, DeviceOwner.haInterface].contains(port.deviceOwner)
         let holder = ResourceID(port.deviceID)
         if isRouters, let holder, try find(Router.self, holder) != nil { throw APIError.servicePortInUse(port) }
@@ -77,6 +78,8 @@ extension Verb {
         }
         for floating in try list(FloatingIP.self, where: "port_id", port.id) { try disassociate(floating) }
         try dropPort(port)
+        // The service of a network does not end with its port: it gets a new one.
+        if port.deviceOwner == DeviceOwner.dhcp { try serveDHCP(on: try existing(Network.self, port.networkID)) }
     }
 
     /// Deletes the port with its addresses, without asking who uses it.
@@ -121,12 +124,14 @@ extension Verb {
         var spare = port.fixedIPs
         for request in wanted.sorted(by: { $0.address != nil && $1.address == nil }) {
             let match = spare.firstIndex { fixed in
-                (request.address == nil || fixed.address == request.address) && (request.subnetID == nil || fixed.subnetID == request.subnetID)
+                (request.address == nil || fixed.address == request.address)
+                    && (request.subnetID == nil || fixed.subnetID == request.subnetID)
                     && (request.address != nil || request.subnetID != nil)
             }
             if let match { kept.append(spare.remove(at: match)) } else { open.append(request) }
         }
-        for floating in try list(FloatingIP.self, where: "port_id", port.id) where spare.contains(where: { $0.address == floating.fixedAddress }) {
+        for floating in try list(FloatingIP.self, where: "port_id", port.id)
+        where spare.contains(where: { $0.address == floating.fixedAddress }) {
             throw APIError.badRequest(
                 "port",
                 "Cannot update the fixed_ips of the port \(port.id), because its original fixed_ip has been associated to a floating ip")
@@ -145,7 +150,8 @@ extension Verb {
         // What the network itself made is trusted: no groups, no filter.
         let isTrusted = DeviceOwner.isNetworkOwned(port.deviceOwner)
         let asked = try attributes.request.value("port_security_enabled", as: Bool.self)
-        port.isPortSecurityEnabled = !isTrusted && (asked ?? current?.isPortSecurityEnabled ?? (network.isPortSecurityEnabled || groups?.isEmpty == false))
+        port.isPortSecurityEnabled =
+            !isTrusted && (asked ?? current?.isPortSecurityEnabled ?? (network.isPortSecurityEnabled || groups?.isEmpty == false))
         if let groups {
             guard groups.isEmpty || port.isPortSecurityEnabled || isTrusted else { throw APIError.portSecurityRequiredForSecurityGroups }
             port.securityGroupIDs = isTrusted ? [] : try usableGroups(groups, by: port.projectID)

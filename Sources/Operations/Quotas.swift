@@ -37,7 +37,9 @@ extension Operations {
     /// The projects that have limits of their own (`GET /quotas`).
     public func quotas(caller: Caller) async throws -> [(projectID: String, limits: [String: Int])] {
         try await read(caller) { verb in
-            guard caller.isAdmin else { throw APIError(status: 403, type: "AdminRequired", message: "User does not have admin privileges: .") }
+            guard caller.isAdmin else {
+                throw APIError(status: 403, type: "AdminRequired", message: "User does not have admin privileges: .")
+            }
             let projects = try verb.transaction.rows("SELECT DISTINCT project_id FROM quotas ORDER BY project_id").compactMap(\.first?.text)
             return try projects.map { (projectID: $0, limits: try verb.quota(of: $0)) }
         }
@@ -48,7 +50,8 @@ extension Operations {
         try await write(caller) { verb in
             try verb.checkQuotaAccess(projectID, isWrite: true)
             for (resource, limit) in try verb.checkedLimits(body) {
-                try verb.transaction.execute("DELETE FROM quotas WHERE project_id = ? AND resource = ?", [.text(projectID), .text(resource)])
+                try verb.transaction.execute(
+                    "DELETE FROM quotas WHERE project_id = ? AND resource = ?", [.text(projectID), .text(resource)])
                 try verb.transaction.execute(
                     "INSERT INTO quotas (project_id, resource, quota_limit) VALUES (?, ?, ?)",
                     [.text(projectID), .text(resource), .integer(limit)])

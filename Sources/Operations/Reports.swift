@@ -120,12 +120,14 @@ extension Verb {
         }
     }
 
-    /// One component has done its part; the last one makes the port ACTIVE. The status is the server's, so the revision number stays: a host
-    /// that reported a revision has not to do it again.
+    /// One component has done its part as the port now asks it; the last one makes the port ACTIVE. The status is the server's, so the
+    /// revision number stays: a host that reported a revision has not to do it again. A report of an older revision says nothing: the host
+    /// has still to hear of the newer one, and reports that.
     private func acknowledge(_ report: HostStatus.PortReport, from hostID: String) throws {
         let removed = try transaction.execute(
-            "DELETE FROM port_blocks WHERE port_id = ? AND component = ? AND (host_id = ? OR host_id = '')",
-            [report.portID.columnValue, .text(report.component.rawValue), .text(hostID)])
+            "DELETE FROM port_blocks WHERE port_id = ? AND component = ? AND (host_id = ? OR host_id = '') "
+                + "AND EXISTS (SELECT 1 FROM ports p WHERE p.id = port_id AND p.revision_number <= ?)",
+            [report.portID.columnValue, .text(report.component.rawValue), .text(hostID), .integer(report.revision)])
         guard removed > 0 else { return }
         let rest = try transaction.rows("SELECT 1 FROM port_blocks WHERE port_id = ? LIMIT 1", [report.portID.columnValue])
         guard rest.isEmpty, var port = try find(Port.self, report.portID), port.status != .active, port.isAdminStateUp else { return }
@@ -135,27 +137,38 @@ extension Verb {
 
     /// The host that has the port lost it, such as an instance's device: it must be acknowledged again.
     private func lower(_ report: HostStatus.PortReport, from hostID: String) throws {
-        guard report.component == .l2, var port = try find(Port.self, report.portID), port.hostID == hostID, port.status == .active else { return }
+        guard report.component == .l2, var port = try find(Port.self, report.portID), port.hostID == hostID, port.status == .active else {
+            return
+        }
         try block(&port, isNew: false)
-        // Only the component that lost it has something to say anew.
-        try transaction.execute(
-            "DELETE FROM port_blocks WHERE port_id = ? AND component <> ?", [port.id.columnValue, .text(report.component.rawValue)])
+        if !DeviceOwner.isNetworkOwned(port.deviceOwner) {
+            // Of an instance's port only the wiring was lost: DHCP has nothing to say anew.
+            try transaction.execute(
+                "DELETE FROM port_blocks WHERE port_id = ? AND component <> ?", [port.id.columnValue, .text(report.component.rawValue)])
+        }
         try transaction.update(port)
     }
 
     // MARK: Routers
 
     /// A member became master or backup. The master's host gets the router's ports.
+    ///
+    /// Hosts report changes only, and one that is cut off reports nothing. So when another member takes over, a master's last word is
+    /// doubtful (`unknown`) until it speaks again; it holds again when the other one gives way first, as after a split that healed.
     private func note(_ report: HostStatus.RouterReport, from hostID: String) throws {
         let members = try members(of: report.routerID)
-        guard let member = members.first(where: { $0.hostID == hostID }), member.haPortID != nil else { return }
-        if member.state != report.state { try setState(report.state, of: member) }
-        guard report.state == .active else { return }
-        // Who was master until now is cut off or has not spoken yet: what it is, only it can say.
-        for other in members where other.hostID != hostID && other.state == .active && member.state != .active {
-            try setState(.unknown, of: other)
+        guard let member = members.first(where: { $0.hostID == hostID }), member.haPortID != nil, member.state != report.state else {
+            return
         }
-        try moveRouterPorts(of: report.routerID, to: hostID)
+        try setState(report.state, of: member)
+        let others = members.filter { $0.hostID != hostID }
+        if report.state == .active {
+            for other in others where other.state == .active { try setState(.unknown, of: other) }
+            try moveRouterPorts(of: report.routerID, to: hostID)
+        } else if member.state == .active, let master = others.first(where: { $0.state == .unknown }) {
+            try setState(.active, of: master)
+            try moveRouterPorts(of: report.routerID, to: master.hostID)
+        }
     }
 
     private func setState(_ state: HAState, of member: RouterMember) throws {

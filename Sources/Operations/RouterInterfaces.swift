@@ -88,7 +88,9 @@ extension Verb {
         try checkOwner("update", router)
         let interfaces = try routerPorts(of: router.id).filter { DeviceOwner.isRouterInterface($0.deviceOwner) }
         let (port, subnetIDs) =
-            if let portID = target.portID { try detachPort(portID, target.subnetID, interfaces, router) } else if let subnetID = target.subnetID {
+            if let portID = target.portID {
+                try detachPort(portID, target.subnetID, interfaces, router)
+            } else if let subnetID = target.subnetID {
                 try detachSubnet(subnetID, interfaces, router)
             } else { throw APIError.badRouterRequest("Either subnet_id or port_id must be specified") }
         try save(&router)
@@ -101,7 +103,9 @@ extension Verb {
     /// A new port with the subnet's gateway address; a further IPv6 prefix of a network goes to the port that is there.
     private func attachSubnet(_ subnetID: ResourceID, to router: Router) throws -> (Port, [ResourceID]) {
         let subnet = try visible(Subnet.self, subnetID)
-        guard let gateway = subnet.gatewayAddress else { throw APIError.badRouterRequest("Subnet for router interface must have a gateway IP") }
+        guard let gateway = subnet.gatewayAddress else {
+            throw APIError.badRouterRequest("Subnet for router interface must have a gateway IP")
+        }
         let network = try existing(Network.self, subnet.networkID)
         if !caller.isAdmin, subnet.projectID != caller.projectID {
             throw APIError.badRouterRequest(

@@ -107,7 +107,9 @@ enum SubnetRules {
 
     /// What the request says, checked; else all host addresses but the gateway's.
     static func pools(of request: ResourceRequest<Subnet>, _ subnet: Subnet) throws -> [IPRange] {
-        guard let given = request["allocation_pools"]?.arrayValue else { return defaultPools(subnet.prefix, without: subnet.gatewayAddress) }
+        guard let given = request["allocation_pools"]?.arrayValue else {
+            return defaultPools(subnet.prefix, without: subnet.gatewayAddress)
+        }
         var pools: [IPRange] = []
         for json in given {
             guard let first = json["start"]?.stringValue.flatMap({ IPAddress($0) }),
@@ -143,7 +145,8 @@ enum SubnetRules {
     /// network + 1 … broadcast − 1; IPv6 has no broadcast. A host prefix is its one address; of /31 nothing is left.
     private static func hosts(_ prefix: IPPrefix) -> IPRange? {
         if prefix.length == prefix.version.addressBits { return IPRange(prefix.address, prefix.address) }
-        guard let first = prefix.address.advanced(by: 1), let last = prefix.version == .v4 ? prefix.last.advanced(by: -1) : prefix.last else {
+        guard let first = prefix.address.advanced(by: 1), let last = prefix.version == .v4 ? prefix.last.advanced(by: -1) : prefix.last
+        else {
             return nil
         }
         return IPRange(first, last)

@@ -45,7 +45,9 @@ extension Verb {
         var subnet = current
         try request.assign(to: &subnet)
         if request.contains("gateway_ip") { subnet.gatewayAddress = try request.value("gateway_ip", as: IPAddress?.self) ?? nil }
-        if request.contains("enable_dhcp"), !subnet.isDHCPEnabled, subnet.ipv6AddressMode != nil || subnet.ipv6RouterAdvertisementMode != nil {
+        if request.contains("enable_dhcp"), !subnet.isDHCPEnabled,
+            subnet.ipv6AddressMode != nil || subnet.ipv6RouterAdvertisementMode != nil
+        {
             throw APIError.invalidInput("Cannot disable enable_dhcp with ipv6 attributes set")
         }
         try SubnetRules.check(

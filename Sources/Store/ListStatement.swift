@@ -56,14 +56,26 @@ struct ListStatement {
     private mutating func addConditions(_ filters: [ListQuery.Filter], of table: String) {
         for (position, filter) in filters.enumerated() {
             text += position == 0 ? " WHERE " : " AND "
-            switch filter {
-            case .column(let column, let values): addMembership("\(table).\"\(column)\"", values)
-            case .related(let related, let owner, let column, let values):
-                // Not correlated, so that the database may begin with the few related rows.
-                text += "\(table).id IN (SELECT \"\(owner)\" FROM \(related) WHERE "
-                addMembership("\"\(column)\"", values)
-                text += ")"
+            addCondition(filter, of: table)
+        }
+    }
+
+    private mutating func addCondition(_ filter: ListQuery.Filter, of table: String) {
+        switch filter {
+        case .column(let column, let values): addMembership("\(table).\"\(column)\"", values)
+        case .related(let related, let owner, let column, let values):
+            // Not correlated, so that the database may begin with the few related rows.
+            text += "\(table).id IN (SELECT \"\(owner)\" FROM \(related) WHERE "
+            addMembership("\"\(column)\"", values)
+            text += ")"
+        case .not(let conditions):
+            precondition(!conditions.isEmpty, "a negation has conditions")
+            text += "NOT ("
+            for (position, condition) in conditions.enumerated() {
+                if position > 0 { text += " AND " }
+                addCondition(condition, of: table)
             }
+            text += ")"
         }
     }
 

@@ -12,6 +12,8 @@ final class ResourceSQL: Sendable {
     let update: String
     let delete: String
     let find: String
+    /// Takes away the tags of a resource; nil where the resource has none.
+    let deleteTags: String?
 
     init<R: APIResource>(_ type: R.Type) {
         let names = R.table.columns.map(\.name)
@@ -21,6 +23,7 @@ final class ResourceSQL: Sendable {
         insert = "INSERT INTO \(table) (\(columns)) VALUES (\(names.map { _ in "?" }.joined(separator: ", ")))"
         update = "UPDATE \(table) SET \(quoted.map { "\($0) = ?" }.joined(separator: ", ")) WHERE id = ?"
         delete = "DELETE FROM \(table) WHERE id = ?"
+        deleteTags = R.table["tags"] == nil ? nil : "DELETE FROM tags WHERE resource_id = ?"
         find = "SELECT \(columns) FROM \(table) WHERE id = ?"
     }
 }

@@ -36,10 +36,11 @@ public final class StoreTransaction {
         appendChange(kind: R.table.plural, id: id)
     }
 
-    /// Deletes the resource's row and notes the change. False when there is none.
+    /// Deletes the resource's row with its tags and notes the change. False when there is none.
     @discardableResult
     public func delete<R: APIResource>(_ type: R.Type, _ id: ResourceID) throws(StoreError) -> Bool {
         guard try run(statements[R.self].delete, [.text(id.description)]) == 1 else { return false }
+        if let deleteTags = statements[R.self].deleteTags { try run(deleteTags, [.text(id.description)]) }
         appendChange(kind: R.table.plural, id: id.description, isDrop: true)
         return true
     }

@@ -14,7 +14,7 @@ struct LineLogHandler: LogHandler {
     }
 
     func log(event: LogEvent) {
-        var line = "\(Date().formatted(.iso8601.time(includingFractionalSeconds: true))) \(event.level) \(label) \(event.message)"
+        var line = "\(Date().formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true))) \(event.level) \(label) \(event.message)"
         let all = event.metadata.map { metadata.merging($0) { _, own in own } } ?? metadata
         for (key, value) in all.sorted(by: { $0.key < $1.key }) { line += " \(key)=\(Self.quoted("\(value)"))" }
         // One write per line, so that lines of several threads do not mix.

@@ -80,7 +80,9 @@ final class RealRouter {
     private func makeLinks() throws {
         let configuration = pieces.configuration
         for outer in pieces.hostLinks {
-            guard case .veth(let inner, _) = outer.kind, let link = configuration.links[inner], madeLinks.insert(inner).inserted else { continue }
+            guard case .veth(let inner, _) = outer.kind, let link = configuration.links[inner], madeLinks.insert(inner).inserted else {
+                continue
+            }
             let bridge = try #require(outer.bridge)
             try host.expect(
                 """
@@ -156,7 +158,8 @@ func eventually(_ condition: () throws -> Bool) rethrows -> Bool {
     let deadline = ContinuousClock.now + .seconds(10)
     while ContinuousClock.now < deadline {
         if try condition() { return true }
-        usleep(10_000)
+        // What is waited for is seen only by looking.
+        poll(nil, 0, 10)
     }
     return try condition()
 }

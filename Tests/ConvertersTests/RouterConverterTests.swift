@@ -222,7 +222,9 @@ struct RouterOwnershipTests {
 struct ConntrackFlushTests {
     private let one = floating(50, "203.0.113.50", to: "10.0.0.5")
 
-    private func flushed(_ old: HostRouter, _ new: HostRouter) -> [String] { ConntrackFlush(from: old, to: new).addresses.map(\.description) }
+    private func flushed(_ old: HostRouter, _ new: HostRouter) -> [String] {
+        ConntrackFlush(from: old, to: new).addresses.map(\.description)
+    }
 
     @Test("A floating IP that was removed or leads elsewhere is flushed, one that was added or stayed is not")
     func floatingIPs() {

@@ -117,6 +117,38 @@ struct RouterRedundancyTests {
         #expect(try scene.masters().map(\.namespace) == [backup.namespace])
     }
 
+    @Test("A connection that an instance sends through source translation lives on at the new master, which never saw its start")
+    func connections() throws {
+        let scene = try Scene()
+        defer { scene.host.remove() }
+        let (master, backup) = try scene.elect()
+        #expect(try eventually { try scene.ping("203.0.113.1", from: scene.instance) })
+        // The instance without a floating IP: its source is translated to the gateway's address.
+        for member in [master, backup] { try member.change { $0.floatingIPs = [] } }
+        let received = scene.host.directory + "/received"
+        // Both ends read a pipe that never ends, since nc ends with its input.
+        let (lines, silence) = (scene.host.directory + "/lines", scene.host.directory + "/silence")
+        try scene.host.expect("mkfifo \(lines) \(silence)")
+        let pipes = [open(lines, O_RDWR | O_CLOEXEC), open(silence, O_RDWR | O_CLOEXEC)]
+        defer { for pipe in pipes where pipe >= 0 { close(pipe) } }
+        try #require(pipes.allSatisfy { $0 >= 0 })
+        let listening = "busybox timeout 30 busybox nc -l -p 9000 < \(silence) > \(received) 2>&1 &"
+        #expect(try runDetaching(["ip", "netns", "exec", scene.outside, "sh", "-c", listening]) == 0)
+        #expect(try eventually { try scene.host.run("ss -ltn | grep -q :9000", in: scene.outside).status == 0 })
+        let sending = "busybox timeout 30 busybox nc 203.0.113.1 9000 < \(lines) > /dev/null 2>&1 &"
+        #expect(try runDetaching(["ip", "netns", "exec", scene.instance, "sh", "-c", sending]) == 0)
+        func send(_ line: String) throws -> Bool {
+            let line = Array("\(line)\n".utf8)
+            #expect(write(pipes[0], line, line.count) == line.count)
+            return try eventually { try scene.host.run("cat \(received)").text.hasSuffix(String(decoding: line, as: UTF8.self)) }
+        }
+        #expect(try send("before"))
+        try scene.host.expect("kill $(cat \(master.paths.processID))")
+        #expect(try eventually { try backup.state() == .active })
+        #expect(try send("after"))
+        #expect(try send("and on"))
+    }
+
     @Test("A reload adds and removes floating IPs and interfaces; the master stays master and no ping is lost")
     func reload() throws {
         let scene = try Scene()
@@ -216,13 +248,17 @@ struct RouterRedundancyTests {
         _ = try scene.elect()
         let bridge = L2Names.bridge(id(4))
         let network = scene.host.prefix + "switch"
-        let port = try scene.host.run("ls /sys/class/net/\(bridge)/brif | head -n 1", in: network).text.trimmingCharacters(in: .whitespacesAndNewlines)
+        let port = try scene.host.run("ls /sys/class/net/\(bridge)/brif | head -n 1", in: network).text.trimmingCharacters(
+            in: .whitespacesAndNewlines)
         try scene.host.expect("ip link set \(port) nomaster", in: network)
         #expect(try eventually { try scene.masters().count == 2 })
         try scene.host.expect("ip link set \(port) master \(bridge)", in: network)
         #expect(try eventually { try scene.masters().count == 1 })
         let master = try #require(try scene.masters().first)
-        #expect(try eventually { try scene.members.allSatisfy { try $0 === master ? $0.realAddresses() == Self.all : $0.realAddresses().isEmpty } })
+        #expect(
+            try eventually {
+                try scene.members.allSatisfy { try $0 === master ? $0.realAddresses() == Self.all : $0.realAddresses().isEmpty }
+            })
         #expect(try eventually { try scene.ping("203.0.113.1", from: scene.instance) })
     }
 

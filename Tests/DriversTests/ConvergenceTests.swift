@@ -11,31 +11,31 @@ import Testing
         var world = RandomWorld(seed: seed)
         let desired = world.host()
         let bench = Bench(kernel: try strangersHost())
-        let first = bench.reconciler.apply(desired, scope: .full)
+        let first = bench.reconciler.apply(desired, .full)
         #expect(first.failures.isEmpty)
         #expect(first.missingLinks.isEmpty)
         let before = bench.kernel.rendered
-        for scope in [Reconciler.Scope.full, .changed] {
-            let again = bench.reconciler.apply(desired, scope: scope)
+        for mode in [Reconciler.Mode.full, .changed] {
+            let again = bench.reconciler.apply(desired, mode)
             #expect(again.performed == 0)
             #expect(again.failures.isEmpty)
         }
         #expect(bench.kernel.rendered == before)
     }
 
-    @Test("What was found before makes no difference to the outcome, and strangers are left alone", arguments: 1...150)
+    @Test("What was found before makes no difference to the outcome, and strangers are left alone", arguments: 1...60)
     func garbage(seed: Int) throws {
         var world = RandomWorld(seed: seed)
         var bench = Bench(kernel: try strangersHost())
-        _ = bench.reconciler.apply(world.host(), scope: .full)
+        _ = bench.reconciler.apply(world.host(), .full)
         try world.damage(bench.kernel, times: 12)
         bench.restartAgent()
         let desired = world.host()
-        let report = bench.reconciler.apply(desired, scope: .full)
+        let report = bench.reconciler.apply(desired, .full)
         #expect(report.failures.isEmpty)
         let wrong = try difference(bench.kernel, desired)
         #expect(wrong == [])
-        #expect(bench.reconciler.apply(desired, scope: .full).performed == 0)
+        #expect(bench.reconciler.apply(desired, .full).performed == 0)
     }
 
     @Test("A sequence of changes ends where the last configuration alone leads", arguments: 1...40)
@@ -44,7 +44,7 @@ import Testing
         let bench = Bench(kernel: try strangersHost())
         for _ in 0..<8 {
             let desired = world.host()
-            let report = bench.reconciler.apply(desired, scope: .changed)
+            let report = bench.reconciler.apply(desired, .changed)
             #expect(report.failures.isEmpty)
             let wrong = try difference(bench.kernel, desired)
             #expect(wrong == [])
@@ -63,10 +63,10 @@ import Testing
                 let counter = Countdown(skipped)
                 bench.kernel.failNext { _ in counter.isOver() }
             }
-            _ = bench.reconciler.apply(desired, scope: .changed)
+            _ = bench.reconciler.apply(desired, .changed)
             bench.kernel.stopFailing()
-            var report = bench.reconciler.apply(desired, scope: .changed)
-            if !report.failures.isEmpty { report = bench.reconciler.apply(desired, scope: .changed) }
+            var report = bench.reconciler.apply(desired, .changed)
+            if !report.failures.isEmpty { report = bench.reconciler.apply(desired, .changed) }
             #expect(report.failures.isEmpty)
             let wrong = try difference(bench.kernel, desired)
             #expect(wrong == [])
@@ -78,10 +78,10 @@ import Testing
         var world = RandomWorld(seed: seed)
         let bench = Bench(kernel: try strangersHost())
         let desired = world.host()
-        _ = bench.reconciler.apply(desired, scope: .full)
+        _ = bench.reconciler.apply(desired, .full)
         for _ in 0..<3 {
             try world.damage(bench.kernel, times: 6)
-            let report = bench.reconciler.apply(desired, scope: .full)
+            let report = bench.reconciler.apply(desired, .full)
             #expect(report.failures.isEmpty)
             let wrong = try difference(bench.kernel, desired)
             #expect(wrong == [])
@@ -97,9 +97,9 @@ import Testing
         desired.own.sysctls = [:]
         for tap in RandomWorld.taps { desired.own.links[tap] = nil }
         desired.own.firewall = desired.own.firewall.filter { _ in false }
-        _ = bench.reconciler.apply(desired, scope: .full)
+        _ = bench.reconciler.apply(desired, .full)
         #expect(bench.kernel.rendered != untouched)
-        let report = bench.reconciler.apply(HostConfiguration(), scope: .changed)
+        let report = bench.reconciler.apply(HostConfiguration(), .changed)
         #expect(report.failures.isEmpty)
         #expect(bench.kernel.rendered == untouched)
     }
@@ -109,11 +109,11 @@ import Testing
         var world = RandomWorld(seed: 3)
         var bench = Bench(kernel: try strangersHost())
         let desired = world.host()
-        _ = bench.reconciler.apply(desired, scope: .full)
+        _ = bench.reconciler.apply(desired, .full)
         let before = bench.kernel.rendered
         bench.restartAgent()
         bench.kernel.clearLog()
-        _ = bench.reconciler.apply(desired, scope: .full)
+        _ = bench.reconciler.apply(desired, .full)
         let withFirewall = ([desired.own] + desired.namespaces.values).count { !$0.firewall.isEmpty }
         #expect(withFirewall > 1)
         #expect(bench.kernel.performed.count == withFirewall)

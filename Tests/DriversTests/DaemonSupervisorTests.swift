@@ -34,13 +34,13 @@ import Testing
     func start() {
         let bench = Bench()
         let daemon = dnsmasq(pipes: [Self.directory + "/notify"])
-        let report = bench.reconciler.apply(host(daemon), scope: .full)
+        let report = bench.reconciler.apply(host(daemon), .full)
         #expect(report.failures.isEmpty)
         #expect(report.daemonActions == [DaemonAction("dnsmasq/1", .started)])
         #expect(bench.kernel.runningProcesses.map(\.command) == [daemon.command])
         #expect(bench.kernel.namedPipes == [Self.directory + "/notify"])
-        for scope in [Reconciler.Scope.full, .changed] {
-            let again = bench.reconciler.apply(host(daemon), scope: scope)
+        for mode in [Reconciler.Mode.full, .changed] {
+            let again = bench.reconciler.apply(host(daemon), mode)
             #expect(again.daemonActions.isEmpty && again.isComplete)
         }
         #expect(bench.kernel.runningProcesses.count == 1)
@@ -49,10 +49,10 @@ import Testing
     @Test("A new agent adopts what runs and signals nothing")
     func adoption() {
         var bench = Bench()
-        _ = bench.reconciler.apply(host(dnsmasq()), scope: .full)
+        _ = bench.reconciler.apply(host(dnsmasq()), .full)
         let before = bench.kernel.runningProcesses
         bench.restartAgent()
-        let report = bench.reconciler.apply(host(dnsmasq()), scope: .full)
+        let report = bench.reconciler.apply(host(dnsmasq()), .full)
         #expect(report.daemonActions == [DaemonAction("dnsmasq/1", .adopted)])
         #expect(bench.kernel.runningProcesses == before)
         #expect(bench.kernel.signals.isEmpty)
@@ -61,32 +61,32 @@ import Testing
     @Test("A changed file asks for the strongest of its actions", arguments: [false, true])
     func reload(restarts: Bool) {
         let bench = Bench()
-        _ = bench.reconciler.apply(host(dnsmasq()), scope: .full)
+        _ = bench.reconciler.apply(host(dnsmasq()), .full)
         let before = bench.kernel.runningProcesses
         let changed = dnsmasq(hosts: "hosts 2\n", options: restarts ? "options 2\n" : "options 1\n")
-        let report = bench.reconciler.apply(host(changed), scope: .changed)
+        let report = bench.reconciler.apply(host(changed), .changed)
         #expect(report.daemonActions == [DaemonAction("dnsmasq/1", restarts ? .restarted : .signalled(SIGHUP))])
         #expect((bench.kernel.runningProcesses == before) == !restarts)
         #expect(bench.kernel.runningProcesses.count == 1)
-        #expect(bench.reconciler.apply(host(changed), scope: .full).daemonActions.isEmpty)
+        #expect(bench.reconciler.apply(host(changed), .full).daemonActions.isEmpty)
     }
 
     @Test("A reload that an agent died before is done by the next one")
     func interruptedReload() throws {
         var bench = Bench()
-        _ = bench.reconciler.apply(host(dnsmasq()), scope: .full)
+        _ = bench.reconciler.apply(host(dnsmasq()), .full)
         try bench.kernel.writeFile(Self.directory + "/hosts", "hosts 2\n")
         bench.restartAgent()
-        let report = bench.reconciler.apply(host(dnsmasq(hosts: "hosts 2\n")), scope: .full)
+        let report = bench.reconciler.apply(host(dnsmasq(hosts: "hosts 2\n")), .full)
         #expect(report.daemonActions.contains(DaemonAction("dnsmasq/1", .signalled(SIGHUP))))
     }
 
     @Test("A file that somebody edited is written again and read again")
     func editedFile() throws {
         let bench = Bench()
-        _ = bench.reconciler.apply(host(dnsmasq()), scope: .full)
+        _ = bench.reconciler.apply(host(dnsmasq()), .full)
         try bench.kernel.writeFile(Self.directory + "/hosts", "nonsense")
-        let report = bench.reconciler.apply(host(dnsmasq()), scope: .full)
+        let report = bench.reconciler.apply(host(dnsmasq()), .full)
         #expect(report.daemonActions == [DaemonAction("dnsmasq/1", .signalled(SIGHUP))])
         #expect(try bench.kernel.readFile(Self.directory + "/hosts") == "hosts 1\n")
     }
@@ -94,9 +94,9 @@ import Testing
     @Test("A changed command restarts the daemon, also when another agent started it", arguments: [false, true])
     func changedCommand(isNewAgent: Bool) {
         var bench = Bench()
-        _ = bench.reconciler.apply(host(dnsmasq()), scope: .full)
+        _ = bench.reconciler.apply(host(dnsmasq()), .full)
         if isNewAgent { bench.restartAgent() }
-        let report = bench.reconciler.apply(host(dnsmasq(argument: "--hosts")), scope: .changed)
+        let report = bench.reconciler.apply(host(dnsmasq(argument: "--hosts")), .changed)
         #expect(report.daemonActions == [DaemonAction("dnsmasq/1", .restarted)])
         #expect(bench.kernel.runningProcesses.map(\.command.last) == ["--hosts"])
     }
@@ -104,9 +104,9 @@ import Testing
     @Test("A daemon that nobody wants is stopped with its files, also one that an earlier agent started", arguments: [false, true])
     func stop(isNewAgent: Bool) throws {
         var bench = Bench()
-        _ = bench.reconciler.apply(host(dnsmasq(pipes: [Self.directory + "/notify"])), scope: .full)
+        _ = bench.reconciler.apply(host(dnsmasq(pipes: [Self.directory + "/notify"])), .full)
         if isNewAgent { bench.restartAgent() }
-        let report = bench.reconciler.apply(HostConfiguration(), scope: .changed)
+        let report = bench.reconciler.apply(HostConfiguration(), .changed)
         #expect(report.daemonActions == [DaemonAction("dnsmasq/1", .stopped)])
         #expect(bench.kernel.renderedProcesses == "")
         #expect(try bench.kernel.namespaces().isEmpty)
@@ -116,12 +116,12 @@ import Testing
     func stubborn() throws {
         let bench = Bench()
         let daemon = dnsmasq()
-        _ = bench.reconciler.apply(host(nil), scope: .full)
+        _ = bench.reconciler.apply(host(nil), .full)
         let id = bench.kernel.spawn(daemon.command, isStubborn: true)
         try bench.kernel.writeFile(daemon.processIDFile, "\(id)\n")
         for file in daemon.files { try bench.kernel.writeFile(file.path, file.contents) }
-        #expect(bench.reconciler.apply(host(daemon), scope: .changed).daemonActions == [DaemonAction("dnsmasq/1", .adopted)])
-        _ = bench.reconciler.apply(HostConfiguration(), scope: .changed)
+        #expect(bench.reconciler.apply(host(daemon), .changed).daemonActions == [DaemonAction("dnsmasq/1", .adopted)])
+        _ = bench.reconciler.apply(HostConfiguration(), .changed)
         #expect(bench.kernel.runningProcesses.isEmpty)
         #expect(bench.kernel.signals.map(\.signal) == [SIGTERM, SIGKILL])
     }
@@ -131,7 +131,7 @@ import Testing
         let bench = Bench()
         let stranger = bench.kernel.spawn(["sleep", "1000"])
         try bench.kernel.writeFile(Self.directory + "/pid", "\(stranger)\n")
-        let report = bench.reconciler.apply(host(dnsmasq()), scope: .full)
+        let report = bench.reconciler.apply(host(dnsmasq()), .full)
         #expect(report.daemonActions == [DaemonAction("dnsmasq/1", .started)])
         #expect(bench.kernel.process(id: stranger) != nil)
         #expect(bench.kernel.signals.isEmpty)
@@ -143,7 +143,7 @@ import Testing
         let daemon = dnsmasq()
         let stray = bench.kernel.spawn(daemon.command, in: nil)
         try bench.kernel.writeFile(daemon.processIDFile, "4711\n")
-        _ = bench.reconciler.apply(host(daemon), scope: .full)
+        _ = bench.reconciler.apply(host(daemon), .full)
         #expect(bench.kernel.process(id: stray) == nil)
         #expect(bench.kernel.runningProcesses.count == 1)
     }
@@ -152,22 +152,22 @@ import Testing
     func backoff() {
         let bench = Bench()
         let desired = host(dnsmasq())
-        _ = bench.reconciler.apply(desired, scope: .full)
+        _ = bench.reconciler.apply(desired, .full)
         for id in bench.kernel.runningProcesses.map(\.id) { bench.kernel.kill(process: id) }
         bench.reconciler.markDaemonDirty("dnsmasq/1")
         bench.clock.milliseconds += 60_000
-        #expect(bench.reconciler.apply(desired, scope: .changed).daemonActions == [DaemonAction("dnsmasq/1", .started)])
+        #expect(bench.reconciler.apply(desired, .changed).daemonActions == [DaemonAction("dnsmasq/1", .started)])
 
         var waits: [Int] = []
         for _ in 0..<10 {
             for id in bench.kernel.runningProcesses.map(\.id) { bench.kernel.kill(process: id) }
             bench.reconciler.markDaemonDirty("dnsmasq/1")
-            let report = bench.reconciler.apply(desired, scope: .changed)
+            let report = bench.reconciler.apply(desired, .changed)
             if let wait = report.retryAfterMilliseconds {
                 #expect(report.failures.map(\.subject) == [.daemon("dnsmasq/1")])
                 waits.append(wait)
                 bench.clock.milliseconds += wait
-                #expect(bench.reconciler.apply(desired, scope: .changed).daemonActions == [DaemonAction("dnsmasq/1", .started)])
+                #expect(bench.reconciler.apply(desired, .changed).daemonActions == [DaemonAction("dnsmasq/1", .started)])
             }
         }
         #expect(waits.prefix(4) == [500, 1000, 2000, 4000])
@@ -178,12 +178,12 @@ import Testing
     func newChance() {
         let bench = Bench()
         bench.kernel.onStart { _ in .fails("dnsmasq: bad option at line 1") }
-        var report = bench.reconciler.apply(host(dnsmasq()), scope: .full)
+        var report = bench.reconciler.apply(host(dnsmasq()), .full)
         #expect(report.failures.map(\.sentence) == ["dnsmasq: bad option at line 1"])
-        for _ in 0..<3 { report = bench.reconciler.apply(host(dnsmasq()), scope: .changed) }
+        for _ in 0..<3 { report = bench.reconciler.apply(host(dnsmasq()), .changed) }
         #expect(report.retryAfterMilliseconds != nil)
         bench.kernel.onStart { _ in .runs }
-        report = bench.reconciler.apply(host(dnsmasq(options: "options 2\n")), scope: .changed)
+        report = bench.reconciler.apply(host(dnsmasq(options: "options 2\n")), .changed)
         #expect(report.daemonActions == [DaemonAction("dnsmasq/1", .started)])
     }
 
@@ -192,13 +192,13 @@ import Testing
         let bench = Bench()
         bench.kernel.onStart { _ in .runsWithoutProcessID }
         let desired = host(dnsmasq())
-        var report = bench.reconciler.apply(desired, scope: .full)
+        var report = bench.reconciler.apply(desired, .full)
         #expect(report.retryAfterMilliseconds == 100)
-        report = bench.reconciler.apply(desired, scope: .changed)
+        report = bench.reconciler.apply(desired, .changed)
         #expect(report.daemonActions.isEmpty && report.retryAfterMilliseconds == 100)
         let id = try #require(bench.kernel.runningProcesses.first?.id)
         try bench.kernel.writeFile(Self.directory + "/pid", "\(id)\n")
-        report = bench.reconciler.apply(desired, scope: .changed)
+        report = bench.reconciler.apply(desired, .changed)
         #expect(report.isComplete)
         #expect(bench.kernel.runningProcesses.count == 1)
     }
@@ -207,10 +207,10 @@ import Testing
     func renewedNamespace(isNamespaceLost: Bool) throws {
         let bench = Bench()
         let desired = host(dnsmasq())
-        _ = bench.reconciler.apply(desired, scope: .full)
+        _ = bench.reconciler.apply(desired, .full)
         let namespace = NamespaceName("qdhcp-1")
         try bench.kernel.somebodyElse(isNamespaceLost ? .removeNamespace(namespace) : .removeLink(name: "ns-1", namespace))
-        let report = bench.reconciler.apply(desired, scope: .full)
+        let report = bench.reconciler.apply(desired, .full)
         #expect(report.daemonActions == [DaemonAction("dnsmasq/1", .restarted)])
         #expect(bench.kernel.runningProcesses.count == 1)
     }
@@ -219,11 +219,11 @@ import Testing
     func newDevice() {
         let bench = Bench()
         var desired = host(dnsmasq())
-        _ = bench.reconciler.apply(desired, scope: .full)
+        _ = bench.reconciler.apply(desired, .full)
         var builder = HostBuilder(host: desired)
         builder.pair("tapmore", "ns-more", in: NamespaceName("qdhcp-1"), network: 1, mac: mac(99))
         desired = builder.host
-        let report = bench.reconciler.apply(desired, scope: .changed)
+        let report = bench.reconciler.apply(desired, .changed)
         #expect(report.performed > 0)
         #expect(report.daemonActions.isEmpty)
     }
@@ -233,8 +233,8 @@ import Testing
         let bench = Bench()
         bench.kernel.failAlways(link: "tapdhcp1")
         let desired = host(dnsmasq())
-        #expect(bench.reconciler.apply(desired, scope: .full).daemonActions.isEmpty)
+        #expect(bench.reconciler.apply(desired, .full).daemonActions.isEmpty)
         bench.kernel.stopFailing()
-        #expect(bench.reconciler.apply(desired, scope: .changed).daemonActions == [DaemonAction("dnsmasq/1", .started)])
+        #expect(bench.reconciler.apply(desired, .changed).daemonActions == [DaemonAction("dnsmasq/1", .started)])
     }
 }

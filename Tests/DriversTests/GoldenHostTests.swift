@@ -18,14 +18,14 @@ import Testing
         builder.router(1, networks: [1])
         builder.defaultRoute(1, via: ip(10, 1, 0, 9), network: 1)
         builder.floatingIP(1, ip(203, 0, 113, 5), to: ip(10, 1, 0, 10))
-        let report = bench.reconciler.apply(builder.host, scope: .full)
+        let report = bench.reconciler.apply(builder.host, .full)
         #expect(report.isComplete)
         #expect(bench.kernel.rendered == Self.golden)
     }
 
     private static let golden = """
         host
-          link brq1, bridge, mtu 1450, up
+          link brq1, bridge, mac 02:9c:05:b3:48:47, mtu 1450, up
           link tap7, foreign, mtu 1450, up, port of brq1
           link tapdhcp1, veth ns-1 in qdhcp-1, mtu 1450, up, port of brq1, alias neutrino:ns-1
           link tapr1-1, veth qr-1-1 in qrouter-1, mtu 1450, up, port of brq1, alias neutrino:qr-1-1
@@ -52,11 +52,9 @@ import Testing
               iifname . ether saddr . ip saddr @addresses accept
               drop
         qdhcp-1
-          link lo, foreign, mtu 65536, up
           link ns-1, veth tapdhcp1, mac fa:16:3e:01:00:01, mtu 1450, up
           address ns-1 10.1.0.2/24
         qrouter-1
-          link lo, foreign, mtu 65536, up
           link qr-1-1, veth tapr1-1, mac fa:16:3e:02:01:01, mtu 1450, up
           address qr-1-1 10.1.0.1/24
           route 0.0.0.0/0 via 10.1.0.9 dev qr-1-1
@@ -77,7 +75,7 @@ import Testing
         var builder = HostBuilder()
         builder.network(1)
         builder.port(7, network: 1)
-        _ = bench.reconciler.apply(builder.host, scope: .full)
+        _ = bench.reconciler.apply(builder.host, .full)
         let scripts = bench.kernel.performed.compactMap { operation in
             if case .applyFirewall(let script, nil) = operation { script } else { nil }
         }
@@ -135,9 +133,9 @@ import Testing
         var changed = builder
         builder.floatingIP(1, ip(203, 0, 113, 5), to: ip(10, 1, 0, 10))
         changed.floatingIP(1, ip(203, 0, 113, 5), to: ip(10, 1, 0, 11))
-        _ = bench.reconciler.apply(builder.host, scope: .full)
+        _ = bench.reconciler.apply(builder.host, .full)
         bench.kernel.clearLog()
-        #expect(bench.reconciler.apply(changed.host, scope: .changed).failures.isEmpty)
+        #expect(bench.reconciler.apply(changed.host, .changed).failures.isEmpty)
         #expect(
             bench.kernel.performed == [
                 .applyFirewall(
@@ -160,8 +158,9 @@ import Testing
         builder.network(1)
         builder.router(1, networks: [1])
         for last in 0..<200 { builder.floatingIP(1, ip(203, 0, 113, last), to: ip(10, 1, 0, last)) }
-        #expect(bench.reconciler.apply(builder.host, scope: .full).failures.isEmpty)
-        guard case .applyFirewall(let script, _) = bench.kernel.performed.last(where: { if case .applyFirewall = $0 { true } else { false } })
+        #expect(bench.reconciler.apply(builder.host, .full).failures.isEmpty)
+        guard
+            case .applyFirewall(let script, _) = bench.kernel.performed.last(where: { if case .applyFirewall = $0 { true } else { false } })
         else {
             Issue.record("no firewall was applied")
             return

@@ -39,6 +39,8 @@ struct RandomWorld {
     private mutating func addRouter(_ router: Int, _ networks: [Int], _ builder: inout HostBuilder) {
         let attached = networks.filter { _ in random.chance(50) }
         builder.router(router, networks: attached, host: random.chance(50) ? 1 : 254)
+        // The removal of an address takes others of its subnet along.
+        builder.host.namespaces[NamespaceName("qrouter-\(router)")]?.sysctls["net/ipv4/conf/all/promote_secondaries"] = "0"
         guard let network = attached.first else { return }
         if random.chance(50) {
             let extra = InterfaceAddress(ip(10, network, 0, 253), prefixLength: 24)
@@ -79,7 +81,8 @@ struct RandomWorld {
             return .changeLink(changed, place)
         case 5: return .applyFirewall(script: "flush ruleset\n", place)
         case 6: return .addForwarding(.tunnel(mac: mac(77), link: link.name, remote: ip(192, 0, 2, 77)), place)
-        case 7 where link.name.hasPrefix("brq"): return .setNeighbour(Neighbour(address: ip(10, 9, 9, 9), mac: mac(9), link: link.name), place)
+        case 7 where link.name.hasPrefix("brq"):
+            return .setNeighbour(Neighbour(address: ip(10, 9, 9, 9), mac: mac(9), link: link.name), place)
         default:
             let address = InterfaceAddress(ip(10, Int.random(in: 0..<5, using: &random), 0, 77), prefixLength: 24)
             return place == nil ? .removeLink(name: link.name, nil) : .addAddress(LinkAddress(link: link.name, address: address), place)
@@ -113,7 +116,7 @@ func comparable(_ kernel: FakeKernel, _ desired: HostConfiguration) throws -> St
 /// The oracle: the same configuration on a host where nothing of ours was before.
 func fromNothing(_ desired: HostConfiguration) throws -> String {
     let bench = Bench(kernel: try strangersHost())
-    let report = bench.reconciler.apply(desired, scope: .full)
+    let report = bench.reconciler.apply(desired, .full)
     precondition(report.isComplete, "\(report.failures)")
     return try comparable(bench.kernel, desired)
 }

@@ -69,6 +69,21 @@ import Testing
         #expect(try kernel.links(in: nil).allSatisfy { $0.bridge == nil })
     }
 
+    @Test("A bridge without a MAC of its own takes its ports' lowest one and loses its neighbours with every change of it")
+    func bridgeMAC() throws {
+        let kernel = FakeKernel()
+        let neighbour = Neighbour(address: remote, mac: MACAddress(rawValue: 5), link: "brq1")
+        let port = Link(name: "tap1", kind: .foreign, mac: MACAddress(rawValue: 7), bridge: "brq1")
+        for mac in [nil, MACAddress(rawValue: 9)] {
+            try kernel.perform(.addLink(Link(name: "brq1", kind: .bridge, mac: mac), nil))
+            try kernel.perform(.setNeighbour(neighbour, nil))
+            try kernel.plug(port)
+            #expect(try kernel.links(in: nil).first { $0.name == "brq1" }?.mac == mac ?? MACAddress(rawValue: 7))
+            #expect(try kernel.neighbours(in: nil).isEmpty == (mac == nil))
+            for name in ["brq1", "tap1"] { try kernel.somebodyElse(.removeLink(name: name, nil)) }
+        }
+    }
+
     @Test("Removing the first address of a subnet removes the others; removing another one does not")
     func secondaryAddresses() throws {
         let kernel = FakeKernel()
@@ -124,7 +139,9 @@ import Testing
         #expect(try kernel.namespaces().isEmpty && kernel.performed.isEmpty)
         try kernel.perform(.addNamespace(space))
         kernel.failAlways(link: "brq1")
-        for _ in 0..<3 { #expect(code { () throws(KernelError) in try kernel.perform(.addLink(Link(name: "brq1", kind: .bridge), nil)) } == EIO) }
+        for _ in 0..<3 {
+            #expect(code { () throws(KernelError) in try kernel.perform(.addLink(Link(name: "brq1", kind: .bridge), nil)) } == EIO)
+        }
         kernel.stopFailing()
         try kernel.perform(.addLink(Link(name: "brq1", kind: .bridge), nil))
         #expect(kernel.performed.count == 2)

@@ -100,7 +100,9 @@ final class Cloud: Sendable {
             host: host, status: HostStatus(registration: registration, ports: ports, routers: routers))
     }
 
-    func acknowledge(_ port: Port, _ component: HostStatus.Component, from host: String, _ state: HostStatus.PortReport.State = .up) async throws {
+    func acknowledge(_ port: Port, _ component: HostStatus.Component, from host: String, _ state: HostStatus.PortReport.State = .up)
+        async throws
+    {
         try await report(
             host,
             ports: [

@@ -37,7 +37,9 @@ import Testing
         #expect(Set(try await cloud.list(Port.self).map(\.mac)).count == 100)
     }
 
-    @Test("A pool with five addresses serves exactly five of twenty that come at once; a released one is given again", arguments: Backend.allCases)
+    @Test(
+        "A pool with five addresses serves exactly five of twenty that come at once; a released one is given again",
+        arguments: Backend.allCases)
     func exhausted(_ backend: Backend) async throws {
         let cloud = try Cloud(backend)
         let network = try await cloud.network()
@@ -139,17 +141,23 @@ import Testing
         #expect(withGroup?.status == 400)
         let port = try await cloud.port(on: network, ["security_groups": [groupID]])
         #expect(port.securityGroupIDs == [group.id])
-        #expect(try await apiError { try await cloud.update(port, ["port_security_enabled": false]) }?.type == "PortSecurityPortHasSecurityGroup")
+        #expect(
+            try await apiError { try await cloud.update(port, ["port_security_enabled": false]) }?.type
+                == "PortSecurityPortHasSecurityGroup")
         let freed = try await cloud.update(port, ["port_security_enabled": false, "security_groups": []])
         #expect(!freed.isPortSecurityEnabled)
         let pair: JSONValue = [["ip_address": "10.0.0.9"]]
-        #expect(try await apiError { try await cloud.update(freed, ["allowed_address_pairs": pair]) }?.type == "AddressPairAndPortSecurityRequired")
+        #expect(
+            try await apiError { try await cloud.update(freed, ["allowed_address_pairs": pair]) }?.type
+                == "AddressPairAndPortSecurityRequired")
         let paired = try await cloud.port(on: network, ["allowed_address_pairs": pair])
         #expect(paired.allowedAddressPairs.map(\.mac) == [paired.mac])
         let unknown = try await apiError { try await cloud.port(on: network, ["security_groups": [.string(network.id.description)]]) }
         #expect(unknown?.message == "Security group \(network.id) does not exist")
         let many = JSONValue.array((1...11).map { ["ip_address": .string("10.0.0.\($0)")] })
-        #expect(try await apiError { try await cloud.port(on: network, ["allowed_address_pairs": many]) }?.type == "AllowedAddressPairExhausted")
+        #expect(
+            try await apiError { try await cloud.port(on: network, ["allowed_address_pairs": many]) }?.type == "AllowedAddressPairExhausted"
+        )
     }
 
     @Test("Nothing is left of a port that could not be created", arguments: Backend.allCases)

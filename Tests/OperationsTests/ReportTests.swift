@@ -51,13 +51,15 @@ import Testing
         #expect(port.projectID == "p1")
         #expect(port.deviceID.hasPrefix("dhcp"))
         #expect(port.deviceID.hasSuffix("-\(network.id)"))
+        try await cloud.delete(port)
+        #expect(try await cloud.ports(ownedBy: DeviceOwner.dhcp).map(\.deviceID) == [port.deviceID], "it is made anew")
         let second = try await cloud.subnet(on: network, "10.0.1.0/24")
-        #expect(try await cloud.show(port).fixedIPs.map(\.address.description) == ["10.0.0.2", "10.0.1.2"])
+        #expect(try await cloud.ports(ownedBy: DeviceOwner.dhcp).first?.fixedIPs.map(\.address.description) == ["10.0.0.2", "10.0.1.2"])
         #expect(try await cloud.operations.agents(ofNetwork: network.id.description, caller: cloud.admin).map(\.hostID) == ["h1"])
         let agent = try #require(try await cloud.operations.agents(ofNetwork: network.id.description, caller: cloud.admin).first)
         #expect(try await cloud.operations.networks(ofAgent: agent.id.description, caller: cloud.admin).map(\.id) == [network.id])
         _ = try await cloud.update(subnet, ["enable_dhcp": false])
-        #expect(try await cloud.show(port).fixedIPs.map(\.address.description) == ["10.0.1.2"])
+        #expect(try await cloud.ports(ownedBy: DeviceOwner.dhcp).first?.fixedIPs.map(\.address.description) == ["10.0.1.2"])
         try await cloud.delete(second)
         #expect(try await cloud.ports(ownedBy: DeviceOwner.dhcp).isEmpty)
         #expect(try await cloud.operations.agents(ofNetwork: network.id.description, caller: cloud.admin).isEmpty)
@@ -74,7 +76,9 @@ import Testing
         #expect(try await cloud.ports(ownedBy: DeviceOwner.dhcp).map(\.hostID) == ["h1"])
     }
 
-    @Test("A bound port is ACTIVE once its host has wired it and DHCP knows it, and DOWN when its device is lost", arguments: Backend.allCases)
+    @Test(
+        "A bound port is ACTIVE once its host has wired it and DHCP knows it, and DOWN when its device is lost", arguments: Backend.allCases
+    )
     func readiness(_ backend: Backend) async throws {
         let cloud = try Cloud(backend)
         try await cloud.report("h1")
@@ -114,10 +118,40 @@ import Testing
         #expect(port.vifType == "binding_failed")
         try await cloud.report("h9")
         #expect(try await cloud.show(port).vifType == "bridge")
-        try await cloud.acknowledge(port, .l2, from: "h9")
+        try await cloud.acknowledge(try await cloud.show(port), .l2, from: "h9")
         #expect(try await cloud.show(port).status == .active)
         let elsewhere = try await cloud.network(["provider:network_type": "flat", "provider:physical_network": "physnet7"])
         #expect(try await cloud.port(on: elsewhere, ["binding:host_id": "h9"]).vifType == "binding_failed")
+    }
+
+    @Test("A report of an older revision does not make a port ACTIVE")
+    func staleReport() async throws {
+        let cloud = try Cloud()
+        try await cloud.report("h1")
+        let port = try await cloud.port(on: try await cloud.network(), ["binding:host_id": "h1"])
+        let renamed = try await cloud.update(port, ["name": "b"])
+        try await cloud.acknowledge(port, .l2, from: "h1")
+        #expect(try await cloud.show(port).status == .down)
+        try await cloud.acknowledge(renamed, .l2, from: "h1")
+        #expect(try await cloud.show(port).status == .active)
+    }
+
+    @Test("The ports of a router that was switched off are ACTIVE again when it is switched on", arguments: [true, false])
+    func routerSwitched(_ isHighlyAvailable: Bool) async throws {
+        let cloud = try Cloud()
+        try await cloud.report("h1")
+        let router = try await cloud.router(["ha": .bool(isHighlyAvailable)])
+        let interface = try await cloud.attach(try await cloud.subnet(on: try await cloud.network()), to: router)
+        try await cloud.report("h1", routers: [.init(routerID: router.id, state: .active)])
+        for state in [HostStatus.PortReport.State.up, .down, .up] {
+            // What the agent reports of a router's port: both components, in this order.
+            for component in [HostStatus.Component.l2, .l3] {
+                let port = try await cloud.operations.show(Port.self, interface.portID.description, caller: cloud.admin)
+                try await cloud.acknowledge(port, component, from: "h1", state)
+            }
+            let port = try await cloud.operations.show(Port.self, interface.portID.description, caller: cloud.admin)
+            #expect(port.status == (state == .up ? .active : .down))
+        }
     }
 
     @Test("A router's ports are ACTIVE when a member has realised them")
@@ -144,7 +178,9 @@ import Testing
         _ = try await cloud.subnet(on: network)
         let router = try await cloud.router()
         func kinds(after revision: Int) async throws -> Set<String> {
-            try await cloud.operations.store.read { Set(try $0.changes(after: revision, limit: 1000).map { "\($0.kind) \($0.id) \($0.isDrop)" }) }
+            try await cloud.operations.store.read {
+                Set(try $0.changes(after: revision, limit: 1000).map { "\($0.kind) \($0.id) \($0.isDrop)" })
+            }
         }
         let all = try await kinds(after: 0)
         #expect(all.isSuperset(of: ["hosts h1 false", "dhcp_bindings \(network.id)/h1 false", "router_members \(router.id)/h1 false"]))

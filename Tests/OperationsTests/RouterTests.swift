@@ -117,8 +117,11 @@ import Testing
         #expect(far?.type == "InvalidRoutes")
         #expect(
             far?.message
-                == "Invalid format for routes: [{'destination': '10.9.0.0/24', 'nexthop': '10.5.0.1'}], the nexthop is not connected with router")
-        #expect(try await apiError { try await cloud.update(router, route("10.0.0.1")) }?.message.hasSuffix("the nexthop is used by router") == true)
+                == "Invalid format for routes: [{'destination': '10.9.0.0/24', 'nexthop': '10.5.0.1'}], the nexthop is not connected with router"
+        )
+        #expect(
+            try await apiError { try await cloud.update(router, route("10.0.0.1")) }?.message.hasSuffix("the nexthop is used by router")
+                == true)
         #expect(try await cloud.update(router, route("10.0.0.5")).routes.count == 1)
         let needed = try await apiError {
             try await cloud.operations.removeRouterInterface(

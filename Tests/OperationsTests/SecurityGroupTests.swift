@@ -18,7 +18,9 @@ import Testing
         #expect(Set(first.rules.filter { $0.direction == .ingress }.map(\.version)) == [.v4, .v6])
         #expect(group.rules.map(\.direction) == [.egress, .egress])
         #expect(Set(try await cloud.list(SecurityGroupRule.self).map(\.id)) == Set((first.rules + group.rules).map(\.id)))
-        #expect(try await apiError { try await cloud.create(SecurityGroup.self, ["name": "Default"]) }?.type == "SecurityGroupDefaultAlreadyExists")
+        #expect(
+            try await apiError { try await cloud.create(SecurityGroup.self, ["name": "Default"]) }?.type
+                == "SecurityGroupDefaultAlreadyExists")
         #expect(try await apiError { try await cloud.update(first, ["name": "x"]) }?.type == "SecurityGroupCannotUpdateDefault")
         let member = Caller(projectID: "p1", isAdmin: false)
         #expect(try await apiError { try await cloud.delete(first, as: member) }?.type == "SecurityGroupCannotRemoveDefault")
@@ -82,10 +84,16 @@ import Testing
     @Test(
         "What a rule cannot be is refused in Neutron's words",
         arguments: [
-            (["protocol": "tcp", "port_range_min": 90, "port_range_max": 80], "For TCP/UDP protocols, port_range_min must be <= port_range_max"),
+            (
+                ["protocol": "tcp", "port_range_min": 90, "port_range_max": 80],
+                "For TCP/UDP protocols, port_range_min must be <= port_range_max"
+            ),
             (["protocol": "tcp", "port_range_min": 0, "port_range_max": 80], "Invalid value for port 0"),
             (["port_range_min": 80, "port_range_max": 80], "Must also specify protocol if port range is given."),
-            (["protocol": "icmp", "port_range_max": 3], "ICMP code (port-range-max) 3 is provided but ICMP type (port-range-min) is missing."),
+            (
+                ["protocol": "icmp", "port_range_max": 3],
+                "ICMP code (port-range-max) 3 is provided but ICMP type (port-range-min) is missing."
+            ),
             (
                 ["protocol": "icmp", "port_range_min": 256],
                 "Invalid value for ICMP type (port_range_min) 256. It must be 0 to 255."

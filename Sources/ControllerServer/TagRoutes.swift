@@ -1,0 +1,61 @@
+import APISchema
+import Hummingbird
+import NetworkModel
+import Operations
+
+/// The tags of one resource: `/v2.0/{collection}/{id}/tags` and `/tags/{tag}`.
+struct TagRoutes<Resource: ManagedResource & ProjectResource>: Sendable {
+    let operations: Operations
+
+    func addRoutes(to router: APIRouter) {
+        let all = RouterPath("/v2.0/\(Resource.table.collection)/:id/tags")
+        let one = RouterPath("/v2.0/\(Resource.table.collection)/:id/tags/:tag")
+        router.get(all) { _, context in
+            answer(try await operations.tags(Resource.self, context.id, caller: context.caller))
+        }
+        router.put(all) { request, context in
+            guard let tags = try await request.jsonObject()["tags"] else { throw APIError.invalidInput("Invalid tags body") }
+            return answer(try await operations.setTags(Resource.self, context.id, tags, caller: context.caller))
+        }
+        router.delete(all) { _, context in
+            try await operations.setTags(Resource.self, context.id, [], caller: context.caller)
+            return Response.noContent
+        }
+        router.get(one) { _, context in
+            let tag = try context.tag
+            guard try await operations.tags(Resource.self, context.id, caller: context.caller).contains(tag) else {
+                throw APIError.tagNotFound(tag)
+            }
+            return Response.noContent
+        }
+        router.put(one) { _, context in
+            try await operations.addTag(Resource.self, context.id, context.tag, caller: context.caller)
+            return Response(status: .created)
+        }
+        router.delete(one) { _, context in
+            try await operations.removeTag(Resource.self, context.id, context.tag, caller: context.caller)
+            return Response.noContent
+        }
+    }
+
+    private func answer(_ tags: [String]) -> Response {
+        var writer = JSONWriter()
+        writer.object { writer in
+            writer.key("tags")
+            writer.array { writer in for tag in tags { writer.string(tag) } }
+        }
+        return .json(writer)
+    }
+}
+
+extension APIContext {
+    /// The tag in the path, percent-decoded.
+    fileprivate var tag: String {
+        get throws {
+            guard let tag = parameters.get("tag"), let decoded = tag.removingPercentEncoding, !decoded.isEmpty else {
+                throw APIError.invalidInput("Invalid tag")
+            }
+            return decoded
+        }
+    }
+}

@@ -1,0 +1,88 @@
+import APISchema
+import AccessPolicy
+import NetworkModel
+import Store
+
+// Tags: words that clients hang on resources and filter lists by (`standard-attr-tag`). The resource's row has them for showing, the table
+// `tags` for searching.
+
+extension Operations {
+    /// `GET /{collection}/{id}/tags`.
+    public func tags<R: ManagedResource & ProjectResource>(_ type: R.Type, _ id: String, caller: Caller) async throws -> [String] {
+        try await show(type, id, caller: caller).standard.tags
+    }
+
+    /// Gives the resource these tags and no others, and returns them (`PUT /{collection}/{id}/tags`; without any: `DELETE`).
+    ///
+    /// - Parameter tags: what the client wrote as the member `tags`.
+    @discardableResult
+    public func setTags<R: ManagedResource & ProjectResource>(
+        _ type: R.Type, _ id: String, _ tags: JSONValue, caller: Caller
+    ) async throws -> [String] {
+        let wanted = try Self.checkedTags(tags)
+        return try await changeTags(type, id, caller) { _ in wanted }
+    }
+
+    /// `PUT /{collection}/{id}/tags/{tag}`. A tag that is there already stays.
+    public func addTag<R: ManagedResource & ProjectResource>(_ type: R.Type, _ id: String, _ tag: String, caller: Caller) async throws {
+        let added = try Self.checkedTags([.string(tag)])
+        try await changeTags(type, id, caller) { tags in tags.contains(tag) ? tags : tags + added }
+    }
+
+    /// `DELETE /{collection}/{id}/tags/{tag}`.
+    public func removeTag<R: ManagedResource & ProjectResource>(_ type: R.Type, _ id: String, _ tag: String, caller: Caller) async throws {
+        try await changeTags(type, id, caller) { tags in
+            guard tags.contains(tag) else { throw APIError.tagNotFound(tag) }
+            return tags.filter { $0 != tag }
+        }
+    }
+
+    @discardableResult
+    private func changeTags<R: ManagedResource & ProjectResource>(
+        _ type: R.Type, _ id: String, _ caller: Caller, _ change: @escaping @Sendable ([String]) throws -> [String]
+    ) async throws -> [String] {
+        try await write(caller) { verb in
+            try AccessPolicy.check("update", R.self, caller: caller)
+            var resource = try verb.visible(R.self, id)
+            try verb.checkOwner("update", resource)
+            let tags = try change(resource.standard.tags).sorted()
+            guard tags != resource.standard.tags else { return tags }
+            guard tags.count <= Verb.maximumTags else { throw APIError.tagsExhausted(R.table.singular) }
+            resource.standard.tags = tags
+            try verb.save(&resource)
+            try verb.writeTags(of: resource)
+            return tags
+        }
+    }
+
+    private static func checkedTags(_ json: JSONValue) throws(APIError) -> [String] {
+        do throws(InvalidValue) {
+            return try [String](json: AttributeType.list(of: .string(maximum: Verb.maximumTagLength)).validate(json))
+        } catch {
+            throw .invalidInput(error.reason)
+        }
+    }
+}
+
+extension Verb {
+    /// Characters of one tag.
+    static let maximumTagLength = 255
+    /// Tags of one resource.
+    static let maximumTags = 50
+
+    func writeTags<R: ProjectResource>(of resource: R) throws {
+        try transaction.execute("DELETE FROM tags WHERE resource_id = ?", [resource.id.columnValue])
+        for tag in resource.standard.tags {
+            try transaction.execute(
+                "INSERT INTO tags (resource_id, kind, tag) VALUES (?, ?, ?)", [resource.id.columnValue, .text(R.table.plural), .text(tag)])
+        }
+    }
+}
+
+extension APIError {
+    public static func tagNotFound(_ tag: String) -> APIError { .notFound("TagNotFound", "Tag \(tag) could not be found.") }
+
+    static func tagsExhausted(_ resource: String) -> APIError {
+        .badRequest(resource, "The number of tags exceeds the maximum \(Verb.maximumTags)")
+    }
+}
