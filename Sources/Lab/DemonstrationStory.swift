@@ -171,8 +171,8 @@ struct DemonstrationStory {
         try await lab.host(master).fault(.uplink)
         narrator.say("\(master) is cut off: both uplinks down")
         let successor = try await masterAppears(cloud, besides: master)
-        let gaps = try await stopProbes(probes)
         narrator.say("the router on \(successor) took over (it has the addresses; the API says active)")
+        let gaps = try await stopProbes(probes)
         narrator.say("longest gap: \(milliseconds(gaps.outbound)) outbound, \(milliseconds(gaps.inbound)) inbound")
         return successor
     }
@@ -201,7 +201,9 @@ struct DemonstrationStory {
     private func stopProbes(_ probes: (outbound: Probe, inbound: Probe)) async throws -> (outbound: Double, inbound: Double) {
         try await probes.outbound.waitUntilSteady(replies: 100)
         try await probes.inbound.waitUntilSteady(replies: 100)
-        return (try await probes.outbound.stop().longestGapMilliseconds, try await probes.inbound.stop().longestGapMilliseconds)
+        async let outbound = probes.outbound.stop()
+        async let inbound = probes.inbound.stop()
+        return (try await outbound.longestGapMilliseconds, try await inbound.longestGapMilliseconds)
     }
 
     /// Asks until it is so; what was seen last is part of the error.
