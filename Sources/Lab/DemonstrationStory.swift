@@ -123,7 +123,7 @@ struct DemonstrationStory {
             "floatingips", ["floating_network_id": .string(cloud.external), "port_id": .string(instance.portID)])
         let address = try floating.text("floating_ip_address")
         try await expect("the floating IP \(address) on the master", within: Demonstration.masterTimeoutMilliseconds) {
-            let holders = try await holders(of: address, cloud)
+            let holders = try await lab.hosts(withAddress: address, router: cloud.router)
             return (holders.count == 1, holders.isEmpty ? "no router has it" : "routers on \(holders.joined(separator: ", ")) have it")
         }
         narrator.say("floating IP \(address) for \(instance.name)")
@@ -142,8 +142,8 @@ struct DemonstrationStory {
             "security-group-rules",
             ["security_group_id": .string(group), "direction": "ingress", "ethertype": "IPv4", "protocol": "icmp"])
         let start = MonotonicTime.nanoseconds
-        try await lab.waitForReply(from: lab.outside, to: address)
-        let waited = Double(MonotonicTime.nanoseconds - start) / 1_000_000
+        let answered = try await lab.waitForReply(from: lab.outside, to: address)
+        let waited = Double(answered - start) / 1_000_000
         narrator.say("a security group rule allows ICMP: \(address) answers outside, \(milliseconds(waited)) after the rule was created")
         return address
     }
@@ -154,8 +154,8 @@ struct DemonstrationStory {
     private func masterAppears(_ cloud: Cloud, besides old: String?) async throws -> String {
         var master = ""
         try await expect("one VRRP master", within: Demonstration.masterTimeoutMilliseconds) {
-            let holders = try await holders(of: cloud.gatewayAddress, cloud).filter { $0 != old }
-            let active = try await activeHosts(cloud).filter { $0 != old }
+            let holders = try await lab.hosts(withAddress: cloud.gatewayAddress, router: cloud.router).filter { $0 != old }
+            let active = try await lab.activeHosts(router: cloud.router).filter { $0 != old }
             master = holders.first ?? ""
             return (
                 holders.count == 1 && active == holders,
@@ -171,8 +171,8 @@ struct DemonstrationStory {
         try await lab.host(master).fault(.uplink)
         narrator.say("\(master) is cut off: both uplinks down")
         let successor = try await masterAppears(cloud, besides: master)
-        let gaps = try await stopProbes(probes)
         narrator.say("the router on \(successor) took over (it has the addresses; the API says active)")
+        let gaps = try await stopProbes(probes)
         narrator.say("longest gap: \(milliseconds(gaps.outbound)) outbound, \(milliseconds(gaps.inbound)) inbound")
         return successor
     }
@@ -184,7 +184,8 @@ struct DemonstrationStory {
         narrator.say("\(host) returns: both uplinks up")
         let master = try await masterAppears(cloud, besides: nil)
         let gaps = try await stopProbes(probes)
-        let outcome = master == successor ? "\(master) stays master, \(host) is a backup" : "\(master) is master, \(successor) is a backup again"
+        let outcome =
+            master == successor ? "\(master) stays master, \(host) is a backup" : "\(master) is master, \(successor) is a backup again"
         narrator.say("the two masters met and one is left: \(outcome)")
         narrator.say("longest gap while it returned: \(milliseconds(gaps.outbound)) outbound, \(milliseconds(gaps.inbound)) inbound")
     }
@@ -200,26 +201,9 @@ struct DemonstrationStory {
     private func stopProbes(_ probes: (outbound: Probe, inbound: Probe)) async throws -> (outbound: Double, inbound: Double) {
         try await probes.outbound.waitUntilSteady(replies: 100)
         try await probes.inbound.waitUntilSteady(replies: 100)
-        return (try await probes.outbound.stop().longestGapMilliseconds, try await probes.inbound.stop().longestGapMilliseconds)
-    }
-
-    // MARK: Looking
-
-    /// The hosts whose router namespace has the address.
-    private func holders(of address: String, _ cloud: Cloud) async throws -> [String] {
-        var holders: [String] = []
-        for host in lab.hosts {
-            let result = try await host.place.run(
-                ["ip", "-netns", "qrouter-\(cloud.router)", "-oneline", "-4", "address", "show"], timeoutMilliseconds: 10_000)
-            if result.exitCode == 0, result.standardOutput.contains(" \(address)/") { holders.append(host.name) }
-        }
-        return holders
-    }
-
-    /// The hosts whose agent says in the API that its router is the master.
-    private func activeHosts(_ cloud: Cloud) async throws -> [String] {
-        let agents = try await lab.api.agents(ofRouter: cloud.router)
-        return agents.filter { $0["ha_state"]?.stringValue == "active" }.compactMap { $0["host"]?.stringValue }.sorted()
+        async let outbound = probes.outbound.stop()
+        async let inbound = probes.inbound.stop()
+        return (try await outbound.longestGapMilliseconds, try await inbound.longestGapMilliseconds)
     }
 
     /// Asks until it is so; what was seen last is part of the error.
