@@ -90,13 +90,15 @@ let wholeRooms: [Target] = [
     tests(
         "AgentRuntimeTests",
         [
-            "Addressing", "NetworkModel", "HostModel", "KernelInterface", "Converters", "AgentRuntime", "FakeKernel", hummingbird, log, lifecycle,
+            "Addressing", "NetworkModel", "HostModel", "KernelInterface", "Converters", "AgentRuntime", "FakeKernel", hummingbird, log,
+            lifecycle,
         ]),
     room("Lab", ["Addressing", "NetworkModel", "APISchema", "KernelInterface", "KernelLinux", "CLinux", httpClient, log]),
     .executableTarget(
         name: "neutrino",
         dependencies: [
-            "Addressing", "APISchema", "NetworkModel", "KernelInterface", "HostProjection", "Converters", "ControllerServer", "AgentRuntime",
+            "Addressing", "APISchema", "NetworkModel", "KernelInterface", "HostProjection", "Converters", "ControllerServer",
+            "AgentRuntime",
             "KernelLinux", "Lab", "Store", "Operations", arguments, log, lifecycle,
         ],
         swiftSettings: strict),

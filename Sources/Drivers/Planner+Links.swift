@@ -187,7 +187,8 @@ extension Planner {
             let configuration = configuration(place)
             for (name, link) in observation(place).links.sorted(by: { $0.key < $1.key }) {
                 let key = LinkKey(name, place)
-                guard Ownership.owns(link, in: place), configuration.links[name] == nil, links.keeps(name, place), !isPeerOfWanted(key) else {
+                guard Ownership.owns(link, in: place), configuration.links[name] == nil, links.keeps(name, place), !isPeerOfWanted(key)
+                else {
                     continue
                 }
                 if case .veth(_, .some(let namespace)) = link.kind, removed.contains(namespace) {
