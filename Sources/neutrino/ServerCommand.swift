@@ -65,10 +65,11 @@ struct ServerCommand: AsyncParsableCommand {
         } catch let error as StoreError {
             throw CleanExit.failure(error.description)
         }
-        let group = ServiceGroup(
-            configuration: .init(
-                services: [.init(service: server, successTerminationBehavior: .gracefullyShutdownGroup)],
-                gracefulShutdownSignals: [.sigterm, .sigint], maximumGracefulShutdownDuration: .seconds(Self.drainSeconds), logger: logger))
+        var services = ServiceGroupConfiguration(
+            services: [.init(service: server, successTerminationBehavior: .gracefullyShutdownGroup)],
+            gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
+        services.maximumGracefulShutdownDuration = .seconds(Self.drainSeconds)
+        let group = ServiceGroup(configuration: services)
         do {
             try await group.run()
         } catch is CancellationError {
