@@ -95,6 +95,8 @@ let wholeRooms: [Target] = [
             "KernelLinux", "Lab", "Store", "Operations", arguments, log, lifecycle,
         ],
         swiftSettings: strict),
+
+    tests("LabTests", ["APISchema", "Lab"]),
 ]
 
 let storePackages: [Package.Dependency] = [
