@@ -148,7 +148,8 @@ struct DemonstrationStory {
         narrator.say("\(host) returns: both uplinks up")
         let master = try await masterAppears(cloud, besides: nil)
         let gaps = try await stopProbes(probes)
-        let outcome = master == successor ? "\(master) stays master, \(host) is a backup" : "\(master) is master, \(successor) is a backup again"
+        let outcome =
+            master == successor ? "\(master) stays master, \(host) is a backup" : "\(master) is master, \(successor) is a backup again"
         narrator.say("the two masters met and one is left: \(outcome)")
         narrator.say("longest gap while it returned: \(milliseconds(gaps.outbound)) outbound, \(milliseconds(gaps.inbound)) inbound")
     }

@@ -21,7 +21,8 @@ extension Lab {
         _ = try await api.create(
             "subnets",
             [
-                "name": .string("\(networkName)-subnet"), "network_id": .string(id), "ip_version": 4, "cidr": .string(Underlay.outsidePrefix),
+                "name": .string("\(networkName)-subnet"), "network_id": .string(id), "ip_version": 4,
+                "cidr": .string(Underlay.outsidePrefix),
                 "gateway_ip": .string(Underlay.outsideAddress), "enable_dhcp": false,
                 "allocation_pools": [["start": "203.0.113.100", "end": "203.0.113.199"]],
             ])
@@ -33,7 +34,10 @@ extension Lab {
         let network = try await api.create("networks", ["name": .string(networkName)])
         let subnet = try await api.create(
             "subnets",
-            ["name": .string("\(networkName)-subnet"), "network_id": .string(try network.text("id")), "ip_version": 4, "cidr": .string(prefix)])
+            [
+                "name": .string("\(networkName)-subnet"), "network_id": .string(try network.text("id")), "ip_version": 4,
+                "cidr": .string(prefix),
+            ])
         return (network, try subnet.text("id"))
     }
 

@@ -195,7 +195,8 @@ public final class Lab: Sendable {
     public func place(_ name: String) throws(LabError) -> Place {
         if name == "outside" || name == "fabric" || state.hosts.contains(name) { return place(ofRole: name) }
         do throws(LabError) { return try instance(name).place } catch {
-            throw LabError("There is no instance or host named \(name): 'neutrino lab status' lists them, and 'outside' is the outside host.")
+            throw LabError(
+                "There is no instance or host named \(name): 'neutrino lab status' lists them, and 'outside' is the outside host.")
         }
     }
 

@@ -23,7 +23,8 @@ struct LabState: Hashable, Sendable {
 
     var json: JSONValue {
         [
-            "name": .string(name), "executable": .string(executable), "services": .bool(hasServices), "api_port": apiPort.map(JSONValue.integer) ?? .null,
+            "name": .string(name), "executable": .string(executable), "services": .bool(hasServices),
+            "api_port": apiPort.map(JSONValue.integer) ?? .null,
             "places": .object(places.mapValues { .integer(Int($0)) }), "hosts": .array(hosts.map(JSONValue.string)),
             "instances": .object(instances.mapValues(\.json)),
         ]

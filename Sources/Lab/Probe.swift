@@ -122,7 +122,9 @@ public final class Probe: Sendable {
             }
         }
         let end = MonotonicTime.nanoseconds + Int64(Self.lingerMilliseconds) * 1_000_000
-        while MonotonicTime.nanoseconds < end, state.withLock({ $0.report.received < $0.report.sent && !$0.isAbandoned }) { receive(until: end) }
+        while MonotonicTime.nanoseconds < end, state.withLock({ $0.report.received < $0.report.sent && !$0.isAbandoned }) {
+            receive(until: end)
+        }
         state.withLock { state in
             // What never came back counts up to the last request.
             noteGap(&state, from: state.lastReply, to: state.lastRequest)

@@ -40,7 +40,9 @@ struct CloudTests {
         }
     }
 
-    @Test("Pings leave by SNAT from the router's address, and come in by a floating IP only when a rule allows them", arguments: [true, false])
+    @Test(
+        "Pings leave by SNAT from the router's address, and come in by a floating IP only when a rule allows them",
+        arguments: [true, false])
     func outside(isHighlyAvailable: Bool) async throws {
         try await withLab { lab in
             let cloud = try await TestCloud(lab, isHighlyAvailable: isHighlyAvailable)

@@ -55,16 +55,15 @@ struct PlacesTests {
             try await host.fault(.uplink)
             #expect(!host.isConnected)
             let answered = probes.map(\.report.received)
-            try await waitUntil("requests to be lost", timeoutMilliseconds: 20_000) { probes.allSatisfy { $0.report.lost > 50 } }
+            try await waitUntil("requests to stay unanswered", timeoutMilliseconds: 20_000) { probes.allSatisfy { $0.report.lost > 50 } }
             // At most what was on its way.
             for (probe, before) in zip(probes, answered) { #expect(probe.report.received <= before + 2) }
             try await host.heal()
             #expect(host.isConnected)
             for probe in probes { try await probe.waitUntilSteady() }
             for probe in probes {
-                let report = try await probe.stop()
-                #expect(report.lost > 50)
-                #expect(report.longestGapMilliseconds > 50 * 10)
+                // Not what was lost: the sender's kernel may keep requests until it can resolve the neighbour again.
+                #expect(try await probe.stop().longestGapMilliseconds > 50 * 10)
             }
         }
     }

@@ -34,9 +34,11 @@ struct ValuesTests {
         #expect(LabState(json: ["name": "x"]) == nil)
     }
 
-    @Test("The API's collections are named in the singular in bodies", arguments: [
-        ("networks", "network"), ("security-group-rules", "security_group_rule"), ("policies", "policy"), ("floatingips", "floatingip"),
-    ])
+    @Test(
+        "The API's collections are named in the singular in bodies",
+        arguments: [
+            ("networks", "network"), ("security-group-rules", "security_group_rule"), ("policies", "policy"), ("floatingips", "floatingip"),
+        ])
     func singular(collection: String, name: String) { #expect(APIClient.singular(collection) == name) }
 
     @Test("The longest gap is reported in tenths of a millisecond")
