@@ -109,6 +109,7 @@ let wholeRooms: [Target] = [
             "Addressing", "NetworkModel", "APISchema", "HostModel", "HostProjection", "Store", "Operations", "ControllerServer", "TestSupport",
             httpClient, log, lifecycle,
         ]),
+    tests("LabTests", ["APISchema", "Lab"]),
 ]
 
 let storePackages: [Package.Dependency] = [
