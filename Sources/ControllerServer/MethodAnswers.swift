@@ -8,8 +8,9 @@ enum MethodAnswers {
 
     /// Adds the missing methods to every path that the router has; call it last.
     static func addRoutes(to router: APIRouter) {
-        let known = Dictionary(grouping: router.routes, by: \.path)
-        for (path, routes) in known {
+        let known = Dictionary(grouping: router.routes) { "\($0.path)" }
+        for routes in known.values {
+            guard let path = routes.first?.path else { continue }
             let present = Set(routes.map(\.method))
             let allowed = methods.filter(present.contains).map(\.rawValue).joined(separator: ", ")
             for method in methods where !present.contains(method) {
