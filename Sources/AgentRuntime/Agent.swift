@@ -25,6 +25,8 @@ public actor Agent: Service {
     static let lastRetryMilliseconds = 16_000
     /// Changes that arrive within this time after the first are realised together.
     static let throttleMilliseconds = 2
+    /// How often it is looked whether somebody else changed a ruleset.
+    static let firewallCheckMilliseconds = 500
     /// Messages between two bookmarks: far more than a host's whole list. A server that sends more is broken.
     static let maximumBatchMessages = 1_000_000
 
@@ -93,6 +95,7 @@ public actor Agent: Service {
             group.addTask { await self.runCycles() }
             group.addTask { await self.watchLinks() }
             group.addTask { await self.requestFullChecks() }
+            group.addTask { await self.watchFirewalls() }
             group.addTask {
                 // The loops end by cancellation; this task turns a graceful shutdown into one.
                 try? await gracefulShutdown()
@@ -188,7 +191,7 @@ public actor Agent: Service {
         let conversion = currentConversion()
         let result = reconciler.apply(conversion.configuration, mode)
         log(result)
-        refreshMembers(isClose: mode == .full || !result.daemonActions.isEmpty)
+        refreshMembers(isClose: mode == .full || !result.daemonActions.isEmpty || !result.isComplete)
         refreshWatches()
         cleaner.clean(view, after: result, settings: configuration.settings, processes: processes, logger: logger)
         for report in reports.update(view: view, result: result) { outbox.add(report) }
@@ -234,6 +237,14 @@ public actor Agent: Service {
             if Task.isCancelled { return }
             reconciler.markLinksDirty(nil)
             cycleWakeUp()
+        }
+    }
+
+    /// A flushed ruleset protects nobody: it does not wait for the next full check.
+    private func watchFirewalls() async {
+        while !Task.isCancelled {
+            try? await Task.sleep(for: .milliseconds(Self.firewallCheckMilliseconds))
+            if reconciler.findChangedFirewalls() { cycleWakeUp() }
         }
     }
 

@@ -80,10 +80,12 @@ extension Agent {
     private func look(at router: HostRouter) {
         let namespace = RouterConverter.namespace(of: router.id)
         guard let addresses = try? kernel.addresses(in: namespace),
-            let state = RouterOwnership.state(of: router, addresses: addresses)
+            let found = RouterOwnership.state(of: router, addresses: addresses)
         else { return }
-        set(state, of: router.id)
-        for stale in RouterOwnership.staleAddresses(of: router, addresses: addresses) {
+        // Without its keepalived no member is the master, whatever it was when that was killed: another takes over within a second.
+        let isGroupMember = isKeepalivedRunning(of: router.id)
+        set(isGroupMember ? found : .standby, of: router.id)
+        for stale in RouterOwnership.staleAddresses(of: router, addresses: addresses, isKeepalivedRunning: isGroupMember) {
             logger.warning("A standby held an address of the master", metadata: ["router": "\(router.id)", "address": "\(stale.address)"])
             try? kernel.perform(.removeAddress(stale, namespace))
         }
@@ -91,10 +93,18 @@ extension Agent {
 
     /// keepalived 2.2.7 opens no socket on a VRRP device that was made anew until it reloads: see ``KeepalivedMember``.
     private func reloadKeepalived(of id: ResourceID) {
-        guard let text = try? processes.readFile(paths(of: id).processID),
-            let process = Int32(text.filter { !$0.isWhitespace })
-        else { return }
+        guard let process = keepalivedProcess(of: id) else { return }
         try? processes.signal(SIGHUP, process: process)
+    }
+
+    private func keepalivedProcess(of id: ResourceID) -> Int32? {
+        guard let text = try? processes.readFile(paths(of: id).processID) else { return nil }
+        return Int32(text.filter { !$0.isWhitespace })
+    }
+
+    private func isKeepalivedRunning(of id: ResourceID) -> Bool {
+        guard let process = keepalivedProcess(of: id).flatMap({ processes.process(id: $0) }) else { return false }
+        return process.command.contains(paths(of: id).configuration)
     }
 
     private func paths(of id: ResourceID) -> KeepalivedPaths { RouterConverter.paths(of: id, settings: configuration.settings) }

@@ -26,10 +26,13 @@ public enum RouterOwnership {
 
     /// Addresses that a standby has and must not have: what a killed keepalived left, of qr- and qg- all and of ha- all but its own.
     ///
-    /// Empty for the master, whose addresses keepalived sets and removes by its configuration: it tracks them, so that the removal of
+    /// Where no keepalived runs, nothing of the group's may be there at all. Else empty for the master, whose addresses keepalived sets and removes by its configuration: it tracks them, so that the removal of
     /// one by somebody else ends its mastership.
-    public static func staleAddresses(of router: HostRouter, addresses: Set<LinkAddress>) -> Set<LinkAddress> {
-        guard let redundancy = router.redundancy, state(of: router, addresses: addresses) == .standby else { return [] }
+    public static func staleAddresses(
+        of router: HostRouter, addresses: Set<LinkAddress>, isKeepalivedRunning: Bool = true
+    ) -> Set<LinkAddress> {
+        guard let redundancy = router.redundancy else { return [] }
+        if isKeepalivedRunning, state(of: router, addresses: addresses) == .active { return [] }
         let device = RouterLayout.redundancyDevice(redundancy)
         let own = Set(redundancy.port.addresses.map { LinkAddress(link: device, address: $0) })
         return addresses.filter { address in

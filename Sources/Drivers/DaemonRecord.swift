@@ -11,6 +11,7 @@ import KernelInterface
 ///     argument --conf-file=…
 ///     file a7f3… /var/lib/neutrino/dhcp/0b0c…/hosts
 ///     pipe …
+///     directory /var/lib/neutrino/dhcp/0b0c…
 struct DaemonRecord: Hashable {
     var key: String
     var mark: String
@@ -22,6 +23,7 @@ struct DaemonRecord: Hashable {
     /// Path → digest of the contents that the running process was last told to read.
     var files: [String: String]
     var namedPipes: [String]
+    var directory: String?
 
     init(_ configuration: DaemonConfiguration) {
         key = configuration.key
@@ -33,6 +35,7 @@ struct DaemonRecord: Hashable {
         command = configuration.command
         files = Dictionary(configuration.files.map { ($0.path, Self.digest($0.contents)) }, uniquingKeysWith: { $1 })
         namedPipes = configuration.namedPipes
+        directory = configuration.directory
     }
 
     /// Whether a process of this record can become that of the configuration without a restart.
@@ -68,6 +71,7 @@ struct DaemonRecord: Hashable {
             files[String(entry[entry.index(after: space)...])] = String(entry[..<space])
         }
         namedPipes = values["pipe"] ?? []
+        directory = values["directory"]?.first
     }
 
     var text: String {
@@ -77,6 +81,7 @@ struct DaemonRecord: Hashable {
         lines += command.map { "argument \(Self.escape($0))" }
         lines += files.sorted { $0.key < $1.key }.map { "file \($0.value) \(Self.escape($0.key))" }
         lines += namedPipes.map { "pipe \(Self.escape($0))" }
+        if let directory { lines.append("directory \(Self.escape(directory))") }
         return lines.joined(separator: "\n") + "\n"
     }
 

@@ -275,6 +275,8 @@ final class DaemonSupervisor {
 
     private func forget(_ record: DaemonRecord) throws(KernelError) {
         for path in record.files.keys.sorted() + record.namedPipes + [record.processIDFile] { try host.removeFile(path) }
+        // What it wrote itself: leases, logs.
+        if let directory = record.directory { try host.removeFile(directory) }
         try host.removeFile(path(of: record.key))
         memories[record.key] = nil
     }

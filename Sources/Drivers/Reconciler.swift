@@ -59,6 +59,19 @@ public final class Reconciler {
     /// The processes of the daemons that ran when they were last looked at, by key: whose end is worth waiting for.
     public var daemonProcesses: [String: Int32] { supervisor.processes }
 
+    /// Looks for rulesets that somebody else changed since they were written: a system call for each namespace that has one.
+    ///
+    /// - Returns: whether the next cycle has something to repair.
+    public func findChangedFirewalls() -> Bool {
+        var isAnyChanged = false
+        for (place, memory) in firewall {
+            guard let generation = try? kernel.firewallGeneration(in: place), generation != memory.generation else { continue }
+            believed[place] = nil
+            isAnyChanged = true
+        }
+        return isAnyChanged
+    }
+
     /// Runs one cycle. Never throws: what could not be done is in the report, and the next cycle tries again.
     public func apply(_ desired: HostConfiguration, _ requested: Mode) -> ApplyReport {
         var report = ApplyReport()

@@ -56,13 +56,15 @@ public struct DaemonConfiguration: Hashable, Sendable {
     public var files: [ConfigurationFile]
     /// Named pipes that must exist before the daemon starts.
     public var namedPipes: [String]
+    /// A directory that only this daemon's files are in, its own (leases, logs) included; it goes when the daemon is no longer wanted.
+    public var directory: String?
     /// The signal that ends it, and how long it may take before SIGKILL.
     public var stopSignal: Int32
     public var stopTimeoutMilliseconds: Int
 
     public init(
         key: String, namespace: NamespaceName?, command: [String], processIDFile: String, mark: String, files: [ConfigurationFile] = [],
-        namedPipes: [String] = [], stopSignal: Int32 = 15, stopTimeoutMilliseconds: Int = 2000
+        namedPipes: [String] = [], directory: String? = nil, stopSignal: Int32 = 15, stopTimeoutMilliseconds: Int = 2000
     ) {
         self.key = key
         self.namespace = namespace
@@ -71,6 +73,7 @@ public struct DaemonConfiguration: Hashable, Sendable {
         self.mark = mark
         self.files = files
         self.namedPipes = namedPipes
+        self.directory = directory
         self.stopSignal = stopSignal
         self.stopTimeoutMilliseconds = stopTimeoutMilliseconds
     }

@@ -22,7 +22,7 @@ public enum DnsmasqRenderer {
                 ConfigurationFile(path: "\(directory)/addn_hosts", contents: names(configuration), onChange: .signal(SIGHUP)),
                 ConfigurationFile(path: "\(directory)/opts", contents: options(configuration), onChange: .signal(SIGHUP)),
             ],
-            stopSignal: SIGTERM)
+            directory: directory, stopSignal: SIGTERM)
     }
 
     static func command(_ configuration: DnsmasqConfiguration) -> [String] {

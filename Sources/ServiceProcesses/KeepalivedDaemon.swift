@@ -19,6 +19,7 @@ public enum KeepalivedDaemon {
                 ConfigurationFile(path: paths.configuration, contents: configuration.rendered, onChange: .signal(hangUpSignal))
             ],
             namedPipes: [paths.notifyPipe],
+            directory: paths.directory,
             stopSignal: terminateSignal,
             stopTimeoutMilliseconds: stopTimeoutMilliseconds)
     }

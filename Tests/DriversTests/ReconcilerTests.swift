@@ -274,6 +274,23 @@ import Testing
         #expect(bench.kernel.firewallTable("bridge neutrino-security")?.chains.count == 4)
     }
 
+    @Test("A flushed ruleset is noticed without a full cycle, once")
+    func noticedFlush() throws {
+        let bench = Bench()
+        try bench.plug(["tap1"])
+        var builder = HostBuilder()
+        builder.network(1)
+        builder.port(1, network: 1)
+        _ = bench.reconciler.apply(builder.host, .full)
+        let before = bench.kernel.rendered
+        #expect(!bench.reconciler.findChangedFirewalls())
+        try bench.kernel.somebodyElse(.applyFirewall(script: "flush ruleset\n", nil))
+        #expect(bench.reconciler.findChangedFirewalls())
+        _ = bench.reconciler.apply(builder.host, .changed)
+        #expect(bench.kernel.rendered == before)
+        #expect(!bench.reconciler.findChangedFirewalls())
+    }
+
     @Test("An update of elements that the kernel refuses becomes a replacement in the same cycle")
     func firewallFallback() throws {
         let bench = Bench()
