@@ -95,7 +95,13 @@ let wholeRooms: [Target] = [
             "KernelLinux", "Lab", "Store", "Operations", arguments, log, lifecycle,
         ],
         swiftSettings: strict),
-
+    // These also run the executable itself, which `swift build --build-tests` puts beside the tests.
+    tests(
+        "ControllerServerTests",
+        [
+            "Addressing", "NetworkModel", "APISchema", "HostModel", "HostProjection", "Store", "Operations", "ControllerServer", "TestSupport",
+            httpClient, log, lifecycle,
+        ]),
     tests("LabTests", ["APISchema", "Lab"]),
 ]
 

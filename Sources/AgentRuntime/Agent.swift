@@ -9,35 +9,46 @@ import ServiceProcesses
 
 /// The agent of one host: follows the server's feed, makes the kernel agree, and reports.
 ///
-///     feed ──▶ view ──(bookmark)──▶ ┐
-///     link events ────────────────▶ │ dirty ──▶ cycle: convert, reconcile ──▶ outbox ──▶ reports
-///     timer, daemons, retries ────▶ ┘                    ▲
-///     keepalived's notify pipes ──▶ HA states ───────────┴──▶ state files, outbox
+///     feed ──▶ batch ──(bookmark)──▶ view ┐
+///     link events, ends of daemons ──────▶│ dirty ──▶ cycle: convert, reconcile ──▶ outbox ──▶ reports
+///     timer, retries ────────────────────▶┘                    ▲
+///     keepalived's notify pipes ──▶ HA states ─────────────────┴──▶ state files, outbox
 ///
 /// Until the first bookmark arrives nothing of the host is touched, so that an agent which starts while every server is down leaves the
 /// data plane as it is. Stopping an agent likewise touches nothing.
+///
+/// Isolation: the actor runs on a thread of its own, and a cycle has no suspension point, so that nothing else of the agent happens while
+/// one runs. What happens meanwhile waits and coalesces: link events and wake-ups in streams that hold one, the feed in its socket.
 public actor Agent: Service {
-    /// How long a cycle that failed in part waits for its next try.
-    static let retryMilliseconds = 1000
+    /// How long a cycle that failed in part waits for its next try: doubling, since what fails again and again costs a look at the kernel each time.
+    static let firstRetryMilliseconds = 1000
+    static let lastRetryMilliseconds = 16_000
     /// Changes that arrive within this time after the first are realised together.
     static let throttleMilliseconds = 2
+    /// Messages between two bookmarks: far more than a host's whole list. A server that sends more is broken.
+    static let maximumBatchMessages = 1_000_000
 
     private let thread: CycleThread
     public nonisolated var unownedExecutor: UnownedSerialExecutor { thread.asUnownedSerialExecutor() }
 
-    let configuration: AgentConfiguration
+    nonisolated let configuration: AgentConfiguration
     let kernel: any NetworkKernel
     let processes: any ProcessHost
     let senses: AgentSenses
     let logger: Logger
     private let registration: HostStatus.Registration
     private let connection: ServerConnection
-    private let reconciler: Reconciler
+    let reconciler: Reconciler
 
-    var view = HostView()
-    /// False between the first message of a batch and its bookmark: a view in that state is never converted.
-    private var isViewWhole = false
+    /// What was sent since the last bookmark. It enters the view as a whole or, when the feed is cut before its bookmark, not at all.
+    private var batch: [FeedMessage] = []
+    private(set) var view = HostView()
+    /// The revision that the view holds; nil before the first bookmark.
     private var viewRevision: Int?
+    /// What the view converts to; nil after the view changed.
+    private var conversion: HostConverter.Conversion?
+    /// Whether the last cycle realised all of the view.
+    private var isViewRealised = false
     /// Whether the connection in use has brought anything.
     private var hasHeardServer = false
     var outbox = StatusOutbox()
@@ -45,9 +56,14 @@ public actor Agent: Service {
     private var reports = PortReports()
     private var cleaner = ConnectionCleaner()
     private var needsFullCheck = true
+    /// The one retry that waits; each cycle decides anew.
+    private var retry: Task<Void, Never>?
+    private var retryBackoff = Backoff(firstMilliseconds: firstRetryMilliseconds, lastMilliseconds: lastRetryMilliseconds)
+    var watches: [String: DaemonWatch] = [:]
 
     let cycleWakeUp = WakeUp()
     let reportWakeUp = WakeUp()
+    private let stopWakeUp = WakeUp()
 
     public init(
         configuration: AgentConfiguration, kernel: any NetworkKernel, processes: any ProcessHost, senses: AgentSenses, logger: Logger
@@ -85,11 +101,21 @@ public actor Agent: Service {
             await waitForStop()
             group.cancelAll()
         }
+        endListening()
+        // Nothing waits for the client any more; that it was closed already is no news.
         try? await connection.close()
     }
 
-    private let stopWakeUp = WakeUp()
     private func stop() { stopWakeUp() }
+
+    /// Ends the tasks and closes the descriptors that belong to daemons. The daemons go on.
+    private func endListening() {
+        retry?.cancel()
+        for member in members.values { member.stopListening() }
+        for watch in watches.values { watch.task.cancel() }
+        (members, watches) = ([:], [:])
+    }
+
     private nonisolated func waitForStop() async {
         for await _ in stopWakeUp.stream { return }
     }
@@ -97,11 +123,11 @@ public actor Agent: Service {
     // MARK: The feed
 
     private func followFeed() async {
-        var backoff = Backoff()
+        var backoff = Backoff.ofServer
         var generator = SystemRandomNumberGenerator()
         while !Task.isCancelled {
             do {
-                try await connection.follow(after: resumePoint()) { message in await self.take(message) }
+                try await connection.follow(after: resumePoint()) { message in try await self.take(message) }
                 logger.info("The feed ended; connecting again")
             } catch is CancellationError {
                 return
@@ -115,32 +141,33 @@ public actor Agent: Service {
         }
     }
 
-    /// The revision that the view holds. A view that was cut off inside a batch is void: the server lists everything again.
+    /// The revision to resume from. What was sent of a batch whose bookmark never came is dropped: the server sends it again.
     private func resumePoint() -> Int? {
-        if !isViewWhole {
-            view.reset()
-            viewRevision = nil
-        }
+        batch = []
         return viewRevision
     }
 
-    private func take(_ message: FeedMessage) {
+    private func take(_ message: FeedMessage) throws {
         hasHeardServer = true
-        switch message {
-        case .reset:
-            view.reset()
-            isViewWhole = false
-        case .put(let item):
-            isViewWhole = false
-            view.put(item)
-        case .drop(let key):
-            isViewWhole = false
-            view.drop(key)
-        case .bookmark(let revision):
-            let isNews = !isViewWhole || viewRevision != revision
-            isViewWhole = true
-            viewRevision = revision
-            if isNews { cycleWakeUp() }
+        guard case .bookmark(let revision) = message else {
+            guard batch.count < Self.maximumBatchMessages else {
+                throw ServerFailure(description: "the server sent \(batch.count) messages without a bookmark")
+            }
+            batch.append(message)
+            return
+        }
+        let isNews = viewRevision == nil || !batch.isEmpty
+        for message in batch { view.apply(message) }
+        batch = []
+        viewRevision = revision
+        if isNews {
+            conversion = nil
+            isViewRealised = false
+            retryBackoff.reset()
+            cycleWakeUp()
+        } else if isViewRealised {
+            // What changed concerned other hosts: there is nothing to do.
+            outbox.set(appliedRevision: revision)
         }
     }
 
@@ -155,19 +182,29 @@ public actor Agent: Service {
     }
 
     private func cycle() {
-        guard isViewWhole, let revision = viewRevision else { return }
+        guard let revision = viewRevision else { return }
         let mode: Reconciler.Mode = needsFullCheck ? .full : .changed
         needsFullCheck = false
-        let conversion = HostConverter.convert(view, configuration.settings)
+        let conversion = currentConversion()
         let result = reconciler.apply(conversion.configuration, mode)
         log(result)
         refreshMembers(isClose: mode == .full || !result.daemonActions.isEmpty)
-        cleaner.clean(view, settings: configuration.settings, processes: processes, logger: logger)
+        refreshWatches()
+        cleaner.clean(view, after: result, settings: configuration.settings, processes: processes, logger: logger)
         for report in reports.update(view: view, result: result) { outbox.add(report) }
         outbox.set(failures: conversion.problems + result.failures.map(\.description))
-        outbox.set(appliedRevision: revision)
+        isViewRealised = result.isComplete
+        if isViewRealised { outbox.set(appliedRevision: revision) }
         if outbox.isUrgent { reportWakeUp() }
         scheduleRetry(result)
+    }
+
+    /// Link events, timers and retries leave the view as it is: only the feed makes a conversion necessary, which costs as much as the host holds.
+    private func currentConversion() -> HostConverter.Conversion {
+        if let conversion { return conversion }
+        let new = HostConverter.convert(view, configuration.settings)
+        conversion = new
+        return new
     }
 
     private func log(_ result: ApplyReport) {
@@ -176,12 +213,19 @@ public actor Agent: Service {
         if result.performed > 0 { logger.debug("Applied", metadata: ["operations": "\(result.performed)"]) }
     }
 
+    /// Takes the place of the retry that waits, if one does: whatever woke this cycle, there is never more than one.
     private func scheduleRetry(_ result: ApplyReport) {
-        guard !result.isComplete else { return }
-        let milliseconds = result.retryAfterMilliseconds ?? Self.retryMilliseconds
-        Task {
-            try? await Task.sleep(for: .milliseconds(milliseconds))
-            self.cycleWakeUp()
+        retry?.cancel()
+        retry = nil
+        guard !result.isComplete else {
+            retryBackoff.reset()
+            return
+        }
+        var generator = SystemRandomNumberGenerator()
+        let delay = result.retryAfterMilliseconds.map { Duration.milliseconds($0) } ?? retryBackoff.next(using: &generator)
+        retry = Task {
+            do { try await Task.sleep(for: delay) } catch { return }
+            cycleWakeUp()
         }
     }
 
@@ -222,7 +266,7 @@ public actor Agent: Service {
             }
         }
         defer { heartbeat.cancel() }
-        var backoff = Backoff()
+        var backoff = Backoff.ofServer
         var generator = SystemRandomNumberGenerator()
         for await _ in reportWakeUp.stream {
             if Task.isCancelled { return }

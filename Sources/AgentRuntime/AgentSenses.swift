@@ -4,10 +4,16 @@ public struct AgentSenses: Sendable {
     public var linkChanges: AsyncStream<Void>
     /// Opens the named pipe at a path for reading; yields whole lines until it is closed.
     public var openPipe: @Sendable (_ path: String) throws -> PipeLines
+    /// Waits for the end of a process. True when it has ended; false when the task was cancelled or the process cannot be watched.
+    public var hasEnded: @Sendable (_ process: Int32) async -> Bool
 
-    public init(linkChanges: AsyncStream<Void>, openPipe: @escaping @Sendable (_ path: String) throws -> PipeLines) {
+    public init(
+        linkChanges: AsyncStream<Void>, openPipe: @escaping @Sendable (_ path: String) throws -> PipeLines,
+        hasEnded: @escaping @Sendable (_ process: Int32) async -> Bool
+    ) {
         self.linkChanges = linkChanges
         self.openPipe = openPipe
+        self.hasEnded = hasEnded
     }
 
     /// The lines of a named pipe, and how to stop reading.

@@ -4,21 +4,24 @@ import KernelInterface
 import NetworkModel
 import ServiceProcesses
 
-// Whether something that a report is about could not be realised.
+// Whether something that a report is about could not be realised. Where there are more failures than the report lists, anything may be
+// among them.
 extension ApplyReport {
+    private var isCutShort: Bool { failureCount > failures.count }
+
     /// A link of the host's own namespace, or what guards it: a firewall that could not be loaded concerns every port.
     func concerns(link name: String) -> Bool {
-        failures.contains { $0.subject == .link(name, nil) || $0.subject == .firewall(nil) || $0.subject == .namespace(nil) }
+        isCutShort || failures.contains { $0.subject == .link(name, nil) || $0.subject == .firewall(nil) || $0.subject == .namespace(nil) }
     }
 
     /// The DHCP service of a network.
     func concerns(network id: ResourceID) -> Bool {
         let namespace = DHCPConverter.namespace(id)
-        return failures.contains { $0.subject.namespace == namespace || $0.subject == .daemon("dnsmasq/\(id)") }
+        return isCutShort || failures.contains { $0.subject.namespace == namespace || $0.subject == .daemon("dnsmasq/\(id)") }
     }
 
     func concerns(router id: ResourceID) -> Bool {
         let namespace = RouterConverter.namespace(of: id)
-        return failures.contains { $0.subject.namespace == namespace || $0.subject == .daemon(KeepalivedDaemon.key(router: id.description)) }
+        return isCutShort || failures.contains { $0.subject.namespace == namespace || $0.subject == .daemon(KeepalivedDaemon.key(router: id.description)) }
     }
 }

@@ -19,6 +19,11 @@ struct RouterMembership {
     var keepalived = KeepalivedMember()
     var reader: Task<Void, Never>
     var close: @Sendable () -> Void
+
+    func stopListening() {
+        close()
+        reader.cancel()
+    }
 }
 
 extension Agent {
@@ -27,16 +32,29 @@ extension Agent {
     /// - Parameter isClose: whether to compare with the addresses that are really there: what was written into a pipe while no agent listened
     ///   may be lost, and a killed keepalived says nothing at all.
     func refreshMembers(isClose: Bool) {
-        for (id, member) in members where view.routers[id]?.redundancy == nil {
-            member.close()
-            member.reader.cancel()
-            members[id] = nil
-        }
-        for router in view.routers.values.sorted(by: { $0.id < $1.id }) where router.redundancy != nil && router.isAdminStateUp {
+        for id in members.keys where !isMember(view.routers[id]) { leave(id) }
+        for router in view.routers.values.sorted(by: { $0.id < $1.id }) where isMember(router) {
             let isNew = members[router.id] == nil
             if isNew { listen(to: router) }
             if isNew || isClose { look(at: router) }
         }
+    }
+
+    /// A router that is administratively down has no keepalived, and its notify pipe goes with it: a new one comes when it is up again.
+    private func isMember(_ router: HostRouter?) -> Bool {
+        guard let router else { return false }
+        return router.redundancy != nil && router.isAdminStateUp
+    }
+
+    private func leave(_ id: ResourceID) {
+        members[id]?.stopListening()
+        if view.routers[id]?.redundancy != nil {
+            set(.standby, of: id)
+        } else {
+            // Beside the files that the supervisor made and removed, keepalived's log and our state file.
+            try? processes.removeFile(paths(of: id).directory)
+        }
+        members[id] = nil
     }
 
     private func listen(to router: HostRouter) {

@@ -30,7 +30,7 @@ final class ServerConnection: Sendable {
         var settings = HTTPClient.Configuration()
         settings.timeout.connect = Self.connectLimit
         settings.timeout.read = Self.silenceLimit
-        // One event loop thread is plenty for one feed and small reports, and keeps the agent small.
+        // The process's shared event loops: one feed and small reports need none of their own.
         client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: settings)
         serverURLs = configuration.serverURLs
         let allowed = CharacterSet.urlPathAllowed.subtracting(CharacterSet(charactersIn: "/"))
@@ -47,7 +47,7 @@ final class ServerConnection: Sendable {
     /// Follows the feed until the connection ends, and hands over each line's message.
     ///
     /// - Parameter revision: what the view holds; nil for nothing.
-    func follow(after revision: Int?, _ handle: @Sendable (FeedMessage) async -> Void) async throws {
+    func follow(after revision: Int?, _ handle: @Sendable (FeedMessage) async throws -> Void) async throws {
         var request = HTTPClientRequest(url: baseURL + hostPath + "/feed" + (revision.map { "?after=\($0)" } ?? ""))
         request.headers.add(name: "Accept", value: "application/x-ndjson")
         let response = try await client.execute(request, deadline: .distantFuture)
@@ -59,9 +59,11 @@ final class ServerConnection: Sendable {
             while let length = pending.readableBytesView.firstIndex(of: UInt8(ascii: "\n")).map({ $0 - pending.readerIndex }),
                 let line = pending.readBytes(length: length + 1)
             {
-                await handle(try decoder.decode(FeedMessage.self, from: Data(line.dropLast())))
+                try await handle(try decoder.decode(FeedMessage.self, from: Data(line.dropLast())))
             }
-            guard pending.readableBytes <= Self.maximumLineBytes else { throw ServerFailure(description: "a line of the feed is longer than \(Self.maximumLineBytes) bytes") }
+            guard pending.readableBytes <= Self.maximumLineBytes else {
+                throw ServerFailure(description: "a line of the feed is longer than \(Self.maximumLineBytes) bytes")
+            }
             pending.discardReadBytes()
         }
     }

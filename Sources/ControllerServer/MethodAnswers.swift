@@ -8,7 +8,7 @@ enum MethodAnswers {
 
     /// Adds the missing methods to every path that the router has; call it last.
     static func addRoutes(to router: APIRouter) {
-        let known = Dictionary(grouping: router.routes, by: \.path.description)
+        let known = Dictionary(grouping: router.routes) { "\($0.path)" }
         for routes in known.values {
             guard let path = routes.first?.path else { continue }
             let present = Set(routes.map(\.method))

@@ -46,6 +46,16 @@ public struct HostView: Hashable, Sendable {
         }
     }
 
+    /// Does what a message of the feed says; a bookmark changes nothing.
+    public mutating func apply(_ message: FeedMessage) {
+        switch message {
+        case .reset: reset()
+        case .put(let item): put(item)
+        case .drop(let key): drop(key)
+        case .bookmark: return
+        }
+    }
+
     /// Forgets everything: the feed sends a full list next.
     public mutating func reset() { self = HostView() }
 

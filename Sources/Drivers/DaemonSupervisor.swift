@@ -31,6 +31,8 @@ final class DaemonSupervisor {
         /// Must be looked at in the next cycle even if nothing changed.
         var isDirty = true
         var mustRestart = false
+        /// The process that ran when the daemon was last looked at.
+        var process: Int32?
     }
 
     private let host: any ProcessHost
@@ -45,6 +47,8 @@ final class DaemonSupervisor {
     }
 
     func markDirty(_ key: String) { memories[key]?.isDirty = true }
+
+    var processes: [String: Int32] { memories.compactMapValues(\.process) }
 
     /// Starts, adopts, reloads, restarts and stops. `restartingIn`: namespaces that are not those that their daemons run in, or whose devices
     /// are new. `holdingIn`: namespaces that are not ready for daemons to be started in.
@@ -78,6 +82,7 @@ final class DaemonSupervisor {
         let configuration = memory.configuration
         let record = try record(of: configuration.key)
         let found = try running(record ?? DaemonRecord(configuration))
+        memory.process = found
         let action = try writeFiles(configuration, record)
         guard let found else {
             try startIfDue(&memory, isHeld: isHeld, record, &report)
@@ -136,7 +141,8 @@ final class DaemonSupervisor {
         try write(DaemonRecord(configuration))
         try host.start(configuration.command, in: configuration.namespace, timeoutMilliseconds: Self.startTimeoutMilliseconds)
         memory.mustRestart = false
-        if try running(DaemonRecord(configuration)) != nil {
+        memory.process = try running(DaemonRecord(configuration))
+        if memory.process != nil {
             memory.isDirty = false
         } else {
             memory.isStarting = true

@@ -56,6 +56,9 @@ public final class Reconciler {
         supervisor.markDirty(key)
     }
 
+    /// The processes of the daemons that ran when they were last looked at, by key: whose end is worth waiting for.
+    public var daemonProcesses: [String: Int32] { supervisor.processes }
+
     /// Runs one cycle. Never throws: what could not be done is in the report, and the next cycle tries again.
     public func apply(_ desired: HostConfiguration, _ requested: Mode) -> ApplyReport {
         var report = ApplyReport()

@@ -6,7 +6,9 @@ import KernelInterface
 /// What a host must have before an agent can work on it.
 public enum KernelRequirements {
     /// Programs that every agent needs, with the Debian package that has them.
-    public static let programs = ["ip": "iproute2", "keepalived": "keepalived", "dnsmasq": "dnsmasq-base"]
+    public static let programs = [
+        "ip": "iproute2", "keepalived": "keepalived", "dnsmasq": "dnsmasq-base", "dhcp_release": "dnsmasq-utils", "conntrack": "conntrack",
+    ]
 
     /// Sentences that say what is missing and what to do; none when all is well. Tries the kernel's features in a namespace that has no name
     /// and goes at once.

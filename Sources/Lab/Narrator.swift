@@ -3,14 +3,20 @@ import Glibc
 /// Tells what happens, line by line, with the seconds since the start.
 public struct Narrator: Sendable {
     private let start = MonotonicTime.nanoseconds
+    private let isToStandardError: Bool
 
-    public init() {}
+    public init(isToStandardError: Bool = false) { self.isToStandardError = isToStandardError }
 
     public func say(_ text: String) {
         let hundredths = Int((MonotonicTime.nanoseconds - start) / 10_000_000)
         let fraction = hundredths % 100
         let seconds = "\(hundredths / 100).\(fraction < 10 ? "0" : "")\(fraction)"
-        print("\(String(repeating: " ", count: max(7 - seconds.utf8.count, 0)))\(seconds) s  \(text)")
+        let line = "\(String(repeating: " ", count: max(7 - seconds.utf8.count, 0)))\(seconds) s  \(text)\n"
+        guard !isToStandardError else {
+            _ = write(STDERR_FILENO, line, line.utf8.count)
+            return
+        }
+        print(line, terminator: "")
         // Shown at once where the output is a pipe or a file, too.
         fflush(nil)
     }

@@ -25,15 +25,18 @@ public struct ProbeReport: Hashable, Sendable {
 public final class Probe: Sendable {
     /// How long replies are waited for after the last request.
     static let lingerMilliseconds = 1000
+    /// How often a probe that waits for its last replies looks whether it is cancelled.
+    private static let lingerStepNanoseconds: Int64 = 20_000_000
     /// A probe that nobody stops ends by itself.
     static let requestLimit = 10_000_000
 
     private struct State {
         var report = ProbeReport()
         var isStopping = false
-        /// Whether nobody wants to know about replies that are still on their way.
-        var isAbandoned = false
+        /// Nobody waits any more for what is on its way.
+        var isCancelled = false
         var isOver = false
+        var firstReply: Int64?
         var start: Int64 = 0
         var lastReply: Int64 = 0
         var lastRequest: Int64 = 0
@@ -69,6 +72,9 @@ public final class Probe: Sendable {
     /// What was seen so far.
     public var report: ProbeReport { state.withLock { $0.report } }
 
+    /// When the first reply arrived (``MonotonicTime/nanoseconds``); nil while there is none.
+    public var firstReplyNanoseconds: Int64? { state.withLock { $0.firstReply } }
+
     /// How many replies came in a row since the last gap.
     public var unbrokenReplies: Int { state.withLock { $0.unbrokenReplies } }
 
@@ -86,11 +92,11 @@ public final class Probe: Sendable {
         return try await finish(timeoutMilliseconds: Self.lingerMilliseconds * 10)
     }
 
-    /// Sends no more and waits for nothing.
-    public func abandon() {
-        state.withLock { state in
-            state.isStopping = true
-            state.isAbandoned = true
+    /// Ends it at once: what is on its way is nobody's business any more.
+    public func cancel() {
+        state.withLock {
+            $0.isStopping = true
+            $0.isCancelled = true
         }
     }
 
@@ -122,8 +128,10 @@ public final class Probe: Sendable {
             }
         }
         let end = MonotonicTime.nanoseconds + Int64(Self.lingerMilliseconds) * 1_000_000
-        while MonotonicTime.nanoseconds < end, state.withLock({ $0.report.received < $0.report.sent && !$0.isAbandoned }) {
-            receive(until: end)
+        while state.withLock({ !$0.isCancelled && $0.report.received < $0.report.sent }) {
+            let now = MonotonicTime.nanoseconds
+            if now >= end { break }
+            receive(until: min(end, now + Self.lingerStepNanoseconds))
         }
         state.withLock { state in
             // What never came back counts up to the last request.
@@ -164,6 +172,7 @@ public final class Probe: Sendable {
             // A duplicate says nothing new.
             guard state.answered.insert(sequence).inserted else { return }
             state.report.received += 1
+            state.firstReply = state.firstReply ?? now
             noteGap(&state, from: state.lastReply, to: now)
             state.unbrokenReplies = now - state.lastReply > interval * 3 ? 1 : state.unbrokenReplies + 1
             state.lastReply = now
@@ -190,15 +199,15 @@ extension Lab {
 
     /// Pings until the first reply.
     ///
-    /// - Returns: how long that took, in milliseconds.
+    /// - Returns: when that reply arrived (``MonotonicTime/nanoseconds``).
     @discardableResult
-    public func waitForReply(from place: Place, to destination: String, timeoutMilliseconds: Int = 20_000) async throws -> Double {
-        let start = MonotonicTime.nanoseconds
-        let probe = try Probe.start(from: place, to: destination, intervalMilliseconds: 5)
-        defer { probe.abandon() }
-        try await waitUntil(
-            "\(destination) to answer pings from \(place.name)", timeoutMilliseconds: timeoutMilliseconds, intervalMilliseconds: 2
-        ) { probe.report.received > 0 }
-        return Double(MonotonicTime.nanoseconds - start) / 1_000_000
+    public func waitForReply(
+        from place: Place, to destination: String, intervalMilliseconds: Int = 10, timeoutMilliseconds: Int = 20_000
+    ) async throws -> Int64 {
+        let probe = try Probe.start(from: place, to: destination, intervalMilliseconds: intervalMilliseconds)
+        defer { probe.cancel() }
+        return try await waitFor(
+            "\(destination) to answer pings from \(place.name)", timeoutMilliseconds: timeoutMilliseconds, intervalMilliseconds: 5
+        ) { probe.firstReplyNanoseconds }
     }
 }

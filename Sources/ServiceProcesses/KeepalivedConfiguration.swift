@@ -24,8 +24,9 @@ import KernelInterface
 /// - Every member starts as BACKUP with `nopreempt`: a member that returns does not take the addresses back.
 /// - Only the primary address is advertised. It depends on nothing but the group's number, so a reload never changes it, and SIGHUP
 ///   adds and removes the other addresses without leaving MASTER (40 reloads in a second: no transition, no packet lost).
-/// - Addresses and routes are tracked (no `no_track`): what somebody deletes by hand moves the router to another member, complete, in
-///   25 ms. With `no_track` it would stay deleted until the next election.
+/// - Addresses and routes are tracked (no `no_track`): when somebody deletes one by hand, the master resigns, and the next one has
+///   everything within the skew (22 ms here). That may be the same one, which waits no longer than the others. With `no_track` the
+///   address would stay deleted until the next election.
 /// - `dynamic_interfaces`: without it, a reload that names a missing device ends keepalived and leaves all addresses behind.
 ///   With it the member is in FAULT until the device is there.
 /// - On start as BACKUP, keepalived removes the addresses of its configuration that it finds, and nothing else. What an earlier

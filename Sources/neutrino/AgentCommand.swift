@@ -38,10 +38,12 @@ struct AgentCommand: AsyncParsableCommand {
     @OptionGroup var log: LogOptions
 
     func run() async throws {
-        let configuration = try agentConfiguration()
+        var configuration = try agentConfiguration()
         let logger = try log.logger("agent")
         let problems = KernelRequirements.check()
         guard problems.isEmpty else { throw CleanExit.failure(problems.joined(separator: "\nneutrino: ")) }
+        guard let connectionState = BridgeConntrack.detect() else { throw CleanExit.failure(BridgeConntrack.advice) }
+        configuration.settings.hasBridgeConntrack = connectionState == .native
         do {
             try FileManager.default.createDirectory(atPath: stateDirectory, withIntermediateDirectories: true)
         } catch {
@@ -50,7 +52,12 @@ struct AgentCommand: AsyncParsableCommand {
         let events = try NetworkEvents(namespace: nil)
         let agent = Agent(
             configuration: configuration, kernel: LinuxKernel(), processes: LinuxProcessHost(), senses: Self.senses(events), logger: logger)
-        logger.notice("The agent starts", metadata: ["host": "\(host)", "servers": "\(server.joined(separator: ","))"])
+        logger.notice(
+            "The agent starts",
+            metadata: [
+                "host": "\(host)", "servers": "\(server.joined(separator: ","))",
+                "connection state": connectionState == .native ? "bridge conntrack" : "marks set through br_netfilter",
+            ])
         let group = ServiceGroup(
             configuration: .init(
                 services: [.init(service: agent, successTerminationBehavior: .gracefullyShutdownGroup)],
@@ -60,6 +67,7 @@ struct AgentCommand: AsyncParsableCommand {
     }
 
     private func agentConfiguration() throws -> AgentConfiguration {
+        guard heartbeat > 0 else { throw ValidationError("--heartbeat is at least one second.") }
         guard !server.isEmpty else { throw ValidationError("Name the server: --server http://ADDRESS:9696") }
         for address in server where URL(string: address)?.scheme == nil {
             throw ValidationError("'\(address)' is no address of a server: write http://ADDRESS:9696.")
@@ -91,15 +99,18 @@ struct AgentCommand: AsyncParsableCommand {
             for await event in events where isOfInterest(event) { continuation.yield() }
             continuation.finish()
         }
-        return AgentSenses(linkChanges: changes) { path in
-            let pipe = try NotifyPipe(path: path)
-            let (lines, continuation) = AsyncStream.makeStream(of: String.self, bufferingPolicy: .bufferingNewest(64))
-            Task {
-                for await line in pipe { continuation.yield(line) }
-                continuation.finish()
-            }
-            return AgentSenses.PipeLines(lines: lines, close: { pipe.close() })
+        return AgentSenses(linkChanges: changes, openPipe: open, hasEnded: LinuxProcessHost.hasEnded)
+    }
+
+    /// Of lines that nobody took the newest are kept: they tell the state.
+    private static func open(pipeAt path: String) throws -> AgentSenses.PipeLines {
+        let pipe = try NotifyPipe(path: path)
+        let (lines, continuation) = AsyncStream.makeStream(of: String.self, bufferingPolicy: .bufferingNewest(64))
+        Task {
+            for await line in pipe { continuation.yield(line) }
+            continuation.finish()
         }
+        return AgentSenses.PipeLines(lines: lines, close: { pipe.close() })
     }
 
     /// Addresses of the host itself are none of the agent's business.

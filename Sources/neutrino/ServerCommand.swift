@@ -60,19 +60,30 @@ struct ServerCommand: AsyncParsableCommand {
                 now: { Timestamp(secondsSince1970: Int(Date().timeIntervalSince1970)) },
                 onReady: { port in
                     logger.notice("Serving", metadata: ["address": "\(listen)", "port": "\(port)"])
-                    if let portFile { try? "\(port)\n".write(toFile: portFile, atomically: true, encoding: .utf8) }
+                    if let portFile { Self.write(port, to: portFile, logger) }
                 })
         } catch let error as StoreError {
             throw CleanExit.failure(error.description)
         }
-        let group = ServiceGroup(
-            configuration: .init(
-                services: [.init(service: server, successTerminationBehavior: .gracefullyShutdownGroup)],
-                gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
-        do { try await group.run() } catch { throw CleanExit.failure(Self.sentence(error, listen, port)) }
+        var services = ServiceGroupConfiguration(
+            services: [.init(service: server, successTerminationBehavior: .gracefullyShutdownGroup)],
+            gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
+        services.maximumGracefulShutdownDuration = .seconds(Self.drainSeconds)
+        let group = ServiceGroup(configuration: services)
+        do {
+            try await group.run()
+        } catch is CancellationError {
+            logger.notice("Stopped, though some clients had not finished their requests")
+        } catch {
+            throw CleanExit.failure(Self.sentence(error, listen, port))
+        }
     }
 
+    /// How long requests at work may take to end once the server is asked to stop.
+    private static let drainSeconds: Int64 = 5
+
     private func configuration() throws -> ServerConfiguration {
+        guard (0...65535).contains(port) else { throw ValidationError("\(port) is no port: give 1 to 65535, or 0 for a free one.") }
         guard let location = StoreLocation(database) else {
             throw ValidationError("'\(database)' names no database: give a file, or postgresql://user@host/database.")
         }
@@ -94,10 +105,27 @@ struct ServerCommand: AsyncParsableCommand {
             projection: ProjectionSettings(advertisementIntervalMilliseconds: advertisementInterval))
     }
 
+    private static func write(_ port: Int, to path: String, _ logger: Logger) {
+        do {
+            try "\(port)\n".write(toFile: path, atomically: true, encoding: .utf8)
+        } catch {
+            logger.error("The port cannot be written to the file that --port-file names", metadata: ["path": "\(path)", "error": "\(error)"])
+        }
+    }
+
     private static func sentence(_ error: any Error, _ address: String, _ port: Int) -> String {
         let text = "\(error)"
-        guard text.contains("EADDRINUSE") || text.contains("Address already in use") else { return "The server stopped: \(text)" }
-        return "Another program listens on \(address):\(port): stop it, or choose another port with --port."
+        func mentions(_ words: String...) -> Bool { words.contains { text.contains($0) } }
+        if mentions("EADDRINUSE", "Address already in use") {
+            return "Another program listens on \(address):\(port): stop it, or choose another port with --port."
+        }
+        if mentions("EADDRNOTAVAIL", "Cannot assign requested address", "SocketAddressError", "NIOConnectionError") {
+            return "This machine has no address \(address): name one that it has with --listen."
+        }
+        if mentions("EACCES", "Permission denied") {
+            return "This user may not listen on port \(port): choose one above 1023 with --port."
+        }
+        return "The server stopped: \(text)."
     }
 }
 

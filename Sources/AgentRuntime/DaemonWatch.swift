@@ -1,0 +1,32 @@
+/// Waits for the end of one daemon's process.
+struct DaemonWatch {
+    var process: Int32
+    var task: Task<Void, Never>
+}
+
+extension Agent {
+    /// Daemons whose end is noticed at once, each at the cost of a descriptor. The end of any other is noticed by the next full check.
+    static let maximumWatches = 4096
+
+    /// Watches the processes that daemons have now, and forgets those that they had.
+    func refreshWatches() {
+        let current = reconciler.daemonProcesses
+        for (key, watch) in watches where current[key] != watch.process {
+            watch.task.cancel()
+            watches[key] = nil
+        }
+        for (key, process) in current where watches[key] == nil && watches.count < Self.maximumWatches {
+            let hasEnded = senses.hasEnded
+            watches[key] = DaemonWatch(process: process, task: Task { if await hasEnded(process) { daemonEnded(key, process) } })
+        }
+    }
+
+    private func daemonEnded(_ key: String, _ process: Int32) {
+        // A process that the supervisor replaced is nobody's loss.
+        guard watches[key]?.process == process else { return }
+        watches[key] = nil
+        logger.warning("A daemon ended by itself", metadata: ["key": "\(key)", "process": "\(process)"])
+        reconciler.markDaemonDirty(key)
+        cycleWakeUp()
+    }
+}

@@ -1,0 +1,90 @@
+import APISchema
+import Foundation
+import TestSupport
+import Testing
+
+/// The unmodified client, where scripts/setup puts it.
+private enum OpenStackClient {
+    static let path: String? = {
+        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+        let path = root.appendingPathComponent(".venv/bin/openstack").path
+        return FileManager.default.isExecutableFile(atPath: path) ? path : nil
+    }()
+}
+
+@Suite("The openstack client", .timeLimit(.minutes(10)))
+struct OpenStackClientTests {
+    private struct Cloud {
+        let path: String
+        let port: Int
+
+        /// Runs a command; its JSON, or null when it prints nothing.
+        @discardableResult
+        func run(_ command: String, json: Bool = true, succeeds: Bool = true, sourceLocation: SourceLocation = #_sourceLocation) async throws -> JSONValue {
+            let program = Program(
+                path, command.split(separator: " ").map(String.init) + (json ? ["-f", "json"] : []),
+                environment: ["OS_AUTH_TYPE": "none", "OS_ENDPOINT": "http://127.0.0.1:\(port)"])
+            let (errors, output, code) = await program.end()
+            let said = errors.joined(separator: "\n")
+            #expect((code == 0) == succeeds, "openstack \(command): \(said)", sourceLocation: sourceLocation)
+            return output.isEmpty ? .string(said) : try JSONParser.parse(output)
+        }
+    }
+
+    @Test(
+        "It drives networks, routers, floating IPs, security groups and agents",
+        .enabled(if: OpenStackClient.path != nil, "the openstack client is not installed: run scripts/setup"))
+    func drive() async throws {
+        let path = try #require(OpenStackClient.path)
+        try await withServer { client in
+            let cloud = Cloud(path: path, port: client.port)
+            let aliases = try await cloud.run("extension list --network").arrayValue?.compactMap { $0["Alias"]?.stringValue } ?? []
+            #expect(Set(aliases).isSuperset(of: ["router", "security-group", "l3-ha", "standard-attr-tag"]))
+
+            let network = try await cloud.run("network create --tag blue private")
+            #expect(network["name"] == "private" && network["status"] == "ACTIVE" && network["tags"] == ["blue"])
+            let subnet = try await cloud.run("subnet create --network private --subnet-range 10.0.0.0/24 inner")
+            #expect(subnet["gateway_ip"] == "10.0.0.1" && subnet["enable_dhcp"] == true)
+            let external = try await cloud.run(
+                "network create --external --provider-network-type flat --provider-physical-network physnet1 public")
+            #expect(external["router:external"] == true && external["provider:physical_network"] == "physnet1")
+            try await cloud.run("subnet create --network public --subnet-range 203.0.113.0/24 --no-dhcp outer")
+            #expect(try await cloud.run("network list --tags blue").arrayValue?.compactMap { $0["Name"] } == ["private"])
+
+            for host in ["h1", "h2"] { try await HostAgent(client: client, host: host).report() }
+            #expect(try await cloud.run("router create --ha r")["ha"] == true)
+            try await cloud.run("router add subnet r inner", json: false)
+            try await cloud.run("router set --external-gateway public r", json: false)
+            let router = try await cloud.run("router show r")
+            #expect(router["external_gateway_info"]?["network_id"] == external["id"])
+            #expect(router["interfaces_info"]?.arrayValue?.count == 1)
+            let members = try await cloud.run("network agent list --router r --long").arrayValue ?? []
+            #expect(members.count == 2 && members.allSatisfy { $0["HA State"] != nil && $0["Agent Type"] == "L3 agent" }, "\(members)")
+
+            let port = try await cloud.run("port create --network private --fixed-ip subnet=inner,ip-address=10.0.0.50 p")
+            #expect(port["fixed_ips"]?.arrayValue?.first?["ip_address"] == "10.0.0.50")
+            let floating = try await cloud.run("floating ip create --port p public")
+            #expect(floating["fixed_ip_address"] == "10.0.0.50" && floating["router_id"] == router["id"])
+            try await cloud.run("security group create web")
+            let rule = try await cloud.run("security group rule create --protocol tcp --dst-port 80:81 --remote-ip 192.0.2.0/24 web")
+            #expect(rule["port_range_min"] == 80 && rule["port_range_max"] == 81 && rule["remote_ip_prefix"] == "192.0.2.0/24")
+            try await cloud.run("port set --security-group web --name q p", json: false)
+            let ports = try await cloud.run("port list --network private --long").arrayValue ?? []
+            #expect(ports.contains { $0["Name"] == "q" && $0["Security Groups"]?.arrayValue?.count == 2 }, "\(ports)")
+
+            let refused = try await cloud.run("network delete private", json: false, succeeds: false)
+            #expect(refused.stringValue?.contains("There are one or more ports still in use on the network") == true)
+
+            let address = try #require(floating["floating_ip_address"]?.stringValue)
+            try await cloud.run("floating ip delete \(address)", json: false)
+            try await cloud.run("port delete q", json: false)
+            try await cloud.run("router remove subnet r inner", json: false)
+            try await cloud.run("router delete r", json: false)
+            try await cloud.run("network delete private public", json: false)
+            try await cloud.run("security group delete web", json: false)
+            let hidden = try await client.list("ports").count
+            #expect(hidden == 0)
+            #expect(try await client.list("subnets").isEmpty)
+        }
+    }
+}
