@@ -70,9 +70,9 @@ struct BenchmarkCloud: Sendable {
     /// Waits until exactly one router has the gateway address, and the API says the same and that the others stand by.
     func settledMaster() async throws -> String {
         try await waitFor("one master and standbys beside it", timeoutMilliseconds: Self.masterTimeoutMilliseconds) {
-            let holders = try await lab.holders(of: gatewayAddress, router: router)
+            let holders = try await lab.hosts(withAddress: gatewayAddress, router: router)
             let states = try await lab.api.agents(ofRouter: router).compactMap { $0["ha_state"]?.stringValue }.sorted()
-            let active = try await lab.activeHosts(ofRouter: router)
+            let active = try await lab.activeHosts(router: router)
             let isSettled = holders.count == 1 && holders == active && states == ["active", "standby", "standby"]
             return isSettled ? holders.first : nil
         }
@@ -81,8 +81,8 @@ struct BenchmarkCloud: Sendable {
     /// Waits until another host than the given one has taken over.
     func successor(of master: String) async throws -> String {
         try await waitFor("another master than \(master)", timeoutMilliseconds: Self.masterTimeoutMilliseconds) {
-            let holders = try await lab.holders(of: gatewayAddress, router: router).filter { $0 != master }
-            let active = try await lab.activeHosts(ofRouter: router).filter { $0 != master }
+            let holders = try await lab.hosts(withAddress: gatewayAddress, router: router).filter { $0 != master }
+            let active = try await lab.activeHosts(router: router).filter { $0 != master }
             return holders.count == 1 && holders == active ? holders.first : nil
         }
     }
