@@ -79,7 +79,12 @@ struct FeedTests {
                     for round in 1...20 {
                         _ = try await client.post(
                             "ports",
-                            ["ports": .array((0..<10).map { _ in ["network_id": .string(network), "binding:host_id": "h1", "device_owner": "compute:nova"] })])
+                            [
+                                "ports": .array(
+                                    (0..<10).map { _ in
+                                        ["network_id": .string(network), "binding:host_id": "h1", "device_owner": "compute:nova"]
+                                    })
+                            ])
                         try await fast.read { $0.ports.count == 10 * round }
                     }
                     try await slow.read { $0.ports.count == 200 }
