@@ -87,11 +87,18 @@ let wholeRooms: [Target] = [
             "Addressing", "NetworkModel", "HostModel", "KernelInterface", "Converters", "Drivers", "ServiceProcesses", httpClient, log,
             lifecycle,
         ]),
+    tests(
+        "AgentRuntimeTests",
+        [
+            "Addressing", "NetworkModel", "HostModel", "KernelInterface", "Converters", "AgentRuntime", "FakeKernel", hummingbird, log,
+            lifecycle,
+        ]),
     room("Lab", ["Addressing", "NetworkModel", "APISchema", "KernelInterface", "KernelLinux", "CLinux", httpClient, log]),
     .executableTarget(
         name: "neutrino",
         dependencies: [
-            "Addressing", "APISchema", "NetworkModel", "KernelInterface", "HostProjection", "Converters", "ControllerServer", "AgentRuntime",
+            "Addressing", "APISchema", "NetworkModel", "KernelInterface", "HostProjection", "Converters", "ControllerServer",
+            "AgentRuntime",
             "KernelLinux", "Lab", "Store", "Operations", arguments, log, lifecycle,
         ],
         swiftSettings: strict),
@@ -102,6 +109,7 @@ let wholeRooms: [Target] = [
             "Addressing", "NetworkModel", "APISchema", "HostModel", "HostProjection", "Store", "Operations", "ControllerServer", "TestSupport",
             httpClient, log, lifecycle,
         ]),
+    tests("LabTests", ["APISchema", "Lab"]),
 ]
 
 let storePackages: [Package.Dependency] = [

@@ -22,6 +22,7 @@ extension ApplyReport {
 
     func concerns(router id: ResourceID) -> Bool {
         let namespace = RouterConverter.namespace(of: id)
-        return isCutShort || failures.contains { $0.subject.namespace == namespace || $0.subject == .daemon(KeepalivedDaemon.key(router: id.description)) }
+        let daemon = Subject.daemon(KeepalivedDaemon.key(router: id.description))
+        return isCutShort || failures.contains { $0.subject.namespace == namespace || $0.subject == daemon }
     }
 }

@@ -51,7 +51,9 @@ final class ServerConnection: Sendable {
         var request = HTTPClientRequest(url: baseURL + hostPath + "/feed" + (revision.map { "?after=\($0)" } ?? ""))
         request.headers.add(name: "Accept", value: "application/x-ndjson")
         let response = try await client.execute(request, deadline: .distantFuture)
-        guard response.status == .ok else { throw ServerFailure(description: "the server \(baseURL) answered the feed with \(response.status)") }
+        guard response.status == .ok else {
+            throw ServerFailure(description: "the server \(baseURL) answered the feed with \(response.status)")
+        }
         let decoder = JSONDecoder()
         var pending = ByteBuffer()
         for try await var chunk in response.body {

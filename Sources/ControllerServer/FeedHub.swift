@@ -8,11 +8,16 @@ import Store
 ///
 ///     commit ──▶ change log ──▶ topology.apply ──▶ keys per host ──▶ pending keys of each subscriber ──▶ its next batch
 ///
+/// A commit wakes only the hosts that it concerns; the others learn of its revision by their next keep-alive bookmark, so that a commit costs
+/// what it changes and not what the cloud has hosts.
+///
 /// A subscriber has no queue but the set of keys that changed since its last batch: a slow reader gets fewer, larger batches and never holds
 /// anything up. The set is bounded by the host's view itself.
 actor FeedHub: Service {
     /// Entries of the log that are read in one transaction.
     static let changesPerRead = 2000
+    /// How long a log that could not be read waits for the next try, unless a commit comes first.
+    static let retryMilliseconds = 1000
 
     struct Subscription: Sendable {
         let id: Int
@@ -25,7 +30,6 @@ actor FeedHub: Service {
     private struct Subscriber {
         var feed: HostFeed
         var pending: Set<HostItemKey> = []
-        var sentRevision: Int
         var wake: AsyncStream<Void>.Continuation
     }
 
@@ -36,6 +40,7 @@ actor FeedHub: Service {
     private var subscribers: [Int: Subscriber] = [:]
     private var nextID = 0
     private var isStopping = false
+    private var retry: Task<Void, Never>?
 
     /// Loads the topology.
     init(store: Store, settings: ProjectionSettings, logger: Logger) async throws {
@@ -52,6 +57,7 @@ actor FeedHub: Service {
         await withGracefulShutdownHandler {
             await catchUp()
             for await _ in commits.cancelOnGracefulShutdown() { await catchUp() }
+            retry?.cancel()
         } onGracefulShutdown: {
             Task { await self.stop() }
         }
@@ -62,15 +68,27 @@ actor FeedHub: Service {
         endSubscriptions()
     }
 
+    /// Ends every feed: an agent that comes back is told what it missed.
     private func endSubscriptions() {
         for subscriber in subscribers.values { subscriber.wake.finish() }
+        subscribers = [:]
     }
 
     private func catchUp() async {
         do {
             while try await readOnce() {}
+            retry?.cancel()
         } catch {
-            logger.error("The change log could not be read; the next commit tries again", metadata: ["error": "\(error)"])
+            logger.error("The change log could not be read; trying again soon", metadata: ["error": "\(error)"])
+            scheduleRetry()
+        }
+    }
+
+    private func scheduleRetry() {
+        retry?.cancel()
+        retry = Task {
+            do { try await Task.sleep(for: .milliseconds(Self.retryMilliseconds)) } catch { return }
+            await catchUp()
         }
     }
 
@@ -92,8 +110,8 @@ actor FeedHub: Service {
         let keys = topology.apply(changes)
         journal.record(keys, revision: last)
         for (id, subscriber) in subscribers {
-            if let changed = keys[subscriber.feed.hostID] { subscribers[id]?.pending.formUnion(changed) }
-            // Every subscriber learns of the revision, so that all agents can resume from it.
+            guard let changed = keys[subscriber.feed.hostID] else { continue }
+            subscribers[id]?.pending.formUnion(changed)
             subscriber.wake.yield()
         }
         return true
@@ -107,29 +125,31 @@ actor FeedHub: Service {
         endSubscriptions()
     }
 
-    func subscribe(host: String, after revision: Int?) -> Subscription {
+    /// - Parameter revision: what the agent holds; nil for nothing.
+    func subscribe(host: String, after revision: Int?) async -> Subscription {
+        // Another server of the same database was ahead of this one: without this, the agent would be taken back in time.
+        if let revision, revision > journal.latest { await catchUp() }
         let (wakeUps, wake) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
         var feed = HostFeed(hostID: host)
         let opening = feed.start(after: revision, topology: topology, journal: journal)
-        // Whoever comes now gets the opening and the end.
-        if isStopping { wake.finish() }
         nextID += 1
-        subscribers[nextID] = Subscriber(feed: feed, sentRevision: journal.latest, wake: wake)
+        // Whoever comes when the server stops gets the opening and the end.
+        if isStopping { wake.finish() } else { subscribers[nextID] = Subscriber(feed: feed, wake: wake) }
         return Subscription(id: nextID, wakeUps: wakeUps, opening: opening)
     }
 
-    /// What changed since the last batch. Empty when nothing did, not even the revision.
-    func nextBatch(of id: Int) -> [FeedMessage] {
-        guard var subscriber = subscribers[id], subscriber.sentRevision < journal.latest else { return [] }
-        let messages = subscriber.feed.changes(subscriber.pending, topology: topology, revision: journal.latest)
-        subscriber.pending = []
-        subscriber.sentRevision = journal.latest
-        subscribers[id] = subscriber
+    /// What changed since the last batch, and a bookmark. Empty when nothing did.
+    ///
+    /// - Parameter isKeepAlive: whether a bookmark is due although nothing changed for this host.
+    /// - Returns: Nil when the subscription has ended.
+    func nextBatch(of id: Int, isKeepAlive: Bool) -> [FeedMessage]? {
+        guard let pending = subscribers[id]?.pending else { return nil }
+        if pending.isEmpty && !isKeepAlive { return [] }
+        // In place: a copy of what was sent would cost as much as the host holds.
+        let messages = subscribers[id]?.feed.changes(pending, topology: topology, revision: journal.latest)
+        subscribers[id]?.pending = []
         return messages
     }
-
-    /// The revision for a bookmark that only shows that the server lives.
-    func revision(of id: Int) -> Int { subscribers[id]?.sentRevision ?? journal.latest }
 
     func unsubscribe(_ id: Int) {
         subscribers.removeValue(forKey: id)?.wake.finish()

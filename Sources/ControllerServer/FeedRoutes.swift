@@ -54,11 +54,7 @@ struct FeedRoutes: Sendable {
         do {
             try await write(subscription.opening, to: &writer)
             for await isKeepAlive in ticks {
-                var batch = await hub.nextBatch(of: subscription.id)
-                if batch.isEmpty {
-                    guard isKeepAlive else { continue }
-                    batch = [.bookmark(revision: await hub.revision(of: subscription.id))]
-                }
+                guard let batch = await hub.nextBatch(of: subscription.id, isKeepAlive: isKeepAlive) else { break }
                 try await write(batch, to: &writer)
             }
         } catch {

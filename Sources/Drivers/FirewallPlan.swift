@@ -26,8 +26,9 @@ enum FirewallPlan {
         to wanted: [FirewallTable], from memory: FirewallMemory?, tables: Set<String>, generation: UInt32?
     ) -> Step? {
         if wanted.isEmpty { return nil }
-        let replacement = FirewallScript.replacement(of: wanted)
-        guard let memory, memory.generation == generation else { return Step(script: replacement) }
+        guard let memory, memory.generation == generation else { return Step(script: FirewallScript.replacement(of: wanted)) }
+        // The usual case, told without writing thousands of elements into a script that nobody runs.
+        if wanted == memory.tables, wanted.allSatisfy({ tables.contains($0.identity) }) { return nil }
         let known = Dictionary(memory.tables.map { ($0.identity, $0) }, uniquingKeysWith: { $1 })
         var changes = ""
         var replaced: [FirewallTable] = []
@@ -41,6 +42,6 @@ enum FirewallPlan {
             }
         }
         if !replaced.isEmpty { changes += FirewallScript.replacement(of: replaced) }
-        return changes.isEmpty ? nil : Step(script: changes, fallback: replacement)
+        return changes.isEmpty ? nil : Step(script: changes, fallback: FirewallScript.replacement(of: wanted))
     }
 }

@@ -2,8 +2,9 @@ import KernelInterface
 
 /// Which kernel objects are ours, told from what is found alone: an agent that was just started has no memory.
 public enum Ownership {
-    /// Names that only Neutron's devices have.
-    static let linkPrefixes = ["brq", "vxlan-", "qr-", "qg-", "ha-", "ns-"]
+    /// Names that only Neutron's devices have. In a router's or DHCP's namespace everything with such a name is ours; in the host's own, where
+    /// somebody else may well call a device `ha-link`, only bridges and tunnels have them.
+    static let innerPrefixes = ["qr-", "qg-", "ha-", "ns-"]
     /// Devices with other names (the bridge's end of a router's veth is called `tap…`, like an instance's) carry this alias.
     static let aliasPrefix = "neutrino"
     static let namespacePrefixes = ["qrouter-", "qdhcp-"]
@@ -11,8 +12,9 @@ public enum Ownership {
     static let bridgePrefix = "brq"
     static let tunnelPrefix = "vxlan-"
 
-    public static func owns(_ link: Link) -> Bool {
-        linkPrefixes.contains { link.name.hasPrefix($0) } || link.alias?.hasPrefix(aliasPrefix) == true
+    public static func owns(_ link: Link, in place: NamespaceName?) -> Bool {
+        if ownsForwarding(on: link.name) || link.alias?.hasPrefix(aliasPrefix) == true { return true }
+        return place != nil && innerPrefixes.contains { link.name.hasPrefix($0) }
     }
 
     public static func owns(_ namespace: NamespaceName) -> Bool {

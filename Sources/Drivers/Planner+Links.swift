@@ -82,7 +82,7 @@ extension Planner {
             guard let link = wanted(key), case .vxlan(let vni, _, let port, _) = link.kind else { continue }
             for (name, other) in observation(key.place).links.sorted(by: { $0.key < $1.key }) {
                 let otherKey = LinkKey(name, key.place)
-                guard case .vxlan(vni, _, port, _) = other.kind, wanted(otherKey) == nil, Ownership.owns(other),
+                guard case .vxlan(vni, _, port, _) = other.kind, wanted(otherKey) == nil, Ownership.owns(other, in: key.place),
                     !links.gone.contains(otherKey)
                 else { continue }
                 clear(otherKey, other)
@@ -165,7 +165,7 @@ extension Planner {
     private mutating func detachStrangers(_ place: NamespaceName?) {
         let configuration = configuration(place)
         for (name, link) in observation(place).links.sorted(by: { $0.key < $1.key }) {
-            guard let bridge = link.bridge, Ownership.isBridge(bridge), configuration.links[name] == nil, !Ownership.owns(link),
+            guard let bridge = link.bridge, Ownership.isBridge(bridge), configuration.links[name] == nil, !Ownership.owns(link, in: place),
                 links.keeps(name, place), !isPeerOfWanted(LinkKey(name, place))
             else { continue }
             var change = Link(name: name, kind: .foreign, isUp: link.isUp)
@@ -187,7 +187,8 @@ extension Planner {
             let configuration = configuration(place)
             for (name, link) in observation(place).links.sorted(by: { $0.key < $1.key }) {
                 let key = LinkKey(name, place)
-                guard Ownership.owns(link), configuration.links[name] == nil, links.keeps(name, place), !isPeerOfWanted(key) else {
+                guard Ownership.owns(link, in: place), configuration.links[name] == nil, links.keeps(name, place), !isPeerOfWanted(key)
+                else {
                     continue
                 }
                 if case .veth(_, .some(let namespace)) = link.kind, removed.contains(namespace) {

@@ -39,6 +39,7 @@ public struct Planner {
     }
 
     private mutating func run() {
+        places = plannedPlaces()
         planNamespaces()
         planLinks()
         for place in places {
@@ -66,7 +67,9 @@ public struct Planner {
     }
 
     /// The wanted namespaces that are planned: the agent's own first, then by name.
-    var places: [NamespaceName?] {
+    private(set) var places: [NamespaceName?] = []
+
+    private func plannedPlaces() -> [NamespaceName?] {
         var places: [NamespaceName?] = observed.contents[nil] == nil ? [] : [nil]
         places += desired.namespaces.keys.sorted().filter { isMade($0) || observed.contents[$0] != nil }.map(Optional.some)
         return places

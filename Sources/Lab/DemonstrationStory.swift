@@ -7,9 +7,9 @@ struct DemonstrationStory {
 
     private struct Cloud {
         var external: String
-        var network: String
-        var router: String
-        var gatewayAddress: String
+        var router: LabRouter
+
+        var gatewayAddress: String { router.gatewayAddress }
     }
 
     func tell() async throws {
@@ -42,45 +42,17 @@ struct DemonstrationStory {
     }
 
     private func buildCloud() async throws -> Cloud {
-        let api = lab.api
-        let external = try await api.create(
-            "networks",
-            [
-                "name": "public", "router:external": true, "provider:network_type": "flat",
-                "provider:physical_network": .string(Underlay.physicalNetwork),
-            ]
-        ).text("id")
-        _ = try await api.create(
-            "subnets",
-            [
-                "name": "public-subnet", "network_id": .string(external), "ip_version": 4, "cidr": .string(Underlay.outsidePrefix),
-                "gateway_ip": .string(Underlay.outsideAddress), "enable_dhcp": false,
-                "allocation_pools": [["start": "203.0.113.100", "end": "203.0.113.199"]],
-            ])
+        let external = try await lab.createExternalNetwork()
         narrator.say("external network 'public' (\(Underlay.outsidePrefix)) with the outside host \(Underlay.outsideAddress)")
-
-        let network = try await api.create("networks", ["name": "private"])
-        let networkID = try network.text("id")
-        let subnet = try await api.create(
-            "subnets",
-            [
-                "name": "private-subnet", "network_id": .string(networkID), "ip_version": 4,
-                "cidr": .string(Demonstration.projectPrefix),
-            ]
-        ).text("id")
+        let (network, subnet) = try await lab.createNetwork("private", prefix: Demonstration.projectPrefix)
         let segment = network["provider:segmentation_id"]?.integerValue.map { ", VNI \($0)" } ?? ""
         narrator.say("project network 'private' (\(Demonstration.projectPrefix)\(segment))")
-
-        let router = try await api.create(
-            "routers", ["name": "r1", "ha": true, "external_gateway_info": ["network_id": .string(external)]])
-        let routerID = try router.text("id")
-        try await api.call("PUT", "/v2.0/routers/\(routerID)/add_router_interface", ["subnet_id": .string(subnet)])
-        let fixed = router["external_gateway_info"]?["external_fixed_ips"]?.arrayValue?.first
-        guard let gateway = fixed?["ip_address"]?.stringValue else {
-            throw UnmetExpectation(expected: "an external address of the router", seen: router.text)
+        let router = try await lab.createRouter("r1", externalNetwork: external, subnets: [subnet])
+        guard !router.gatewayAddress.isEmpty else {
+            throw UnmetExpectation(expected: "an external address of the router", seen: "none in the answer")
         }
-        narrator.say("HA router 'r1' with gateway address \(gateway) and an interface in 'private'")
-        return Cloud(external: external, network: networkID, router: routerID, gatewayAddress: gateway)
+        narrator.say("HA router 'r1' with gateway address \(router.gatewayAddress) and an interface in 'private'")
+        return Cloud(external: external, router: router)
     }
 
     private func instancesStart() async throws {
@@ -123,7 +95,7 @@ struct DemonstrationStory {
             "floatingips", ["floating_network_id": .string(cloud.external), "port_id": .string(instance.portID)])
         let address = try floating.text("floating_ip_address")
         try await expect("the floating IP \(address) on the master", within: Demonstration.masterTimeoutMilliseconds) {
-            let holders = try await lab.hosts(withAddress: address, router: cloud.router)
+            let holders = try await lab.holders(of: address, router: cloud.router.id)
             return (holders.count == 1, holders.isEmpty ? "no router has it" : "routers on \(holders.joined(separator: ", ")) have it")
         }
         narrator.say("floating IP \(address) for \(instance.name)")
@@ -134,16 +106,9 @@ struct DemonstrationStory {
         }
         narrator.say("outside pings \(address): refused, \(refused.sent) sent, none answered (no security group rule allows it)")
 
-        let port = try await lab.api.show("ports", instance.portID)
-        guard let group = port["security_groups"]?.arrayValue?.first?.stringValue else {
-            throw UnmetExpectation(expected: "the port to be in the default group", seen: port.text)
-        }
-        _ = try await lab.api.create(
-            "security-group-rules",
-            ["security_group_id": .string(group), "direction": "ingress", "ethertype": "IPv4", "protocol": "icmp"])
+        try await lab.allowPings(toPort: instance.portID)
         let start = MonotonicTime.nanoseconds
-        let answered = try await lab.waitForReply(from: lab.outside, to: address)
-        let waited = Double(answered - start) / 1_000_000
+        let waited = Double(try await lab.waitForReply(from: lab.outside, to: address) - start) / 1_000_000
         narrator.say("a security group rule allows ICMP: \(address) answers outside, \(milliseconds(waited)) after the rule was created")
         return address
     }
@@ -154,8 +119,8 @@ struct DemonstrationStory {
     private func masterAppears(_ cloud: Cloud, besides old: String?) async throws -> String {
         var master = ""
         try await expect("one VRRP master", within: Demonstration.masterTimeoutMilliseconds) {
-            let holders = try await lab.hosts(withAddress: cloud.gatewayAddress, router: cloud.router).filter { $0 != old }
-            let active = try await lab.activeHosts(router: cloud.router).filter { $0 != old }
+            let holders = try await lab.holders(of: cloud.gatewayAddress, router: cloud.router.id).filter { $0 != old }
+            let active = try await lab.activeHosts(ofRouter: cloud.router.id).filter { $0 != old }
             master = holders.first ?? ""
             return (
                 holders.count == 1 && active == holders,
@@ -205,6 +170,8 @@ struct DemonstrationStory {
         async let inbound = probes.inbound.stop()
         return (try await outbound.longestGapMilliseconds, try await inbound.longestGapMilliseconds)
     }
+
+    // MARK: Looking
 
     /// Asks until it is so; what was seen last is part of the error.
     private func expect(

@@ -50,8 +50,10 @@ public final class Lab: Sendable {
         let executable = try configuration.executable ?? findExecutable(isNeeded: configuration.startsServices)
         let directory = try LabDirectory.make(name: configuration.name, path: configuration.stateDirectory)
         do {
-            let lab = Lab(directory: directory, state: LabState(name: configuration.name, executable: executable))
-            try directory.save(lab.state)
+            var state = LabState(name: configuration.name, executable: executable)
+            state.hasServices = configuration.startsServices
+            try directory.save(state)
+            let lab = Lab(directory: directory, state: state)
             try await BackgroundThread.run { try lab.buildPlaces(hosts: configuration.hosts) }
             if configuration.startsServices {
                 try await lab.startServer(port: configuration.apiPort, arguments: configuration.serverArguments)
@@ -193,7 +195,8 @@ public final class Lab: Sendable {
     public func place(_ name: String) throws(LabError) -> Place {
         if name == "outside" || name == "fabric" || state.hosts.contains(name) { return place(ofRole: name) }
         do throws(LabError) { return try instance(name).place } catch {
-            throw LabError("There is no instance or host named \(name): 'neutrino lab status' lists them, and 'outside' is the outside host.")
+            throw LabError(
+                "There is no instance or host named \(name): 'neutrino lab status' lists them, and 'outside' is the outside host.")
         }
     }
 

@@ -32,7 +32,8 @@ final class LabDirectory: Sendable {
         guard let path = Files.resolve("\(registry)/\(name)") else {
             let others = names()
             let hint =
-                others.isEmpty ? "none is running; 'neutrino lab up' starts one" : "running: \(others.joined(separator: ", ")); choose with --name"
+                others.isEmpty
+                ? "none is running; 'neutrino lab up' starts one" : "running: \(others.joined(separator: ", ")); choose with --name"
             throw LabError("There is no lab named \(name) (\(hint)).")
         }
         return LabDirectory(path: path)

@@ -74,7 +74,7 @@ public struct LabHost: Sendable {
             try firewall("add table bridge \(Self.firewallTable)\ndelete table bridge \(Self.firewallTable)\n")
             try setUplinks(up: true)
         }
-        if !isAgentRunning { try await startAgent() }
+        if lab.state.hasServices, !isAgentRunning { try await startAgent() }
     }
 
     private var powerMarker: String { "\(lab.directory.path)/\(name)/power-off" }

@@ -42,7 +42,9 @@ struct LabProcess: Hashable, Sendable {
     func environment(_ name: String) -> String? {
         guard let bytes = Files.read("/proc/\(id)/environ") else { return nil }
         let prefix = Array("\(name)=".utf8)
-        return bytes.split(separator: 0).first { $0.starts(with: prefix) }.map { String(decoding: $0.dropFirst(prefix.count), as: UTF8.self) }
+        return bytes.split(separator: 0).first { $0.starts(with: prefix) }.map {
+            String(decoding: $0.dropFirst(prefix.count), as: UTF8.self)
+        }
     }
 
     /// Whether the process is there and no zombie.

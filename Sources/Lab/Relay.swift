@@ -89,7 +89,9 @@ public enum Relay {
             guard count > 0 else { break }
             var written = 0
             while written < count {
-                let result = chunk.withUnsafeBytes { send(sink, $0.baseAddress?.advanced(by: written), count - written, Int32(MSG_NOSIGNAL)) }
+                let result = chunk.withUnsafeBytes {
+                    send(sink, $0.baseAddress?.advanced(by: written), count - written, Int32(MSG_NOSIGNAL))
+                }
                 if result < 0 && errno == EINTR { continue }
                 guard result > 0 else {
                     shutdown(source, Int32(SHUT_RDWR))

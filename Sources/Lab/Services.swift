@@ -6,14 +6,16 @@ enum Services {
 
     static func relay(_ executable: String, fabric: Place, port: Int) -> [String] {
         [
-            executable, "lab", "relay", "--network-of", "\(fabric.processID)", "--listen", "\(Underlay.controlAddress):\(Underlay.controlPort)",
+            executable, "lab", "relay", "--network-of", "\(fabric.processID)", "--listen",
+            "\(Underlay.controlAddress):\(Underlay.controlPort)",
             "--to", "127.0.0.1:\(port)",
         ]
     }
 
     static func agent(_ executable: String, host: String, number: Int, state: String) -> [String] {
         [
-            executable, "agent", "--host", host, "--server", "http://\(Underlay.controlAddress):\(Underlay.controlPort)", "--state-directory",
+            executable, "agent", "--host", host, "--server", "http://\(Underlay.controlAddress):\(Underlay.controlPort)",
+            "--state-directory",
             "\(state)/\(host)", "--tunnel-address", Underlay.hostAddress(number), "--physical-network", "physnet1:eth1",
         ]
     }

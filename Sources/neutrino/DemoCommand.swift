@@ -1,4 +1,6 @@
 import ArgumentParser
+import Dispatch
+import Glibc
 import Lab
 
 struct DemoCommand: AsyncParsableCommand {
@@ -14,6 +16,24 @@ struct DemoCommand: AsyncParsableCommand {
     @Option(help: "The name of the demonstration's lab.") var name = "demo"
 
     func run() async throws {
+        let interruptions = [SIGINT, SIGTERM].map { cleanUp(on: $0) }
+        defer { for interruption in interruptions { interruption.cancel() } }
         guard await Demonstration(name: name, keepsLab: keep).run() else { throw ExitCode.failure }
+    }
+
+    /// Ends the lab when the demonstration is interrupted, then exits as the signal would have made it.
+    private func cleanUp(on number: Int32) -> any DispatchSourceSignal {
+        signal(number, SIG_IGN)
+        let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
+        let name = name
+        source.setEventHandler {
+            Task {
+                print("interrupted: cleaning up")
+                try? await Lab.down(name: name)
+                exit(128 + number)
+            }
+        }
+        source.resume()
+        return source
     }
 }

@@ -74,7 +74,8 @@ struct LabDown: AsyncParsableCommand {
 }
 
 struct LabStatus: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "status", abstract: "Show the server, the hosts and the instances of a lab.")
+    static let configuration = CommandConfiguration(
+        commandName: "status", abstract: "Show the server, the hosts and the instances of a lab.")
 
     @OptionGroup var lab: LabOptions
     @Flag(help: "As JSON.") var json = false

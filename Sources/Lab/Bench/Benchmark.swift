@@ -111,6 +111,7 @@ public struct Benchmark: Sendable {
             return value
         } catch {
             let failure = error
+            if let logs = await lab.saveEvidence() { narrator.say("logs and the state of every host: \(logs)") }
             try? await lab.down()
             throw failure
         }
@@ -120,6 +121,9 @@ public struct Benchmark: Sendable {
     private static func makeDirectoryOnDisk() throws(LabError) -> String {
         var template = Array("/var/tmp/neutrino-bench-XXXXXX".utf8CString)
         guard let made = mkdtemp(&template) else { throw Files.failure("make a directory in /var/tmp") }
-        return String(cString: made)
+        let path = String(cString: made)
+        // dnsmasq reads its files as another user.
+        chmod(path, 0o755)
+        return path
     }
 }

@@ -1,0 +1,82 @@
+import APISchema
+
+/// A router as a lab's user sees it.
+public struct LabRouter: Hashable, Sendable {
+    public var id: String
+    /// Its address in the external network; empty without a gateway.
+    public var gatewayAddress: String
+}
+
+/// What nearly every demonstration, test and measurement builds first, through the API.
+extension Lab {
+    /// A flat external network on physnet1, whose gateway is the outside host. Answers its id.
+    public func createExternalNetwork(_ networkName: String = "public") async throws -> String {
+        let network = try await api.create(
+            "networks",
+            [
+                "name": .string(networkName), "router:external": true, "provider:network_type": "flat",
+                "provider:physical_network": .string(Underlay.physicalNetwork),
+            ])
+        let id = try network.text("id")
+        _ = try await api.create(
+            "subnets",
+            [
+                "name": .string("\(networkName)-subnet"), "network_id": .string(id), "ip_version": 4,
+                "cidr": .string(Underlay.outsidePrefix),
+                "gateway_ip": .string(Underlay.outsideAddress), "enable_dhcp": false,
+                "allocation_pools": [["start": "203.0.113.100", "end": "203.0.113.199"]],
+            ])
+        return id
+    }
+
+    /// A project network with a DHCP subnet. Answers the network as the API shows it, and the subnet's id.
+    public func createNetwork(_ networkName: String, prefix: String) async throws -> (network: JSONValue, subnetID: String) {
+        let network = try await api.create("networks", ["name": .string(networkName)])
+        let subnet = try await api.create(
+            "subnets",
+            [
+                "name": .string("\(networkName)-subnet"), "network_id": .string(try network.text("id")), "ip_version": 4,
+                "cidr": .string(prefix),
+            ])
+        return (network, try subnet.text("id"))
+    }
+
+    /// A router with a gateway and interfaces.
+    public func createRouter(
+        _ routerName: String, isHighlyAvailable: Bool = true, externalNetwork: String?, subnets: [String]
+    ) async throws -> LabRouter {
+        var request: [String: JSONValue] = ["name": .string(routerName), "ha": .bool(isHighlyAvailable)]
+        if let externalNetwork { request["external_gateway_info"] = ["network_id": .string(externalNetwork)] }
+        let router = try await api.create("routers", .object(request))
+        let id = try router.text("id")
+        for subnet in subnets { try await api.call("PUT", "/v2.0/routers/\(id)/add_router_interface", ["subnet_id": .string(subnet)]) }
+        let fixed = router["external_gateway_info"]?["external_fixed_ips"]?.arrayValue?.first
+        return LabRouter(id: id, gatewayAddress: fixed?["ip_address"]?.stringValue ?? "")
+    }
+
+    /// Lets everybody ping the instances of a port's security groups.
+    public func allowPings(toPort portID: String) async throws {
+        let groups = try await api.show("ports", portID)["security_groups"]?.arrayValue?.compactMap(\.stringValue) ?? []
+        guard let group = groups.first else { throw LabError("Port \(portID) is in no security group.") }
+        _ = try await api.create(
+            "security-group-rules",
+            ["security_group_id": .string(group), "direction": "ingress", "ethertype": "IPv4", "protocol": "icmp"])
+    }
+
+    /// The hosts on which the router's namespace has the address, as the kernel says.
+    public func holders(of address: String, router id: String) async throws -> [String] {
+        var holders: [String] = []
+        for host in hosts {
+            let result = try await host.place.run(
+                ["ip", "-netns", "qrouter-\(id)", "-oneline", "-4", "address", "show"], timeoutMilliseconds: 10_000)
+            if result.exitCode == 0, result.standardOutput.contains(" \(address)/") { holders.append(host.name) }
+        }
+        return holders
+    }
+
+    /// The hosts whose member of the router is the master, as the API says.
+    public func activeHosts(ofRouter id: String) async throws -> [String] {
+        let agents = try await api.agents(ofRouter: id)
+        return agents.filter { $0["ha_state"]?.stringValue == "active" }.compactMap { $0["host"]?.stringValue }.sorted()
+    }
+}
