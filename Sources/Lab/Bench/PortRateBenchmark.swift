@@ -29,7 +29,7 @@ struct PortRateBenchmark {
             Measurement(
                 .ports, "port create against GET /, 8 connections", unit: "%", .atLeast(15), .median, ratios,
                 remark: """
-                    medians: \(number(createRates.median)) ports/s, \(number(rootRates.median)) GET //s; one subnet, SQLite in a file on \
+                    medians: \(number(createRates.median)) ports/s, GET / \(number(rootRates.median))/s; one subnet, SQLite in a file on \
                     disk with synchronous=FULL, unlimited quota, client on the same processors
                     """)
         ]
