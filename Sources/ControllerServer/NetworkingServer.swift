@@ -2,8 +2,8 @@ import APISchema
 import HostProjection
 import Hummingbird
 import Logging
-import NetworkModel
 import NIOCore
+import NetworkModel
 import Operations
 import ServiceLifecycle
 import Store
