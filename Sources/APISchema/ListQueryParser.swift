@@ -43,7 +43,8 @@ extension ListQuery {
         switch (Resource.table.plural, name) {
         case ("ports", "fixed_ips"): try addFixedIPs(values)
         case ("ports", "security_groups"):
-            filters.append(.related(table: "port_security_groups", owner: "port_id", column: "security_group_id", values.map(ColumnValue.text)))
+            filters.append(
+                .related(table: "port_security_groups", owner: "port_id", column: "security_group_id", values.map(ColumnValue.text)))
         case (_, let name) where Self.tagFilters.contains(name): addTags(name, values)
         default:
             guard let attribute = Resource.table[name] else { return }

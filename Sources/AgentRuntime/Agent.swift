@@ -286,6 +286,8 @@ public actor Agent: Service {
                 try await connection.report(status)
                 backoff.reset()
             } catch {
+                // The agent stops; nothing is wrong.
+                if Task.isCancelled { return }
                 outbox.restore(status)
                 logger.warning("A report was not taken; trying again", metadata: ["error": "\(error)"])
                 try? await Task.sleep(for: backoff.next(using: &generator))

@@ -59,9 +59,18 @@ extension Request {
         }
     }
 
-    /// The query's names and values in their order, percent-decoded.
+    /// The query's names and values in their order, decoded as forms are: `+` is a space.
     var queryParameters: [(name: String, value: String)] {
-        uri.queryParameters.map { (name: String($0.key), value: String($0.value)) }
+        (uri.query ?? "").split(separator: "&").map { part in
+            let halves = part.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            return (name: Self.decoded(halves[0]), value: halves.count > 1 ? Self.decoded(halves[1]) : "")
+        }
+    }
+
+    private static func decoded(_ text: Substring) -> String {
+        guard text.utf8.contains(where: { $0 == UInt8(ascii: "%") || $0 == UInt8(ascii: "+") }) else { return String(text) }
+        let spaced = String(text.map { $0 == "+" ? " " : $0 })
+        return spaced.removingPercentEncoding ?? spaced
     }
 
     /// Where clients reached the server: the start of every link.

@@ -68,7 +68,8 @@ public struct NetworkingServer: Service {
             group.addTask { try await hub.run() }
             group.addTask { try await application.runService(gracefulShutdownSignals: []) }
             // When the server is asked to stop, the hub ends first and the requests at work are still answered; a failure of either ends both.
-            for try await _ in group {}
+            // (waitForAll would wait for the other one first.)
+            while try await group.next() != nil {}
         }
         await store.close()
     }

@@ -95,7 +95,7 @@ struct DemonstrationStory {
             "floatingips", ["floating_network_id": .string(cloud.external), "port_id": .string(instance.portID)])
         let address = try floating.text("floating_ip_address")
         try await expect("the floating IP \(address) on the master", within: Demonstration.masterTimeoutMilliseconds) {
-            let holders = try await lab.holders(of: address, router: cloud.router.id)
+            let holders = try await lab.hosts(withAddress: address, router: cloud.router.id)
             return (holders.count == 1, holders.isEmpty ? "no router has it" : "routers on \(holders.joined(separator: ", ")) have it")
         }
         narrator.say("floating IP \(address) for \(instance.name)")
@@ -119,8 +119,8 @@ struct DemonstrationStory {
     private func masterAppears(_ cloud: Cloud, besides old: String?) async throws -> String {
         var master = ""
         try await expect("one VRRP master", within: Demonstration.masterTimeoutMilliseconds) {
-            let holders = try await lab.holders(of: cloud.gatewayAddress, router: cloud.router.id).filter { $0 != old }
-            let active = try await lab.activeHosts(ofRouter: cloud.router.id).filter { $0 != old }
+            let holders = try await lab.hosts(withAddress: cloud.gatewayAddress, router: cloud.router.id).filter { $0 != old }
+            let active = try await lab.activeHosts(router: cloud.router.id).filter { $0 != old }
             master = holders.first ?? ""
             return (
                 holders.count == 1 && active == holders,

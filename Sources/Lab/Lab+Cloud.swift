@@ -62,21 +62,4 @@ extension Lab {
             "security-group-rules",
             ["security_group_id": .string(group), "direction": "ingress", "ethertype": "IPv4", "protocol": "icmp"])
     }
-
-    /// The hosts on which the router's namespace has the address, as the kernel says.
-    public func holders(of address: String, router id: String) async throws -> [String] {
-        var holders: [String] = []
-        for host in hosts {
-            let result = try await host.place.run(
-                ["ip", "-netns", "qrouter-\(id)", "-oneline", "-4", "address", "show"], timeoutMilliseconds: 10_000)
-            if result.exitCode == 0, result.standardOutput.contains(" \(address)/") { holders.append(host.name) }
-        }
-        return holders
-    }
-
-    /// The hosts whose member of the router is the master, as the API says.
-    public func activeHosts(ofRouter id: String) async throws -> [String] {
-        let agents = try await api.agents(ofRouter: id)
-        return agents.filter { $0["ha_state"]?.stringValue == "active" }.compactMap { $0["host"]?.stringValue }.sorted()
-    }
 }

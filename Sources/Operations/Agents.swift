@@ -76,6 +76,15 @@ extension Agent: ManagedResource {
         try verb.transaction.delete(Agent.self, agent.id)
     }
 
+    public func hasComputed(_ attribute: String, oneOf texts: [String]) -> Bool {
+        switch attribute {
+        case "alive": texts.contains { Bool.filterValue($0) == isAlive.columnValue }
+        case "binary": texts.contains(type.binary)
+        case "topic": texts.contains(type.topic)
+        default: true
+        }
+    }
+
     public static func shown(_ agent: Agent, in verb: Verb) -> Agent {
         var agent = agent
         agent.isAlive = verb.isAlive(agent)

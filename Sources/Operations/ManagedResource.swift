@@ -18,6 +18,8 @@ public protocol ManagedResource: APIResource {
     var revisionNumber: Int? { get }
     /// What clients are told when there is none with that id, in Neutron's words.
     static func notFound(_ id: String) -> APIError
+    /// Whether an attribute that no column has is one of the texts that a filter names.
+    func hasComputed(_ attribute: String, oneOf texts: [String]) -> Bool
     /// The resource with what is computed at reading.
     static func shown(_ resource: Self, in verb: Verb) -> Self
 }
@@ -26,6 +28,7 @@ extension ManagedResource {
     public static func checkBulk(_ requests: [ResourceRequest<Self>], in verb: Verb) throws {}
     public static func notFound(_ id: String) -> APIError { table.notFound(id) }
     public static func shown(_ resource: Self, in verb: Verb) -> Self { resource }
+    public func hasComputed(_ attribute: String, oneOf texts: [String]) -> Bool { true }
 }
 
 extension ManagedResource where Self: ProjectResource {

@@ -78,7 +78,7 @@ public struct Operations: Sendable {
         if R.self == SecurityGroup.self { try await ensureDefaultGroup(caller) }
         return try await read(caller) { verb in
             try AccessPolicy.check("get", R.self, caller: caller)
-            return try verb.list(R.self, query).map { R.shown($0, in: verb) }
+            return try verb.list(R.self, query)
         }
     }
 

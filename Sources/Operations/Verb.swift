@@ -49,15 +49,17 @@ public struct Verb {
         return try visible(type, id)
     }
 
-    /// The caller's view of a list. Who is no administrator sees what belongs to the project or is shared with it, which no single filter
-    /// says: it is picked here, and the page is cut after that.
+    /// The caller's view of a list, as clients are shown it. Who is no administrator sees what belongs to the project or is shared with it,
+    /// which no single filter says, and some attributes have no column: both are picked here, and the page is cut after that.
     func list<R: ManagedResource>(_ type: R.Type, _ query: ListQuery) throws -> [R] {
-        guard !caller.isAdmin else { return try transaction.list(type, query) }
+        guard !caller.isAdmin || !query.computed.isEmpty else { return try transaction.list(type, query).map { R.shown($0, in: self) } }
         var whole = query
         whole.limit = nil
-        let seen = try transaction.list(type, whole).filter { try $0.isVisible(in: self) }
+        let seen = try transaction.list(type, whole).filter { try $0.isVisible(in: self) }.map { R.shown($0, in: self) }
+            .filter { resource in query.computed.allSatisfy { resource.hasComputed($0.key, oneOf: $0.value) } }
+        // Without a limit the store leaves a page backwards in the order in which it read it.
         guard let limit = query.limit else { return seen }
-        return query.isReversed ? Array(seen.suffix(limit)) : Array(seen.prefix(limit))
+        return query.isReversed ? seen.prefix(limit).reversed() : Array(seen.prefix(limit))
     }
 
     /// All resources whose column has the value.

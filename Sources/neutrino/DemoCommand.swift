@@ -30,7 +30,7 @@ struct DemoCommand: AsyncParsableCommand {
             Task {
                 print("interrupted: cleaning up")
                 try? await Lab.down(name: name)
-                exit(128 + number)
+                Glibc.exit(128 + number)
             }
         }
         source.resume()

@@ -63,7 +63,10 @@ struct ServerCommand: AsyncParsableCommand {
                     if let portFile { Self.write(port, to: portFile, logger) }
                 })
         } catch let error as StoreError {
-            throw CleanExit.failure(error.description)
+            // libpq explains itself in several lines.
+            let sentence = error.description.split(whereSeparator: \.isWhitespace).joined(separator: " ")
+            guard case .unavailable = error else { throw CleanExit.failure(sentence) }
+            throw CleanExit.failure("\(sentence) Start it, or name another with --database.")
         }
         var services = ServiceGroupConfiguration(
             services: [.init(service: server, successTerminationBehavior: .gracefullyShutdownGroup)],
@@ -109,7 +112,8 @@ struct ServerCommand: AsyncParsableCommand {
         do {
             try "\(port)\n".write(toFile: path, atomically: true, encoding: .utf8)
         } catch {
-            logger.error("The port cannot be written to the file that --port-file names", metadata: ["path": "\(path)", "error": "\(error)"])
+            logger.error(
+                "The port cannot be written to the file that --port-file names", metadata: ["path": "\(path)", "error": "\(error)"])
         }
     }
 

@@ -55,7 +55,9 @@ struct APIClient: Sendable {
     func delete(_ path: String) async throws -> Answer { try await send(.DELETE, "/v2.0/\(path)") }
 
     /// Creates a resource that must be created, and returns its id.
-    func make(_ collection: String, _ members: [String: JSONValue] = [:], sourceLocation: SourceLocation = #_sourceLocation) async throws -> String {
+    func make(_ collection: String, _ members: [String: JSONValue] = [:], sourceLocation: SourceLocation = #_sourceLocation) async throws
+        -> String
+    {
         let answer = try await post(collection, .object([Self.singular(collection): .object(members)]))
         try #require(answer.status == 201, "\(answer)", sourceLocation: sourceLocation)
         return answer.id

@@ -17,7 +17,10 @@ struct DiscoveryTests {
             for path in ["/v2.0", "/v2.0/"] {
                 let resources = try await client.send(.GET, path).body["resources"]?.arrayValue ?? []
                 let collections = Set(resources.compactMap { $0["collection"]?.stringValue })
-                #expect(collections.isSuperset(of: ["networks", "subnets", "ports", "routers", "floatingips", "security_groups", "agents", "quotas"]))
+                #expect(
+                    collections.isSuperset(of: [
+                        "networks", "subnets", "ports", "routers", "floatingips", "security_groups", "agents", "quotas",
+                    ]))
             }
 
             let first = versions.headers.first(name: "X-Openstack-Request-Id") ?? ""
@@ -54,7 +57,9 @@ struct DiscoveryTests {
             let unknown = try await client.get("nothing")
             #expect(unknown.status == 404 && unknown.errorType == "HTTPNotFound")
             let network = try await client.make("networks")
-            for (method, path) in [("PATCH", "networks/\(network)"), ("POST", "networks/\(network)"), ("DELETE", "networks"), ("POST", "agents")] {
+            for (method, path) in [
+                ("PATCH", "networks/\(network)"), ("POST", "networks/\(network)"), ("DELETE", "networks"), ("POST", "agents"),
+            ] {
                 let answer = try await client.send(.init(rawValue: method), "/v2.0/\(path)", [:])
                 #expect(answer.status == 405 && answer.errorType == "HTTPMethodNotAllowed", "\(method) \(path): \(answer)")
                 #expect(answer.headers.first(name: "Allow")?.contains("GET") == true)

@@ -79,7 +79,12 @@ struct FeedTests {
                     for round in 1...20 {
                         _ = try await client.post(
                             "ports",
-                            ["ports": .array((0..<10).map { _ in ["network_id": .string(network), "binding:host_id": "h1", "device_owner": "compute:nova"] })])
+                            [
+                                "ports": .array(
+                                    (0..<10).map { _ in
+                                        ["network_id": .string(network), "binding:host_id": "h1", "device_owner": "compute:nova"]
+                                    })
+                            ])
                         try await fast.read { $0.ports.count == 10 * round }
                     }
                     try await slow.read { $0.ports.count == 200 }
@@ -158,7 +163,9 @@ struct FeedTests {
             for host in ["h1", "h2"] { try await HostAgent(client: client, host: host).report() }
             let agents = try await client.list("agents")
             #expect(agents.count == 6 && agents.allSatisfy { $0["alive"] == true })
-            #expect(try await client.list("agents", "?host=h1&binary=neutron-l3-agent").count <= 3)
+            #expect(try await client.list("agents", "?host=h1&binary=neutron-l3-agent").count == 1)
+            #expect(try await client.list("agents", "?alive=True&limit=4").count == 4)
+            #expect(try await client.list("agents", "?alive=False").isEmpty)
             let network = try await client.make("networks")
             _ = try await client.subnet(on: network)
             #expect(try await client.get("networks/\(network)/dhcp-agents").body["agents"]?.arrayValue?.count == 1)

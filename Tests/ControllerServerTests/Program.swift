@@ -108,7 +108,8 @@ enum Neutrino {
     /// A server on a free port, ready for clients.
     static func serve(_ database: String, _ more: [String] = []) async throws -> (program: Program, client: APIClient) {
         let program = Program(path, ["server", "--port", "0", "--database", database] + more)
-        guard let line = await program.line(containing: " Serving "), let text = line.split(separator: "port=").last, let port = Int(text) else {
+        guard let line = await program.line(containing: " Serving "), let text = line.split(separator: "port=").last, let port = Int(text)
+        else {
             throw NotServing(description: "\(path) does not serve \(database): \(await program.end())")
         }
         return (program, APIClient(port: port))

@@ -15,7 +15,11 @@ struct ResourceTests {
             let floating = try await client.make("floatingips", ["floating_network_id": .string(external)])
             let group = try await client.make("security-groups", ["name": "a"])
             let rule = try await client.make(
-                "security-group-rules", ["security_group_id": .string(group), "direction": "ingress", "protocol": "tcp", "port_range_min": 22, "port_range_max": 22])
+                "security-group-rules",
+                [
+                    "security_group_id": .string(group), "direction": "ingress", "protocol": "tcp", "port_range_min": 22,
+                    "port_range_max": 22,
+                ])
             let resources = [
                 ("security-group-rules", rule), ("security-groups", group), ("floatingips", floating), ("routers", router), ("ports", port),
                 ("subnets", subnet), ("networks", network),
@@ -126,7 +130,9 @@ struct ResourceTests {
             #expect(try await client.delete("networks/\(both)/tags").status == 204)
             #expect(try await client.names("networks", "?tags=blue") == [])
 
-            for wrong: JSONValue in [["tags": "red"], ["tags": ["a", "a"]], ["tags": [1]], [:], ["tags": .array((0...50).map { .string("\($0)") })]] {
+            for wrong: JSONValue in [
+                ["tags": "red"], ["tags": ["a", "a"]], ["tags": [1]], [:], ["tags": .array((0...50).map { .string("\($0)") })],
+            ] {
                 #expect(try await client.put("networks/\(red)/tags", wrong).status == 400)
             }
             #expect(try await client.delete("networks/\(red)").status == 204)

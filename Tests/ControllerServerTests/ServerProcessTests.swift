@@ -97,13 +97,15 @@ struct ServerProcessTests {
             (["--port", "0", "--database", text], "--database"),
             (["--port", "0", "--database", newer], "newer program"),
             (["--port", "0", "--database", free + "/missing/neutrino.sqlite"], "create it"),
-            (["--port", "0", "--database", "postgresql:///none?host=\(free)-nowhere"], "unavailable"),
+            (["--port", "0", "--database", "postgresql:///none?host=\(free)-nowhere"], "Start it"),
             (["--port", "0", "--listen", "192.0.2.1", "--database", free], "--listen"),
         ]
         for (arguments, advice) in failures {
             let (errors, output, code) = await Program(Neutrino.path, ["server"] + arguments).end()
             let sentences = errors.filter { $0.hasPrefix("neutrino: ") }
-            #expect(code == 1 && sentences.count == 1 && sentences.first?.contains(advice) == true && output.isEmpty, "\(arguments): \(code ?? -1) \(errors)")
+            #expect(
+                code == 1 && sentences.count == 1 && sentences.first?.contains(advice) == true && output.isEmpty,
+                "\(arguments): \(code ?? -1) \(errors)")
             #expect(sentences.first?.hasSuffix(".") == true, "\(sentences)")
         }
         for arguments in [["--port", "70000"], ["--vni-range", "9-1"], ["--database", "mysql://x"], ["--advertisement-interval", "7"]] {
@@ -149,7 +151,8 @@ struct ServerProcessTests {
     @Test("SIGTERM ends a server also when a client never finishes its request")
     func terminateWithStuckClient() async throws {
         let (server, client) = try await Neutrino.serve(TemporaryFiles.makePath("neutrino.sqlite"))
-        let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton).connect(host: "127.0.0.1", port: client.port).get()
+        let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton).connect(host: "127.0.0.1", port: client.port)
+            .get()
         try await channel.writeAndFlush(
             ByteBuffer(string: "POST /v2.0/networks HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
         ).get()

@@ -56,7 +56,7 @@ struct CloudTests {
                 ["floating_network_id": .string(try await lab.find("networks", "public")), "port_id": .string(instance.portID)])
             let address = try floating.text("floating_ip_address")
             try await waitUntil("the floating IP to be on a router", timeoutMilliseconds: 60_000) {
-                try await !lab.holders(of: address, router: cloud.router.id).isEmpty
+                try await !lab.hosts(withAddress: address, router: cloud.router.id).isEmpty
             }
             #expect(try await lab.probe(from: lab.outside, to: address, seconds: 0.5).received == 0)
             try await lab.allowPings(toPort: instance.portID)
@@ -79,7 +79,7 @@ struct CloudTests {
             }
             if fault == .ha {
                 try await waitUntil("a second master, since the hosts do not hear each other", timeoutMilliseconds: 60_000) {
-                    try await lab.holders(of: cloud.router.gatewayAddress, router: cloud.router.id).count == 2
+                    try await lab.hosts(withAddress: cloud.router.gatewayAddress, router: cloud.router.id).count == 2
                 }
             } else {
                 try await probe.waitUntilSteady(replies: 100, timeoutMilliseconds: 60_000)

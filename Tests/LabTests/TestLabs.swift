@@ -47,8 +47,8 @@ struct TestCloud {
     /// Waits until exactly one host is master, as the kernel and the API say, and answers it.
     func master(besides excluded: String? = nil) async throws -> String {
         try await waitFor("one VRRP master", timeoutMilliseconds: 60_000) {
-            let holders = try await lab.holders(of: router.gatewayAddress, router: router.id).filter { $0 != excluded }
-            let active = try await lab.activeHosts(ofRouter: router.id).filter { $0 != excluded }
+            let holders = try await lab.hosts(withAddress: router.gatewayAddress, router: router.id).filter { $0 != excluded }
+            let active = try await lab.activeHosts(router: router.id).filter { $0 != excluded }
             return holders.count == 1 && active == holders ? holders[0] : nil
         }
     }

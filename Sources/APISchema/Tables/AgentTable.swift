@@ -8,8 +8,8 @@ extension Agent: APIResource {
         attributes: [
             .keptRequest("id", \.id, .uuid, [.filter, .sort], from: "agent"),
             .keptRequest("agent_type", \.type, .any, [.filter, .sort], from: "agent"),
-            .request("binary", .any, [], from: "agent", show: { agent, writer in writer.string(agent.type.binary) }),
-            .request("topic", .any, [], from: "agent", show: { agent, writer in writer.string(agent.type.topic) }),
+            .request("binary", .any, [.filter], from: "agent", show: { agent, writer in writer.string(agent.type.binary) }),
+            .request("topic", .any, [.filter], from: "agent", show: { agent, writer in writer.string(agent.type.topic) }),
             .keptRequest("host", \.hostID, .any, [.filter, .sort], from: "agent"),
             .stored("admin_state_up", \.isAdminStateUp, .boolean, [.update, .filter, .sort], from: "agent"),
             .request("alive", .boolean, [.filter], from: "agent", show: { agent, writer in writer.bool(agent.isAlive) }),
