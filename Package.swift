@@ -90,7 +90,8 @@ let wholeRooms: [Target] = [
     tests(
         "AgentRuntimeTests",
         [
-            "Addressing", "NetworkModel", "HostModel", "KernelInterface", "Converters", "AgentRuntime", "FakeKernel", hummingbird, log,
+            "Addressing", "NetworkModel", "HostModel", "KernelInterface", "Converters", "AgentRuntime", "FakeKernel", "TestSupport",
+            hummingbird, log,
             lifecycle,
         ]),
     room("Lab", ["Addressing", "NetworkModel", "APISchema", "KernelInterface", "KernelLinux", "CLinux", httpClient, log]),
@@ -106,7 +107,8 @@ let wholeRooms: [Target] = [
     tests(
         "ControllerServerTests",
         [
-            "Addressing", "NetworkModel", "APISchema", "HostModel", "HostProjection", "Store", "Operations", "ControllerServer", "TestSupport",
+            "Addressing", "NetworkModel", "APISchema", "HostModel", "HostProjection", "Store", "Operations", "ControllerServer",
+            "TestSupport",
             httpClient, log, lifecycle,
         ]),
     tests("LabTests", ["APISchema", "Lab"]),

@@ -84,7 +84,9 @@ public struct Attribute<Resource: APIResource>: Sendable {
     }
 
     /// A column that the API does not know.
-    public static func `internal`<Value: AttributeValue>(_ name: String, _ path: any WritableKeyPath<Resource, Value> & Sendable) -> Attribute {
+    public static func `internal`<Value: AttributeValue>(_ name: String, _ path: any WritableKeyPath<Resource, Value> & Sendable)
+        -> Attribute
+    {
         Attribute(
             name: name, access: .hidden, type: .any, defaultValue: nil, extensionAlias: nil,
             column: Column(name: Column<Resource>.name(of: name), path: path), write: nil, assign: nil, filterValue: Value.filterValue)

@@ -104,7 +104,9 @@ public indirect enum AttributeType: Sendable, Hashable {
         }
         let missing = members.filter { $0.isRequired && given[$0.name] == nil }.map(\.name)
         guard missing.isEmpty else {
-            throw InvalidValue("Validation of dictionary's keys failed. Expected keys: {\(missing.map { "'\($0)'" }.joined(separator: ", "))} Provided keys: \(Array(given.keys).sorted())")
+            throw InvalidValue(
+                "Validation of dictionary's keys failed. Expected keys: {\(missing.map { "'\($0)'" }.joined(separator: ", "))} Provided keys: \(Array(given.keys).sorted())"
+            )
         }
         var result: [String: JSONValue] = [:]
         for member in members {

@@ -179,7 +179,9 @@ extension JSONAttributeValue {
         return .text(writer.text)
     }
     public init?(columnValue: ColumnValue) {
-        guard case .text(let text) = columnValue, let json = try? JSONParser.parse(text), let value = try? Self(json: json) else { return nil }
+        guard case .text(let text) = columnValue, let json = try? JSONParser.parse(text), let value = try? Self(json: json) else {
+            return nil
+        }
         self = value
     }
 }

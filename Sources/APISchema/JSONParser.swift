@@ -105,7 +105,9 @@ public struct JSONParser {
         _ = take(UInt8(ascii: "-"))
         let firstDigit = offset
         digits()
-        guard offset > firstDigit, bytes[firstDigit] != UInt8(ascii: "0") || offset == firstDigit + 1 else { throw error("a malformed number") }
+        guard offset > firstDigit, bytes[firstDigit] != UInt8(ascii: "0") || offset == firstDigit + 1 else {
+            throw error("a malformed number")
+        }
         var isInteger = true
         if take(UInt8(ascii: ".")) {
             isInteger = false
@@ -176,7 +178,9 @@ public struct JSONParser {
     private mutating func unicodeEscape() throws(JSONSyntaxError) -> Character {
         let first = try hexQuad()
         guard (0xD800..<0xDC00).contains(first) else { return Unicode.Scalar(first).map(Character.init) ?? "\u{FFFD}" }
-        guard offset + 6 <= bytes.count, bytes[offset] == UInt8(ascii: "\\"), bytes[offset + 1] == UInt8(ascii: "u") else { return "\u{FFFD}" }
+        guard offset + 6 <= bytes.count, bytes[offset] == UInt8(ascii: "\\"), bytes[offset + 1] == UInt8(ascii: "u") else {
+            return "\u{FFFD}"
+        }
         let mark = offset
         offset += 2
         let second = try hexQuad()

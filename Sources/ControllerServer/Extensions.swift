@@ -37,16 +37,24 @@ struct ExtensionDescription: Sendable {
         .init(
             alias: "external-net", name: "Neutron external network", description: "Adds external network attribute to network resource.",
             updated: "2013-01-14T10:00:00-00:00"),
-        .init(alias: "extraroute", name: "Neutron Extra Route", description: "Extra routes configuration for L3 router", updated: "2013-02-01T10:00:00-00:00"),
+        .init(
+            alias: "extraroute", name: "Neutron Extra Route", description: "Extra routes configuration for L3 router",
+            updated: "2013-02-01T10:00:00-00:00"),
         .init(
             alias: "filter-validation", name: "Filter parameters validation", description: "Provides validation on filter parameters.",
             updated: "2018-07-04T10:00:00-00:00"),
-        .init(alias: "l3-ha", name: "HA Router extension", description: "Adds HA capability to routers.", updated: "2014-04-26T00:00:00-00:00"),
+        .init(
+            alias: "l3-ha", name: "HA Router extension", description: "Adds HA capability to routers.", updated: "2014-04-26T00:00:00-00:00"
+        ),
         .init(
             alias: "l3_agent_scheduler", name: "L3 Agent Scheduler", description: "Schedule routers among l3 agents",
             updated: "2013-02-07T10:00:00-00:00"),
-        .init(alias: "net-mtu", name: "Network MTU", description: "Provides MTU attribute for a network resource.", updated: "2015-03-25T10:00:00-00:00"),
-        .init(alias: "pagination", name: "Pagination support", description: "Extension that indicates that pagination is enabled.", updated: "2016-06-12T00:00:00-00:00"),
+        .init(
+            alias: "net-mtu", name: "Network MTU", description: "Provides MTU attribute for a network resource.",
+            updated: "2015-03-25T10:00:00-00:00"),
+        .init(
+            alias: "pagination", name: "Pagination support", description: "Extension that indicates that pagination is enabled.",
+            updated: "2016-06-12T00:00:00-00:00"),
         .init(alias: "port-security", name: "Port Security", description: "Provides port security", updated: "2012-07-23T10:00:00-00:00"),
         .init(
             alias: "project-id", name: "project_id field enabled",
@@ -54,19 +62,29 @@ struct ExtensionDescription: Sendable {
         .init(
             alias: "provider", name: "Provider Network", description: "Expose mapping of virtual networks to physical networks",
             updated: "2012-09-07T10:00:00-00:00"),
-        .init(alias: "quotas", name: "Quota management support", description: "Expose functions for quotas management per project", updated: "2012-07-29T10:00:00-00:00"),
-        .init(alias: "quota_details", name: "Quota details management support", description: "Expose functions for quotas usage statistics per project", updated: "2017-02-10T10:00:00-00:00"),
+        .init(
+            alias: "quotas", name: "Quota management support", description: "Expose functions for quotas management per project",
+            updated: "2012-07-29T10:00:00-00:00"),
+        .init(
+            alias: "quota_details", name: "Quota details management support",
+            description: "Expose functions for quotas usage statistics per project", updated: "2017-02-10T10:00:00-00:00"),
         .init(
             alias: "revision-if-match", name: "If-Match constraints based on revision_number",
             description: "Extension indicating that If-Match based on revision_number is supported.", updated: "2016-12-11T00:00:00-00:00"),
         .init(
             alias: "router", name: "Neutron L3 Router",
-            description: "Router abstraction for basic L3 forwarding between L2 Neutron networks and access to external networks via a NAT gateway.",
+            description:
+                "Router abstraction for basic L3 forwarding between L2 Neutron networks and access to external networks via a NAT gateway.",
             updated: "2012-07-20T10:00:00-00:00"),
-        .init(alias: "security-group", name: "security-group", description: "The security groups extension.", updated: "2012-10-05T10:00:00-00:00"),
-        .init(alias: "sorting", name: "Sorting support", description: "Extension that indicates that sorting is enabled.", updated: "2016-06-12T00:00:00-00:00"),
         .init(
-            alias: "standard-attr-description", name: "standard-attr-description", description: "Extension to add descriptions to standard attributes",
+            alias: "security-group", name: "security-group", description: "The security groups extension.",
+            updated: "2012-10-05T10:00:00-00:00"),
+        .init(
+            alias: "sorting", name: "Sorting support", description: "Extension that indicates that sorting is enabled.",
+            updated: "2016-06-12T00:00:00-00:00"),
+        .init(
+            alias: "standard-attr-description", name: "standard-attr-description",
+            description: "Extension to add descriptions to standard attributes",
             updated: "2016-02-10T10:00:00-00:00"),
         .init(
             alias: "standard-attr-revisions", name: "Resource revision numbers",

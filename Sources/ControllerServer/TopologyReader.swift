@@ -44,7 +44,8 @@ enum TopologyReader {
         case Subnet.table.plural: return try transaction.find(Subnet.self, id).map { .put(.subnet($0)) } ?? .drop(.subnet(id))
         case Port.table.plural: return try transaction.find(Port.self, id).map { .put(.port($0)) } ?? .drop(.port(id))
         case Router.table.plural: return try transaction.find(Router.self, id).map { .put(.router($0)) } ?? .drop(.router(id))
-        case FloatingIP.table.plural: return try transaction.find(FloatingIP.self, id).map { .put(.floatingIP($0)) } ?? .drop(.floatingIP(id))
+        case FloatingIP.table.plural:
+            return try transaction.find(FloatingIP.self, id).map { .put(.floatingIP($0)) } ?? .drop(.floatingIP(id))
         case SecurityGroup.table.plural:
             return try transaction.find(SecurityGroup.self, id).map { .put(.securityGroup($0)) } ?? .drop(.securityGroup(id))
         case SecurityGroupRule.table.plural:
@@ -68,14 +69,16 @@ enum TopologyReader {
                 ?? .drop(.routerMember(RouterMemberKey(routerID: owner, hostID: parts[1])))
         }
         let rows = try transaction.rows("SELECT network_id, host_id FROM dhcp_bindings WHERE network_id = ? AND host_id = ?", key)
-        return try rows.first.map { .put(.dhcpBinding(try binding($0))) } ?? .drop(.dhcpBinding(DHCPBinding(networkID: owner, hostID: parts[1])))
+        return try rows.first.map { .put(.dhcpBinding(try binding($0))) }
+            ?? .drop(.dhcpBinding(DHCPBinding(networkID: owner, hostID: parts[1])))
     }
 
     private static let memberColumns = "router_id, agent_id, host_id, ha_port_id, state, priority"
 
     private static func member(_ row: [ColumnValue]) throws -> RouterMember {
         guard row.count == 6, let router = ResourceID(columnValue: row[0]), let agent = ResourceID(columnValue: row[1]),
-            let host = String(columnValue: row[2]), let haPort = ResourceID?(columnValue: row[3]), let stateText = String(columnValue: row[4]),
+            let host = String(columnValue: row[2]), let haPort = ResourceID?(columnValue: row[3]),
+            let stateText = String(columnValue: row[4]),
             let state = HAState(rawValue: stateText), let priority = Int(columnValue: row[5])
         else { throw StoreError.corrupt("a row of router_members is damaged") }
         var member = RouterMember(routerID: router, agentID: agent, hostID: host, haPortID: haPort)

@@ -35,14 +35,19 @@ import Testing
         var writer = JSONWriter()
         Router.table.write(router, to: &writer)
         #expect(!writer.text.contains("port_id"))
-        #expect(writer.text.contains(#""external_gateway_info":{"network_id":"12345678-9abc-4def-8123-456789abcdef","external_fixed_ips":[],"enable_snat":false}"#))
+        #expect(
+            writer.text.contains(
+                #""external_gateway_info":{"network_id":"12345678-9abc-4def-8123-456789abcdef","external_fixed_ips":[],"enable_snat":false}"#
+            ))
     }
 
     @Test("Absent stays absent, null stays null, unknown is refused with Neutron's words") func requests() throws {
         let request = try ResourceRequest<Port>.update(["mac_address": nil, "name": "x"])
         #expect(request.contains("mac_address") && !request.contains("fixed_ips"))
         #expect(throws: APIError.badRequest("Unrecognized attribute(s) 'colour'")) { try ResourceRequest<Port>.update(["colour": 1]) }
-        #expect(throws: APIError.badRequest("Cannot update read-only attribute status")) { try ResourceRequest<Port>.update(["status": "DOWN"]) }
+        #expect(throws: APIError.badRequest("Cannot update read-only attribute status")) {
+            try ResourceRequest<Port>.update(["status": "DOWN"])
+        }
         #expect(throws: APIError.badRequest("Attribute 'status' not allowed in POST")) {
             try ResourceRequest<Network>.create(["status": "DOWN"])
         }

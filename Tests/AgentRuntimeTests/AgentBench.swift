@@ -8,6 +8,7 @@ import Logging
 import NetworkModel
 import ServiceLifecycle
 import Synchronization
+import TestSupport
 import Testing
 
 /// An agent on a simulated host, connected to a server that the test plays.
@@ -50,10 +51,7 @@ struct AgentBench: Sendable {
 
     /// The kernel hosts no processes of which anybody could be told: asks until it is gone.
     private static func hasEnded(_ process: Int32, _ kernel: FakeKernel) async -> Bool {
-        while kernel.process(id: process) != nil {
-            do { try await Task.sleep(for: .milliseconds(5)) } catch { return false }
-        }
-        return true
+        await poll(until: .now + .seconds(3600)) { kernel.process(id: process) == nil }
     }
 
     static let settings = AgentSettings(
@@ -61,13 +59,9 @@ struct AgentBench: Sendable {
 
     /// Waits for a condition.
     func eventually(_ sentence: String, _ condition: () -> Bool) async throws {
-        let deadline = ContinuousClock.now + .seconds(20)
-        while !condition() {
-            guard ContinuousClock.now < deadline else {
-                Issue.record("never seen: \(sentence)\n\(kernel.rendered)\(kernel.renderedProcesses)\(server.reports)")
-                throw CancellationError()
-            }
-            try await Task.sleep(for: .milliseconds(5))
+        guard await poll(condition) else {
+            Issue.record("never seen: \(sentence)\n\(kernel.rendered)\(kernel.renderedProcesses)\(server.reports)")
+            throw CancellationError()
         }
     }
 

@@ -12,14 +12,17 @@ extension Network: ProjectResource {
             .keptRequest("subnets", \.subnetIDs, .list(of: .uuid), []),
             .stored("shared", \.isShared, .boolean, [.create, .update, .filter, .sort, .guarded], default: false),
             .stored(
-                "router:external", \.isExternal, .boolean, [.create, .update, .filter, .sort, .guarded], default: false, from: "external-net"),
+                "router:external", \.isExternal, .boolean, [.create, .update, .filter, .sort, .guarded], default: false,
+                from: "external-net"),
             .stored("mtu", \.mtu, .integer(0...65535), [.create, .update, .filter, .sort, .guarded], from: "net-mtu"),
             .stored(
-                "port_security_enabled", \.isPortSecurityEnabled, .boolean, [.create, .update, .guarded], default: true, from: "port-security"),
+                "port_security_enabled", \.isPortSecurityEnabled, .boolean, [.create, .update, .guarded], default: true,
+                from: "port-security"),
             .keptRequest(
                 "provider:network_type", \.type, .string(maximum: 32), [.create, .update, .filter, .sort, .guarded], from: "provider"),
             .keptRequest(
-                "provider:physical_network", \.physicalNetwork, .nullable(.string(maximum: 64)), [.create, .update, .filter, .sort, .guarded],
+                "provider:physical_network", \.physicalNetwork, .nullable(.string(maximum: 64)),
+                [.create, .update, .filter, .sort, .guarded],
                 from: "provider"),
             .keptRequest(
                 "provider:segmentation_id", \.segmentationID, .nullable(.integer(nil)), [.create, .update, .filter, .sort, .guarded],

@@ -29,7 +29,8 @@ extension Port: ProjectResource {
                 "allowed_address_pairs", \.allowedAddressPairs, .nullable(.list(of: pairType)), [.create, .update, .guarded],
                 from: "allowed-address-pairs"),
             .internal("extra_dhcp_opts", \.extraDHCPOptions),
-            .keptRequest("binding:host_id", \.hostID, .nullable(.string(maximum: 255)), [.create, .update, .filter, .guarded], from: "binding"),
+            .keptRequest(
+                "binding:host_id", \.hostID, .nullable(.string(maximum: 255)), [.create, .update, .filter, .guarded], from: "binding"),
             .stored("binding:vnic_type", \.vnicType, .oneOf(vnicTypes), [.create, .update, .guarded], default: "normal", from: "binding"),
             .keptRequest("binding:vif_type", \.vifType, .any, [.guarded], from: "binding"),
             .request("binding:vif_details", .any, [.guarded], from: "binding", show: showVIFDetails),

@@ -28,7 +28,8 @@ extension Router: ProjectResource {
 extension FloatingIP: ProjectResource {
     public static var blank: FloatingIP {
         FloatingIP(
-            id: .placeholder, projectID: "", floatingNetworkID: .placeholder, address: .v4(.init(rawValue: 0)), floatingPortID: .placeholder)
+            id: .placeholder, projectID: "", floatingNetworkID: .placeholder, address: .v4(.init(rawValue: 0)), floatingPortID: .placeholder
+        )
     }
 
     public static let table = ResourceTable<FloatingIP>(

@@ -18,7 +18,8 @@ extension SecurityGroupRule: ProjectResource {
     }
 
     public static let table = ResourceTable<SecurityGroupRule>(
-        singular: "security_group_rule", plural: "security_group_rules", collection: "security-group-rules", notFoundName: "SecurityGroupRule",
+        singular: "security_group_rule", plural: "security_group_rules", collection: "security-group-rules",
+        notFoundName: "SecurityGroupRule",
         attributes: identityAttributes + [
             .stored("security_group_id", \.securityGroupID, .uuid, [.create, .required, .filter, .sort]),
             .stored("direction", \.direction, .oneOf(["ingress", "egress"]), [.create, .required, .filter, .sort]),

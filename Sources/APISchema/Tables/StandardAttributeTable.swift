@@ -23,7 +23,8 @@ extension ProjectResource {
                 "description", \.standard.description, .string(maximum: 255), [.create, .update, .filter, .sort], default: "",
                 from: "standard-attr-description"),
             .keptRequest("tags", \.standard.tags, .list(of: .string(maximum: 255)), [], from: "standard-attr-tag"),
-            .keptRequest("revision_number", \.standard.revisionNumber, .integer(0...Int.max), [.filter, .sort], from: "standard-attr-revisions"),
+            .keptRequest(
+                "revision_number", \.standard.revisionNumber, .integer(0...Int.max), [.filter, .sort], from: "standard-attr-revisions"),
             .keptRequest("created_at", \.standard.createdAt, .any, [.filter, .sort], from: "standard-attr-timestamp"),
             .keptRequest("updated_at", \.standard.updatedAt, .any, [.filter, .sort], from: "standard-attr-timestamp"),
         ]

@@ -18,7 +18,8 @@ extension Subnet: ProjectResource {
             .keptRequest("gateway_ip", \.gatewayAddress, .nullable(.ipAddress), [.create, .update, .filter, .sort]),
             .keptRequest(
                 "allocation_pools", \.allocationPools,
-                .list(of: .object([.init("start", .ipAddress, required: true), .init("end", .ipAddress, required: true)])), [.create, .update]),
+                .list(of: .object([.init("start", .ipAddress, required: true), .init("end", .ipAddress, required: true)])),
+                [.create, .update]),
             .stored("dns_nameservers", \.dnsNameservers, .list(of: .ipAddress), [.create, .update]),
             .stored(
                 "host_routes", \.hostRoutes,
