@@ -25,8 +25,6 @@ public actor Agent: Service {
     static let lastRetryMilliseconds = 16_000
     /// Changes that arrive within this time after the first are realised together.
     static let throttleMilliseconds = 2
-    /// How often it is looked whether somebody else changed a ruleset.
-    static let firewallCheckMilliseconds = 500
     /// Messages between two bookmarks: far more than a host's whole list. A server that sends more is broken.
     static let maximumBatchMessages = 1_000_000
 
@@ -191,7 +189,7 @@ public actor Agent: Service {
         let conversion = currentConversion()
         let result = reconciler.apply(conversion.configuration, mode)
         log(result)
-        refreshMembers(isClose: mode == .full || !result.daemonActions.isEmpty || !result.isComplete)
+        refreshMembers(isClose: mode == .full || !result.daemonActions.isEmpty || result.concernsDaemons)
         refreshWatches()
         cleaner.clean(view, after: result, settings: configuration.settings, processes: processes, logger: logger)
         for report in reports.update(view: view, result: result) { outbox.add(report) }
@@ -243,7 +241,7 @@ public actor Agent: Service {
     /// A flushed ruleset protects nobody: it does not wait for the next full check.
     private func watchFirewalls() async {
         while !Task.isCancelled {
-            try? await Task.sleep(for: .milliseconds(Self.firewallCheckMilliseconds))
+            try? await Task.sleep(for: .milliseconds(configuration.firewallCheckMilliseconds))
             if reconciler.findChangedFirewalls() { cycleWakeUp() }
         }
     }

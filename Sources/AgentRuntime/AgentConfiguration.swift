@@ -12,9 +12,12 @@ public struct AgentConfiguration: Sendable {
     public var heartbeatSeconds: Int
     /// How often everything is compared with the kernel, whether or not anything was heard of. Jittered by a quarter.
     public var fullCheckSeconds: Int
+    /// How often it is looked whether somebody else changed a ruleset: the agent is not told of that.
+    public var firewallCheckMilliseconds: Int
 
     public init(
-        hostID: String, serverURLs: [String], settings: AgentSettings, heartbeatSeconds: Int = 10, fullCheckSeconds: Int = 30
+        hostID: String, serverURLs: [String], settings: AgentSettings, heartbeatSeconds: Int = 10, fullCheckSeconds: Int = 30,
+        firewallCheckMilliseconds: Int = 500
     ) {
         precondition(!serverURLs.isEmpty, "an agent needs a server to follow")
         self.hostID = hostID
@@ -22,5 +25,6 @@ public struct AgentConfiguration: Sendable {
         self.settings = settings
         self.heartbeatSeconds = heartbeatSeconds
         self.fullCheckSeconds = fullCheckSeconds
+        self.firewallCheckMilliseconds = firewallCheckMilliseconds
     }
 }

@@ -20,6 +20,13 @@ extension ApplyReport {
         return isCutShort || failures.contains { $0.subject.namespace == namespace || $0.subject == .daemon("dnsmasq/\(id)") }
     }
 
+    /// Whether a daemon does not run as it should: a keepalived that cannot be started leaves what the one before it held.
+    var concernsDaemons: Bool {
+        failures.contains { failure in
+            if case .daemon = failure.subject { true } else { false }
+        }
+    }
+
     func concerns(router id: ResourceID) -> Bool {
         let namespace = RouterConverter.namespace(of: id)
         let daemon = Subject.daemon(KeepalivedDaemon.key(router: id.description))

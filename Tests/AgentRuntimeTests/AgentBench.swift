@@ -31,7 +31,8 @@ struct AgentBench: Sendable {
             logger.logLevel = .critical
             let agent = Agent(
                 configuration: AgentConfiguration(
-                    hostID: "h1", serverURLs: [url], settings: settings, heartbeatSeconds: 1, fullCheckSeconds: 3600),
+                    hostID: "h1", serverURLs: [url], settings: settings, heartbeatSeconds: 1, fullCheckSeconds: 3600,
+                    firewallCheckMilliseconds: 3_600_000),
                 kernel: kernel, processes: kernel, senses: senses, logger: logger)
             let services = ServiceGroup(
                 configuration: .init(
