@@ -90,9 +90,8 @@ let wholeRooms: [Target] = [
     tests(
         "AgentRuntimeTests",
         [
-            "Addressing", "NetworkModel", "HostModel", "KernelInterface", "Converters", "AgentRuntime", "FakeKernel", "TestSupport",
-            hummingbird, log,
-            lifecycle,
+            "Addressing", "NetworkModel", "HostModel", "KernelInterface", "Converters", "ServiceProcesses", "AgentRuntime", "FakeKernel",
+            "TestSupport", hummingbird, log, lifecycle,
         ]),
     room("Lab", ["Addressing", "NetworkModel", "APISchema", "KernelInterface", "KernelLinux", "CLinux", httpClient, log]),
     .executableTarget(

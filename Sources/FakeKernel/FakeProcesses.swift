@@ -47,6 +47,8 @@ struct FakeProcesses {
             for option in ["--pid-file=", "--pid=", "--pidfile="] where word.hasPrefix(option) {
                 return String(word.dropFirst(option.count))
             }
+            // A start script gets the path as an argument of its own.
+            if command.first == "sh", word.hasSuffix(".pid") { return word }
             if word == "-p" || word == "--pid", index + 1 < command.count { return command[index + 1] }
         }
         return nil

@@ -3,6 +3,7 @@ import FakeKernel
 import HostModel
 import KernelInterface
 import NetworkModel
+import ServiceProcesses
 import Testing
 
 @Suite("An agent and what happens on its host")
@@ -57,6 +58,9 @@ struct EventTests {
             feed.send(network(1), router(5, haNetwork: 1, haPort: 6), .bookmark(revision: 3))
             let paths = RouterConverter.paths(of: id(5), settings: AgentBench.settings)
             try await bench.eventually("the pipe's reader") { bench.pipes.isOpen(paths.notifyPipe) }
+            // A new master has the group's address before it says so.
+            let primary = KeepalivedConfiguration.primaryAddress(virtualRouterID: 5, interface: "ha-" + id(6).devicePart)
+            try bench.kernel.somebodyElse(.addAddress(primary, RouterConverter.namespace(of: id(5))))
             bench.pipes.write("INSTANCE \"VR_5\" MASTER 200", to: paths.notifyPipe)
             try await bench.eventually("the report") { bench.server.reports.flatMap(\.routers).last?.state == .active }
             #expect(try bench.kernel.readFile(paths.state) == HAState.active.stateFileText)
