@@ -58,7 +58,7 @@ public struct Demonstration: Sendable {
             narrator.say("cleaned up")
             return
         }
-        let environment = lab.clientEnvironment.map { "export \($0.name)=\($0.value)" }.joined(separator: " ")
+        let environment = "export " + lab.clientEnvironment.map { "\($0.name)=\($0.value)" }.joined(separator: " ")
         print(
             """
 
