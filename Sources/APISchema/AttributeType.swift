@@ -53,8 +53,12 @@ public indirect enum AttributeType: Sendable, Hashable {
         }
     }
 
+    static let nullCharacterRefusal = "the null character is not allowed in a string"
+
     private static func validateString(_ value: JSONValue, _ maximum: Int?) throws(InvalidValue) -> JSONValue {
         let text = try String(json: value)
+        // PostgreSQL's texts cannot hold the character, and a text means the same on both databases.
+        guard !text.utf8.contains(0) else { throw InvalidValue(nullCharacterRefusal) }
         if let maximum, text.unicodeScalars.count > maximum { throw InvalidValue("'\(text)' exceeds maximum length of \(maximum)") }
         return value
     }

@@ -193,7 +193,8 @@ public struct JSONParser {
     }
 
     private mutating func hexQuad() throws(JSONSyntaxError) -> UInt16 {
-        guard offset + 4 <= bytes.count, bytes[offset] != UInt8(ascii: "+"),
+        // A sign is a number to Swift, and no digit here.
+        guard offset + 4 <= bytes.count, bytes[offset] != UInt8(ascii: "+"), bytes[offset] != UInt8(ascii: "-"),
             let value = UInt16(String(decoding: bytes[offset..<offset + 4], as: UTF8.self), radix: 16)
         else { throw error("a malformed \\u escape") }
         offset += 4

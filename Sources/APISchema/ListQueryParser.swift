@@ -15,6 +15,7 @@ extension ListQuery {
         var filters: [(name: String, values: [String])] = []
         for (name, value) in parameters where !reserved.contains(name) {
             guard !value.isEmpty else { continue }
+            guard !value.utf8.contains(0) else { throw .invalidAttribute(name, AttributeType.nullCharacterRefusal) }
             if let position = filters.firstIndex(where: { $0.name == name }) {
                 filters[position].values.append(value)
             } else {

@@ -85,6 +85,8 @@ public struct Operations: Sendable {
     // MARK: Transactions
 
     func write<T: Sendable>(_ caller: Caller, _ body: @escaping @Sendable (Verb) throws -> T) async throws -> T {
+        // Of what is written for the caller, its project is the one text that no body of a request carried and no table checked.
+        try Verb.checkProject(caller.projectID)
         var retries = 0
         while true {
             do {

@@ -64,7 +64,17 @@ extension Verb {
             try writeGroups(of: port)
         }
         if DeviceOwner.isRouterInterface(port.deviceOwner), let routerID = ResourceID(port.deviceID) { try touch(Router.self, routerID) }
+        try showGatewayAddresses(of: port, was: current)
         return port
+    }
+
+    /// A router's row repeats the addresses of its gateway's port.
+    private func showGatewayAddresses(of port: Port, was current: Port) throws {
+        guard port.deviceOwner == DeviceOwner.routerGateway, port.fixedIPs != current.fixedIPs, let routerID = ResourceID(port.deviceID),
+            var router = try find(Router.self, routerID), router.gateway?.portID == port.id
+        else { return }
+        router.gateway?.fixedIPs = port.fixedIPs
+        try save(&router)
     }
 
     func deletePort(_ port: Port) throws {

@@ -47,7 +47,8 @@ extension Operations {
 
     /// Sets limits of a project and returns them all (`PUT /quotas/{project}`).
     public func updateQuota(of projectID: String, _ body: [String: JSONValue], caller: Caller) async throws -> [String: Int] {
-        try await write(caller) { verb in
+        try Verb.checkProject(projectID)
+        return try await write(caller) { verb in
             try verb.checkQuotaAccess(projectID, isWrite: true)
             for (resource, limit) in try verb.checkedLimits(body) {
                 try verb.transaction.execute(

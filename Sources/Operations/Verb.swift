@@ -102,4 +102,16 @@ public struct Verb {
         try AccessPolicy.checkOwner("create", R.self, projectID: project, caller: caller)
         return project
     }
+
+    /// Refuses names of projects that `project_id` could not hold.
+    static func checkProject(_ projectID: String) throws(APIError) {
+        do throws(InvalidValue) {
+            _ = try AttributeType.string(maximum: maximumProjectLength).validate(.string(projectID))
+        } catch {
+            throw .invalidAttribute("project_id", error.reason)
+        }
+    }
+
+    /// Characters of `project_id`, as the tables of all resources have it.
+    private static let maximumProjectLength = 255
 }

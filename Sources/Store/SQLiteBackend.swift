@@ -42,6 +42,7 @@ final class SQLiteBackend: StoreBackend {
             let latest = try pool.writeWithoutTransaction { database in
                 // After GRDB, which settles for NORMAL in WAL mode: an answered request must survive a power failure.
                 try database.execute(sql: "PRAGMA synchronous = FULL")
+                try Self.tuneWriter(database, limits)
                 return try Self.migrate(database, path: path)
             }
             broadcast = CommitBroadcast(latest: latest)
@@ -74,6 +75,16 @@ final class SQLiteBackend: StoreBackend {
         configuration.maximumReaderCount = limits.readers
         configuration.label = "store"
         return try DatabasePool(path: path, configuration: configuration)
+    }
+
+    /// Settings of the connection that writes. None of them weakens what a commit promises.
+    private static func tuneWriter(_ database: Database, _ limits: StoreLimits) throws {
+        // What a savepoint may have to undo is kept in memory, not in a temporary file: bodies touch more pages than SQLite keeps by itself.
+        try database.execute(sql: "PRAGMA temp_store = MEMORY")
+        // Negative: KiB instead of pages. New rows fall on random pages of the indexes by identity, which the default of 2 MiB does not hold.
+        try database.execute(sql: "PRAGMA cache_size = -\(limits.writerCacheKiB)")
+        // A page that many commits change is copied into the database file once.
+        try database.execute(sql: "PRAGMA wal_autocheckpoint = \(limits.checkpointPages)")
     }
 
     /// Checks the file and brings the schema up to date. Returns the latest revision.

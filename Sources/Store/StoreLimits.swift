@@ -6,6 +6,10 @@ struct StoreLimits: Sendable {
     var waitingReads = 4096
     /// SQLite: transactions that share one commit, and so one fsync.
     var groupedWrites = 64
+    /// SQLite: the page cache of the connection that writes.
+    var writerCacheKiB = 32 * 1024
+    /// SQLite: pages of 4 KiB that the write-ahead log gathers before they go to the database file.
+    var checkpointPages = 8_192
     /// Connections that read.
     var readers = 4
     /// PostgreSQL: connections that write. SQLite has one writer.

@@ -66,4 +66,9 @@ import Testing
             #expect(Timestamp(Timestamp(secondsSince1970: seconds).description)?.secondsSince1970 == seconds)
         }
     }
+
+    @Test("An escape of JSON has four hexadecimal digits and no sign", arguments: ["-000", "+041", "00g0", "004"])
+    func escapes(_ digits: String) {
+        #expect(throws: JSONSyntaxError.self) { try JSONParser.parse("\"\\u\(digits)\"") }
+    }
 }

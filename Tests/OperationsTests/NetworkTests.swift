@@ -141,4 +141,30 @@ import Testing
             try await apiError { try await cloud.operations.updateQuota(of: "p1", ["cheese": 1], caller: cloud.admin) }?.message
                 == "Unrecognized attribute(s) 'cheese'")
     }
+
+    @Test("A project's name that no row may hold is refused, wherever it comes from")
+    func longProject() async throws {
+        let cloud = try Cloud()
+        let long = String(repeating: "p", count: 256)
+        let caller = Caller(projectID: long, isAdmin: true)
+        let reason = "Invalid input for project_id. Reason: '\(long)' exceeds maximum length of 255."
+        #expect(try await apiError { try await cloud.create(Network.self, ["name": "n"], as: caller) }?.message == reason)
+        // A list makes the project's default group.
+        #expect(try await apiError { try await cloud.list(SecurityGroup.self, as: caller) }?.message == reason)
+        #expect(
+            try await apiError { try await cloud.operations.updateQuota(of: long, ["network": 1], caller: cloud.admin) }?.message == reason)
+        #expect(try await cloud.operations.quotas(caller: cloud.admin).isEmpty)
+        _ = try await cloud.create(
+            Network.self, ["name": "n"], as: Caller(projectID: String(repeating: "p", count: 255), isAdmin: true))
+    }
+
+    @Test("Texts and filters with the null character are the caller's mistake on both databases", arguments: Backend.allCases)
+    func nullCharacter(_ backend: Backend) async throws {
+        let cloud = try Cloud(backend)
+        let refused = "Invalid input for name. Reason: the null character is not allowed in a string."
+        #expect(try await apiError { try await cloud.network(["name": "a\u{0}b"]) }?.message == refused)
+        let error = try await apiError { try ListQuery.parse([(name: "name", value: "a\u{0}b")], for: Network.self) }
+        #expect(error?.message == refused)
+        #expect(try await cloud.list(Network.self).isEmpty)
+    }
 }

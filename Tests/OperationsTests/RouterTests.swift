@@ -267,4 +267,15 @@ import Testing
         #expect(error?.type == "ExternalIpAddressExhausted")
         #expect(error?.status == 400)
     }
+
+    @Test("A new address of a gateway's port is the router's external address")
+    func readdressedGateway() async throws {
+        let cloud = try Cloud()
+        let (network, subnet) = try await cloud.externalNetwork()
+        let router = try await cloud.router(["external_gateway_info": ["network_id": .string(network.id.description)]])
+        let port = try #require(try await cloud.ports(ownedBy: "network:router_gateway").first)
+        _ = try await cloud.update(
+            port, ["fixed_ips": [["subnet_id": .string(subnet.id.description), "ip_address": "203.0.113.200"]]])
+        #expect(try await cloud.show(router).gateway?.fixedIPs.map(\.address.description) == ["203.0.113.200"])
+    }
 }
