@@ -31,6 +31,9 @@ public indirect enum AttributeType: Sendable, Hashable {
         }
     }
 
+    /// Items of one list: far more than any resource needs, few enough for checks that compare each with each.
+    public static let maximumListCount = 1000
+
     /// Checks a value and gives it back converted (`"true"` becomes `true`, a MAC address lower case).
     public func validate(_ value: JSONValue) throws(InvalidValue) -> JSONValue {
         switch self {
@@ -89,6 +92,7 @@ public indirect enum AttributeType: Sendable, Hashable {
 
     private static func validateList(_ value: JSONValue, _ element: AttributeType) throws(InvalidValue) -> JSONValue {
         guard let elements = value.arrayValue else { throw InvalidValue("'\(value.pythonText)' is not a list") }
+        guard elements.count <= maximumListCount else { throw InvalidValue("the list has more than \(maximumListCount) items") }
         var result: [JSONValue] = []
         var seen: Set<JSONValue> = []
         for item in elements {

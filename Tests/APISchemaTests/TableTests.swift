@@ -59,6 +59,12 @@ import Testing
         }
     }
 
+    @Test("A list of more items than any resource needs is refused") func longList() {
+        let pools = (0...AttributeType.maximumListCount).map { JSONValue.string("\($0)") }
+        #expect(throws: InvalidValue.self) { try AttributeType.list(of: .string(maximum: 9)).validate(.array(pools)) }
+        #expect(throws: Never.self) { try AttributeType.list(of: .string(maximum: 9)).validate(.array(Array(pools.dropLast()))) }
+    }
+
     @Test("Moments are written as OpenStack writes them and read back") func timestamps() {
         #expect(Timestamp(secondsSince1970: 0).description == "1970-01-01T00:00:00Z")
         #expect(Timestamp(secondsSince1970: 951_782_400).description == "2000-02-29T00:00:00Z")
