@@ -28,9 +28,6 @@ struct ExtensionDescription: Sendable {
             alias: "binding", name: "Port Binding", description: "Expose port bindings of a virtual port to external application",
             updated: "2014-02-03T10:00:00-00:00"),
         .init(
-            alias: "dhcp_agent_scheduler", name: "DHCP Agent Scheduler", description: "Schedule networks among dhcp agents",
-            updated: "2013-02-07T10:00:00-00:00"),
-        .init(
             alias: "ext-gw-mode", name: "Neutron L3 Configurable external gateway mode",
             description: "Extension of the router abstraction for specifying whether SNAT should occur on the external gateway",
             updated: "2013-03-28T10:00:00-00:00"),
