@@ -24,7 +24,8 @@ public struct LabHost: Sendable {
 
     public var place: Place { lab.place(ofRole: name) }
 
-    private static let firewallTable = "neutrino_lab_fault"
+    /// Not one of the agent's names (`neutrino…`): it would remove the table as its own.
+    private static let firewallTable = "lab_fault"
     private static let haScript = """
         table bridge \(firewallTable) {
             chain forward {
