@@ -3,7 +3,7 @@ import Hummingbird
 import NetworkModel
 import Operations
 
-/// The actions of routers, and who realises which router: `l3_agent_scheduler`, `dhcp_agent_scheduler`.
+/// The actions of routers, and who realises which router (`l3_agent_scheduler`) or serves which network, which can only be listed.
 struct RouterRoutes: Sendable {
     let operations: Operations
 
