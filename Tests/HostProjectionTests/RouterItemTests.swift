@@ -127,7 +127,8 @@ import Testing
         "What changes about one member reaches the hosts of all",
         arguments: [
             member(1, on: "h2", haPort: 12, priority: 246, agent: 2), agent(2, isAdminStateUp: false), host("h2", tunnel: "10.9.0.22"),
-            port(12, on: 5, host: "h2", owner: DeviceOwner.haInterface, device: routerID(1).description, addresses: [(5, "169.254.192.99")]),
+            port(
+                12, on: 5, host: "h2", owner: DeviceOwner.haInterface, device: routerID(1).description, addresses: [(5, "169.254.192.99")]),
         ])
     func spreading(_ change: TopologyChange.Row) {
         var topology = Topology(rows: group)

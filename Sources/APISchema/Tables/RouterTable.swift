@@ -21,6 +21,12 @@ extension Router: ProjectResource {
                 "routes", \.routes,
                 .nullable(.list(of: .object([.init("destination", .cidr, required: true), .init("nexthop", .ipAddress, required: true)]))),
                 [.update], from: "extraroute"),
+            .stored(
+                "availability_zone_hints", \.availabilityZoneHints, .list(of: .string(maximum: 255)), [.create], default: [],
+                from: "router_availability_zone"),
+            .request(
+                "availability_zones", .any, [], from: "router_availability_zone",
+                show: { router, writer in router.availabilityZones.write(to: &writer) }),
             .internal("virtual_router_id", \.virtualRouterID),
         ] + standardAttributes)
 }
