@@ -26,6 +26,7 @@ let pureRooms: [Target] = [
     room("AccessPolicy", ["APISchema"]),
     room("Drivers", ["Addressing", "KernelInterface"]),
     room("ServiceProcesses", ["Addressing", "KernelInterface"]),
+    room("Election", ["Addressing", "NetworkModel"]),
     // Level 4.
     room("HostProjection", ["Addressing", "NetworkModel", "HostModel"]),
     room("Converters", ["Addressing", "NetworkModel", "HostModel", "KernelInterface", "ServiceProcesses"]),
@@ -42,6 +43,7 @@ let pureRooms: [Target] = [
 
     tests("AddressingTests", ["Addressing"]),
     tests("APISchemaTests", ["Addressing", "NetworkModel", "APISchema"]),
+    tests("ElectionTests", ["Addressing", "NetworkModel", "Election"]),
     tests("HostProjectionTests", ["Addressing", "NetworkModel", "HostModel", "HostProjection"]),
     tests("NetworkModelTests", ["Addressing", "NetworkModel"]),
     tests("ConvertersTests", ["Addressing", "NetworkModel", "HostModel", "KernelInterface", "ServiceProcesses", "Converters"]),
