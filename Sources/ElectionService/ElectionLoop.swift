@@ -38,7 +38,7 @@ final class ElectionLoop {
     private let carrier: CarrierWatch
     private let bell: Int32
     private let tell: (ElectionNews) -> Void
-    private let epoll: Int32
+    private let waitSet: Int32
     private var sources: [Int32: Source] = [:]
     private var members: [ResourceID: ElectionMember] = [:]
     private var pipes: [ResourceID: Pipe] = [:]
@@ -53,7 +53,7 @@ final class ElectionLoop {
         sockets = try PeerSockets(local: tunnelAddress, identifier: UInt16(truncatingIfNeeded: startID))
         frames = try FrameSender()
         carrier = try CarrierWatch(address: tunnelAddress)
-        epoll = try opened(epoll_create1(Int32(EPOLL_CLOEXEC.rawValue)), "wait for descriptors")
+        waitSet = try opened(clinux_poll_set(), "wait for descriptors")
         self.bell = bell
         self.tell = tell
         try add(bell, .bell)
@@ -65,22 +65,22 @@ final class ElectionLoop {
     deinit {
         for pipe in pipes.values { close(pipe.descriptor) }
         for entry in processes.values { close(entry.descriptor) }
-        close(epoll)
+        close(waitSet)
     }
 
     // MARK: Waiting
 
     /// Runs until `mail` answers nil.
     func run(mail: () -> [ElectionThread.Message]?) {
-        var events = [epoll_event](repeating: epoll_event(), count: Self.maximumEvents)
+        var ready = [Int32](repeating: 0, count: Self.maximumEvents)
         handle(.carrier(isUp: carrier.isUp))
         while true {
             let deadline = nextDeadline
             let wait = min(max(deadline - Self.now, 0), Self.maximumWaitMilliseconds)
-            let count = epoll_wait(epoll, &events, Int32(Self.maximumEvents), Int32(wait))
+            let count = clinux_poll_wait(waitSet, &ready, Int32(ready.count), Int32(wait))
             if Self.now > deadline + Self.lateMilliseconds { readPeers() }
-            for event in events.prefix(Int(max(count, 0))) {
-                guard let source = sources[event.data.fd] else { continue }
+            for descriptor in ready.prefix(Int(max(count, 0))) {
+                guard let source = sources[descriptor] else { continue }
                 if case .bell = source {
                     drainBell()
                     guard let messages = mail() else { return }
@@ -285,10 +285,8 @@ final class ElectionLoop {
     }
 
     private func add(_ descriptor: Int32, _ source: Source) throws(KernelError) {
-        var event = epoll_event()
-        event.events = EPOLLIN.rawValue
-        event.data.fd = descriptor
-        guard epoll_ctl(epoll, EPOLL_CTL_ADD, descriptor, &event) >= 0 else { throw kernelError(errno, "wait for a descriptor") }
+        let result = clinux_poll_add(waitSet, descriptor)
+        guard result >= 0 else { throw kernelError(-result, "wait for a descriptor") }
         sources[descriptor] = source
     }
 

@@ -41,7 +41,7 @@ public final class ElectionThread: Sendable {
     ///   - startID: Differs with every start of the agent.
     public init(settings: ElectionSettings = ElectionSettings(), tunnelAddress: IPAddress, startID: UInt64) throws(KernelError) {
         (news, continuation) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(Self.maximumNews))
-        bell = try opened(eventfd(0, Int32(EFD_CLOEXEC.rawValue | EFD_NONBLOCK.rawValue)), "make an event descriptor")
+        bell = try opened(clinux_event_descriptor(), "make an event descriptor")
         // Made here, so that what this host cannot do is said where the agent starts.
         let loop = try ElectionLoop(
             settings: settings, tunnelAddress: tunnelAddress, startID: startID, bell: bell,

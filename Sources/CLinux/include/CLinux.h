@@ -109,3 +109,11 @@ int clinux_sniffer_receive(int descriptor, void *bytes, size_t capacity);
 
 /// Runs the calling thread before all of normal priority (sched(7), SCHED_FIFO); what it starts is normal again.
 int clinux_become_realtime(int priority);
+
+/// A descriptor that becomes readable when 8 bytes are written to it (eventfd(2)).
+int clinux_event_descriptor(void);
+/// A set of descriptors to wait for (epoll(7)); one that is closed leaves it by itself.
+int clinux_poll_set(void);
+int clinux_poll_add(int set, int descriptor);
+/// The descriptors that are readable, at most 64; 0 when the time is over.
+int clinux_poll_wait(int set, int *descriptors, int capacity, int timeout_milliseconds);
