@@ -54,7 +54,8 @@ extension KernelConformance {
             }
             try subject.expect(try kernel.routes(in: subject.first).isEmpty, "all routes are gone")
         },
-        Case(description: "A route with several next hops comes, takes the place of one with a single hop, gives it back and goes") { subject in
+        Case(description: "A route with several next hops comes, takes the place of one with a single hop, gives it back and goes") {
+            subject in
             let kernel = subject.kernel
             for (link, texts) in [("brq-one", ["192.0.2.1/24", "2001:db8::1/64"]), ("brq-two", ["198.51.100.1/24", "2001:db8:2::1/64"])] {
                 try kernel.perform(.addLink(Link(name: link, kind: .bridge), subject.first))
