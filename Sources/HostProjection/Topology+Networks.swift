@@ -24,7 +24,7 @@ extension Topology {
         subnets[id] = new
         if let new { subnetsByNetwork.insert(id, at: new.networkID) }
         guard concerned.isRecording else { return }
-        let isSameForReservations = old?.networkID == new?.networkID && old?.isDHCPEnabled == new?.isDHCPEnabled
+        let isSameForReservations = old?.networkID == new?.networkID && old?.hasDHCPAddresses == new?.hasDHCPAddresses
         let isSameForRouters =
             old?.networkID == new?.networkID && old?.prefix == new?.prefix && old?.gatewayAddress == new?.gatewayAddress
         for networkID in Set([old?.networkID, new?.networkID].compactMap { $0 }) {
