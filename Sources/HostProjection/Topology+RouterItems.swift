@@ -16,7 +16,8 @@ extension Topology {
             gateway: ports.lazy.filter { $0.deviceOwner == DeviceOwner.routerGateway }.compactMap(routerPort).first,
             isSNATEnabled: router.gateway?.isSNATEnabled ?? true,
             interfaces: ports.filter { DeviceOwner.isRouterInterface($0.deviceOwner) }.compactMap(routerPort),
-            floatingIPs: floating(of: id), routes: router.routes, revision: router.standard.revisionNumber)
+            floatingIPs: floating(of: id), portForwardings: portForwardings(of: id), connectionHelpers: connectionHelpers(of: router),
+            routes: router.routes, revision: router.standard.revisionNumber)
     }
 
     private func redundancy(of router: Router, member: RouterMember) -> HostRouter.Redundancy? {
@@ -61,5 +62,26 @@ extension Topology {
             guard let row = floatingIPs[id], row.portID != nil, let fixedAddress = row.fixedAddress else { return nil }
             return HostRouter.Floating(id: id, address: row.address, fixedAddress: fixedAddress)
         }
+    }
+
+    /// Those of all floating IPs on the router. A protocol that is not known is left out.
+    private func portForwardings(of router: ResourceID) -> [HostRouter.PortForwarding] {
+        floatingIPsByRouter[router].sorted().compactMap { floatingIPs[$0] }.flatMap { row in
+            row.portForwardings.compactMap { forwarding -> HostRouter.PortForwarding? in
+                guard let networkProtocol = NetworkProtocol(forwarding.networkProtocol, version: .v4)?.number else { return nil }
+                return HostRouter.PortForwarding(
+                    id: forwarding.id, protocolNumber: networkProtocol, externalAddress: row.address,
+                    externalPorts: forwarding.externalPorts.first...forwarding.externalPorts.last,
+                    internalAddress: forwarding.internalAddress,
+                    internalPorts: forwarding.internalPorts.first...forwarding.internalPorts.last)
+            }
+        }.sorted { $0.id < $1.id }
+    }
+
+    private func connectionHelpers(of router: Router) -> [HostRouter.ConnectionHelper] {
+        router.helpers.compactMap { helper -> HostRouter.ConnectionHelper? in
+            guard let networkProtocol = NetworkProtocol(helper.networkProtocol, version: .v4)?.number else { return nil }
+            return HostRouter.ConnectionHelper(id: helper.id, helper: helper.helper, protocolNumber: networkProtocol, port: helper.port)
+        }.sorted { $0.id < $1.id }
     }
 }

@@ -137,10 +137,12 @@ struct RandomCloud {
         let group = oneIn(4) ? nil : 1 + number(3)
         let isUp = !oneIn(4)
         let hasRoute = oneIn(3)
+        let helpers = oneIn(3) ? [helper(1, "ftp", "tcp", 21 + number(2))] : []
         return router(number(Self.counts.routers)) {
             $0.isHighlyAvailable = isHighlyAvailable
             $0.virtualRouterID = group
             $0.isAdminStateUp = isUp
+            $0.helpers = helpers
             if hasRoute { $0.routes = [StaticRoute(destination: prefix("172.16.0.0/16"), nextHop: address("10.0.0.7"))] }
         }
     }
@@ -162,9 +164,15 @@ struct RandomCloud {
     private mutating func randomFloatingIP() -> TopologyChange.Row {
         let id = number(Self.counts.floatingIPs)
         let isBound = !oneIn(3)
+        let forwardings = (0..<number(3)).map {
+            forwarding(10 * id + $0, "tcp", (80 + $0, 80 + $0), to: "10.0.0.\(number(4))", (8080, 8080))
+        }
         return floatingIP(
             id, "203.0.113.\(id)", port: isBound ? number(Self.counts.ports) : nil, fixed: isBound ? "10.0.0.\(number(4))" : nil,
-            router: oneIn(4) ? nil : number(Self.counts.routers))
+            router: oneIn(4) ? nil : number(Self.counts.routers)
+        ) { row in
+            if !isBound { row.portForwardings = forwardings }
+        }
     }
 
     private mutating func randomRule() -> TopologyChange.Row {

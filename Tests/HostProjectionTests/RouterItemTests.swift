@@ -202,4 +202,34 @@ import Testing
         #expect(item(rows, "h1")?.gateway?.addresses == [interface("203.0.113.10/24"), interface("198.51.100.10/25")])
         #expect(item(rows, "h1")?.gateway?.gateways == [address("203.0.113.1"), address("198.51.100.1")])
     }
+
+    @Test("Port forwardings of the router's floating IPs and its connection helpers are told with protocol numbers, sorted")
+    func forwardings() {
+        let rows =
+            surroundings + [
+                router(1) { $0.helpers = [helper(2, "tftp", "udp", 69), helper(1, "ftp", "tcp", 21)] }, member(1, on: "h1"), interfacePort,
+                floatingIP(1, "203.0.113.50", router: 1) {
+                    $0.portForwardings = [
+                        forwarding(3, "udp", (1000, 1009), to: "10.0.0.6", (2000, 2009)),
+                        forwarding(1, "tcp", (80, 80), to: "10.0.0.5", (8080, 8080)),
+                    ]
+                }, floatingIP(2, "203.0.113.51", router: 2) { $0.portForwardings = [forwarding(2, "tcp", (1, 1), to: "10.0.0.5", (1, 1))] },
+            ]
+        let router = item(rows, "h1")
+        #expect(
+            router?.portForwardings == [
+                HostRouter.PortForwarding(
+                    id: identity(9, 1), protocolNumber: 6, externalAddress: address("203.0.113.50"), externalPorts: 80...80,
+                    internalAddress: address("10.0.0.5"), internalPorts: 8080...8080),
+                HostRouter.PortForwarding(
+                    id: identity(9, 3), protocolNumber: 17, externalAddress: address("203.0.113.50"), externalPorts: 1000...1009,
+                    internalAddress: address("10.0.0.6"), internalPorts: 2000...2009),
+            ])
+        #expect(router?.floatingIPs.isEmpty == true)
+        #expect(
+            router?.connectionHelpers == [
+                HostRouter.ConnectionHelper(id: identity(10, 1), helper: "ftp", protocolNumber: 6, port: 21),
+                HostRouter.ConnectionHelper(id: identity(10, 2), helper: "tftp", protocolNumber: 17, port: 69),
+            ])
+    }
 }

@@ -82,14 +82,34 @@ func member(_ router: Int, on host: String, haPort: Int? = nil, priority: Int = 
     return .routerMember(row)
 }
 
-func floatingIP(_ number: Int, _ text: String, port: Int? = nil, fixed: String? = nil, router: Int? = nil) -> TopologyChange.Row {
+func floatingIP(
+    _ number: Int, _ text: String, port: Int? = nil, fixed: String? = nil, router: Int? = nil, change: (inout FloatingIP) -> Void = { _ in }
+) -> TopologyChange.Row {
     var row = FloatingIP(
         id: floatingID(number), projectID: "p", floatingNetworkID: networkID(9), address: address(text),
         floatingPortID: portID(900 + number))
     row.portID = port.map(portID)
     row.fixedAddress = fixed.map { address($0) }
     row.routerID = router.map(routerID)
+    change(&row)
     return .floatingIP(row)
+}
+
+func forwarding(_ number: Int, _ networkProtocol: String, _ external: (Int, Int), to text: String, _ internalPorts: (Int, Int))
+    -> FloatingIP.Forwarding
+{
+    guard let external = PortRange(external.0, external.1), let internalPorts = PortRange(internalPorts.0, internalPorts.1) else {
+        preconditionFailure("ports are in order")
+    }
+    return FloatingIP.Forwarding(
+        PortForwarding(
+            id: identity(9, number), floatingIPID: floatingID(1), networkProtocol: networkProtocol, externalPorts: external,
+            internalPortID: portID(1), internalAddress: address(text), internalPorts: internalPorts))
+}
+
+func helper(_ number: Int, _ name: String, _ networkProtocol: String, _ port: Int) -> Router.Helper {
+    Router.Helper(
+        ConnectionHelper(id: identity(10, number), routerID: routerID(1), helper: name, networkProtocol: networkProtocol, port: port))
 }
 
 func group(_ number: Int) -> TopologyChange.Row { .securityGroup(SecurityGroup(id: groupID(number), projectID: "p")) }
