@@ -27,6 +27,8 @@ extension Network: ProjectResource {
             .keptRequest(
                 "provider:segmentation_id", \.segmentationID, .nullable(.integer(nil)), [.create, .update, .filter, .sort, .guarded],
                 from: "provider"),
+            .keptRequest("ipv4_address_scope", \.ipv4AddressScopeID, .nullable(.uuid), [], from: "address-scope"),
+            .keptRequest("ipv6_address_scope", \.ipv6AddressScopeID, .nullable(.uuid), [], from: "address-scope"),
             .internal("ha_project_id", \.haProjectID),
         ] + standardAttributes)
 }

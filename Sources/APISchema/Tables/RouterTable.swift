@@ -5,7 +5,7 @@ extension Router: ProjectResource {
 
     private static let gatewayType = AttributeType.nullable(
         .object([
-            .init("network_id", .uuid), .init("enable_snat", .boolean),
+            .init("network_id", .uuid), .init("enable_snat", .boolean), .init("qos_policy_id", .nullable(.uuid)),
             .init("external_fixed_ips", .nullable(.list(of: .object([.init("subnet_id", .uuid), .init("ip_address", .ipAddress)])))),
         ]))
 
@@ -21,8 +21,17 @@ extension Router: ProjectResource {
                 "routes", \.routes,
                 .nullable(.list(of: .object([.init("destination", .cidr, required: true), .init("nexthop", .ipAddress, required: true)]))),
                 [.update], from: "extraroute"),
+            .internal("gateway_qos_policy_id", \.gatewayQoSPolicyColumn),
             .internal("virtual_router_id", \.virtualRouterID),
         ] + standardAttributes)
+}
+
+extension Router {
+    /// The gateway's policy has a column of its own so that its users are found; the gateway decides it, so loading the column changes nothing.
+    var gatewayQoSPolicyColumn: ResourceID? {
+        get { gateway?.qosPolicyID }
+        set {}
+    }
 }
 
 extension FloatingIP: ProjectResource {
@@ -43,6 +52,7 @@ extension FloatingIP: ProjectResource {
             .keptRequest("fixed_ip_address", \.fixedAddress, .nullable(.ipAddress), [.create, .update, .filter, .sort], from: "router"),
             .keptRequest("router_id", \.routerID, .nullable(.uuid), [.filter, .sort], from: "router"),
             .keptRequest("status", \.status, .any, [.filter, .sort], from: "router"),
+            .keptRequest("qos_policy_id", \.qosPolicyID, .nullable(.uuid), [.create, .update], from: "qos-fip"),
             .internal("floating_port_id", \.floatingPortID),
         ] + standardAttributes)
 }
