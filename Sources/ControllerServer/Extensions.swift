@@ -20,6 +20,9 @@ struct ExtensionDescription: Sendable {
     }
 
     static let all: [ExtensionDescription] = [
+        .init(
+            alias: "address-scope", name: "Address scope",
+            description: "Address scopes extension.", updated: "2015-07-26T10:00:00-00:00"),
         .init(alias: "agent", name: "agent", description: "The agent management extension.", updated: "2013-02-03T10:00:00-00:00"),
         .init(
             alias: "allowed-address-pairs", name: "Allowed Address Pairs", description: "Provides allowed address pairs",
@@ -27,6 +30,9 @@ struct ExtensionDescription: Sendable {
         .init(
             alias: "binding", name: "Port Binding", description: "Expose port bindings of a virtual port to external application",
             updated: "2014-02-03T10:00:00-00:00"),
+        .init(
+            alias: "default-subnetpools", name: "Default Subnetpools",
+            description: "Provides ability to mark and use a subnetpool as the default.", updated: "2016-02-18T18:00:00-00:00"),
         .init(
             alias: "expose-l3-conntrack-helper", name: "Expose CT target rules conntrack helper in Router",
             description: "Expose CT target rules conntrack helper to Router", updated: "2019-04-04T10:00:00-00:00"),
@@ -84,6 +90,29 @@ struct ExtensionDescription: Sendable {
             alias: "provider", name: "Provider Network", description: "Expose mapping of virtual networks to physical networks",
             updated: "2012-09-07T10:00:00-00:00"),
         .init(
+            alias: "qos", name: "Quality of Service",
+            description: "The Quality of Service extension.", updated: "2015-06-08T10:00:00-00:00"),
+        .init(
+            alias: "qos-bw-limit-direction", name: "Direction for QoS bandwidth limit rule",
+            description: "Allow to configure QoS bandwidth limit rule with specific direction: ingress or egress",
+            updated: "2017-04-10T10:00:00-00:00"),
+        .init(
+            alias: "qos-default", name: "QoS default policy",
+            description: "Expose the QoS default policy per project", updated: "2017-041-06T10:00:00-00:00"),
+        .init(
+            alias: "qos-fip", name: "Floating IP QoS",
+            description: "The floating IP Quality of Service extension", updated: "2017-07-20T00:00:00-00:00"),
+        .init(
+            alias: "qos-gateway-ip", name: "Gateway IP QoS",
+            description: "The gateway IP Quality of Service extension", updated: "2018-02-24T00:00:00-00:00"),
+        .init(
+            alias: "qos-rule-type-details", name: "Details of QoS rule types",
+            description: "Expose details about QoS rule types supported by loaded backend drivers", updated: "2017-06-22T10:00:00-00:00"),
+        .init(
+            alias: "qos-rules-alias", name: "QoS Rules Alias",
+            description: "API to enable GET, PUT and DELETE operations on QoS policy rules without specifying policy ID",
+            updated: "2018-10-07T10:00:00-00:00"),
+        .init(
             alias: "quotas", name: "Quota management support", description: "Expose functions for quotas management per project",
             updated: "2012-07-29T10:00:00-00:00"),
         .init(
@@ -117,6 +146,15 @@ struct ExtensionDescription: Sendable {
             alias: "standard-attr-timestamp", name: "Resource timestamps",
             description: "Adds created_at and updated_at fields to all Neutron resources that have Neutron standard attributes.",
             updated: "2016-09-12T10:00:00-00:00"),
+        .init(
+            alias: "subnet_allocation", name: "Subnet Allocation",
+            description: "Enables allocation of subnets from a subnet pool", updated: "2015-03-30T10:00:00-00:00"),
+        .init(
+            alias: "subnet_onboard", name: "Subnet Onboard",
+            description: "Provides support for onboarding subnets into subnet pools", updated: "2018-12-18T09:00:00-00:00"),
+        .init(
+            alias: "subnetpool-prefix-ops", name: "Subnet Pool Prefix Operations",
+            description: "Provides support for adjusting the prefix list of subnet pools", updated: "2019-02-08T10:00:00-00:00"),
     ]
 }
 

@@ -96,6 +96,8 @@ public struct NetworkingServer: Service {
         TagRoutes<NetworkModel.Router>(operations: operations).addRoutes(to: router)
         TagRoutes<FloatingIP>(operations: operations).addRoutes(to: router)
         TagRoutes<SecurityGroup>(operations: operations).addRoutes(to: router)
+        addPoolRoutes(to: router, operations)
+        addQoSRoutes(to: router, operations)
         RouterRoutes(operations: operations).addRoutes(to: router)
         QuotaRoutes(operations: operations).addRoutes(to: router)
         ExtensionDescription.addRoutes(to: router)
@@ -105,9 +107,28 @@ public struct NetworkingServer: Service {
         return router
     }
 
+    private static func addPoolRoutes(to router: APIRouter, _ operations: Operations) {
+        ResourceRoutes<AddressScope>(operations: operations).addRoutes(to: router)
+        ResourceRoutes<SubnetPool>(operations: operations).addRoutes(to: router)
+        TagRoutes<SubnetPool>(operations: operations).addRoutes(to: router)
+        SubnetPoolRoutes(operations: operations).addRoutes(to: router)
+    }
+
+    private static func addQoSRoutes(to router: APIRouter, _ operations: Operations) {
+        ResourceRoutes<QoSPolicy>(operations: operations).addRoutes(to: router)
+        QoSRuleRoutes<BandwidthLimitRule>(operations: operations).addRoutes(to: router)
+        QoSRuleRoutes<DSCPMarkingRule>(operations: operations).addRoutes(to: router)
+        QoSRuleTypeRoutes().addRoutes(to: router)
+        TagRoutes<QoSPolicy>(operations: operations).addRoutes(to: router)
+        // Neutron has the tags of policies without their prefix; clients use either path.
+        TagRoutes<QoSPolicy>(operations: operations, collection: "policies").addRoutes(to: router)
+    }
+
     private static let collections: [(singular: String, plural: String, path: String)] = [
         names(Network.table), names(Subnet.table), names(Port.table), names(NetworkModel.Router.table), names(FloatingIP.table),
-        names(SecurityGroup.table), names(SecurityGroupRule.table), names(Agent.table), ("quota", "quotas", "quotas"),
+        names(SecurityGroup.table), names(SecurityGroupRule.table), names(Agent.table), names(AddressScope.table), names(SubnetPool.table),
+        names(QoSPolicy.table),
+        ("rule_type", "rule_types", "qos/rule-types"), ("quota", "quotas", "quotas"),
     ]
 
     private static func names<Resource>(_ table: ResourceTable<Resource>) -> (singular: String, plural: String, path: String) {

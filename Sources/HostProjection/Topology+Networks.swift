@@ -14,7 +14,9 @@ extension Topology {
             for port in portsByNetwork[id] { concerned.note(.remotePort, port, on: presence[id]) }
         }
         if old?.mtu != new?.mtu || old?.subnetIDs != new?.subnetIDs { concerned.note(.dhcp, id, on: dhcpHosts[id]) }
-        if old?.mtu != new?.mtu { noteRouters(on: id, &concerned) }
+        let isSameScope =
+            old?.ipv4AddressScopeID == new?.ipv4AddressScopeID && old?.ipv6AddressScopeID == new?.ipv6AddressScopeID
+        if old?.mtu != new?.mtu || !isSameScope { noteRouters(on: id, &concerned) }
     }
 
     mutating func replaceSubnet(_ id: ResourceID, with new: Subnet?, _ concerned: inout ConcernedKeys) {

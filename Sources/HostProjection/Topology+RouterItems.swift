@@ -17,7 +17,7 @@ extension Topology {
             isSNATEnabled: router.gateway?.isSNATEnabled ?? true,
             interfaces: ports.filter { DeviceOwner.isRouterInterface($0.deviceOwner) }.compactMap(routerPort),
             floatingIPs: floating(of: id), portForwardings: portForwardings(of: id), connectionHelpers: connectionHelpers(of: router),
-            routes: router.routes, revision: router.standard.revisionNumber)
+            gatewayLimits: limits(of: router.gateway?.qosPolicyID), routes: router.routes, revision: router.standard.revisionNumber)
     }
 
     private func redundancy(of router: Router, member: RouterMember) -> HostRouter.Redundancy? {
@@ -53,14 +53,15 @@ extension Topology {
         }
         return HostRouter.RouterPort(
             id: port.id, networkID: port.networkID, mac: port.mac, addresses: interfaceAddresses(of: port), gateways: gateways,
-            mtu: network.mtu, isAdminStateUp: port.isAdminStateUp, revision: port.standard.revisionNumber)
+            mtu: network.mtu, isAdminStateUp: port.isAdminStateUp, revision: port.standard.revisionNumber,
+            scope4: network.ipv4AddressScopeID, scope6: network.ipv6AddressScopeID)
     }
 
     /// Those that lead somewhere.
     private func floating(of router: ResourceID) -> [HostRouter.Floating] {
         floatingIPsByRouter[router].sorted().compactMap { id in
             guard let row = floatingIPs[id], row.portID != nil, let fixedAddress = row.fixedAddress else { return nil }
-            return HostRouter.Floating(id: id, address: row.address, fixedAddress: fixedAddress)
+            return HostRouter.Floating(id: id, address: row.address, fixedAddress: fixedAddress, limits: limits(of: row.qosPolicyID))
         }
     }
 

@@ -190,6 +190,62 @@ import Testing
             ])
     }
 
+    @Test("Floating IPs and the gateway have the limits of their policies, whose directions the router shares with the instance")
+    func limits() {
+        let rows =
+            surroundings + [
+                router(1) { $0.gateway = ExternalGateway(networkID: networkID(9), portID: portID(2), qosPolicyID: policyID(2)) },
+                member(1, on: "h1"), policy(1, ingress: 2000, egress: 1000, burst: 100), policy(2, egress: 500), policy(3, ingress: 0),
+                floatingIP(1, "203.0.113.21", port: 3, fixed: "10.0.0.5", router: 1, policy: 1),
+                floatingIP(2, "203.0.113.22", port: 4, fixed: "10.0.0.6", router: 1, policy: 3),
+                floatingIP(3, "203.0.113.23", port: 5, fixed: "10.0.0.7", router: 1),
+            ]
+        let router = item(rows, "h1")
+        #expect(
+            router?.floatingIPs.first?.limits
+                == .init(
+                    ingress: .init(kilobitsPerSecond: 2000, burstKilobits: 100),
+                    egress: .init(kilobitsPerSecond: 1000, burstKilobits: 100)))
+        #expect(router?.floatingIPs.dropFirst().map(\.limits) == [nil, nil])
+        #expect(router?.gatewayLimits == .init(egress: .init(kilobitsPerSecond: 500, burstKilobits: 0)))
+    }
+
+    @Test("A changed rule concerns the hosts of every router that it limits, and no other")
+    func changedRule() {
+        var topology = Topology(
+            rows: surroundings + [
+                router(1) { $0.gateway = ExternalGateway(networkID: networkID(9), portID: portID(2), qosPolicyID: policyID(1)) },
+                router(2), router(3), member(1, on: "h1"), member(2, on: "h2"), member(3, on: "h3"), policy(1, egress: 500),
+                floatingIP(1, "203.0.113.21", port: 3, fixed: "10.0.0.5", router: 2, policy: 1),
+            ])
+        let concerned = topology.apply([.put(policy(1, egress: 600))])
+        #expect(concerned == ["h1": [HostItemKey(.router, routerID(1))], "h2": [HostItemKey(.router, routerID(2))]])
+        #expect(topology.apply([.put(policy(1, egress: 600))]).isEmpty)
+        #expect(topology.apply([.drop(.qosPolicy(policyID(1)))]).keys.sorted() == ["h1", "h2"])
+    }
+
+    @Test("Ports of a router are in the address scopes of their networks, and a change of them reaches the hosts")
+    func scopes() {
+        let rows = surroundings + [router(1), member(1, on: "h1"), interfacePort]
+        var topology = Topology(rows: rows)
+        let scoped = network(1) {
+            $0.ipv4AddressScopeID = scopeID(4)
+            $0.ipv6AddressScopeID = scopeID(6)
+        }
+        let outside = network(9, type: .flat) {
+            $0.isExternal = true
+            $0.ipv4AddressScopeID = scopeID(4)
+        }
+        #expect(topology.apply([.put(scoped)])["h1"]?.contains(HostItemKey(.router, routerID(1))) == true)
+        #expect(topology.apply([.put(outside)])["h1"]?.contains(HostItemKey(.router, routerID(1))) == true)
+        guard case .router(let router) = topology.item(HostItemKey(.router, routerID(1)), for: "h1") else {
+            Issue.record("there is no router")
+            return
+        }
+        #expect(router.interfaces.map(\.scope4) == [scopeID(4)] && router.interfaces.map(\.scope6) == [scopeID(6)])
+        #expect(router.gateway?.scope4 == scopeID(4) && router.gateway?.scope6 == nil)
+    }
+
     @Test("A router with several subnets on one port has the gateways of all of them")
     func severalSubnets() {
         let rows =

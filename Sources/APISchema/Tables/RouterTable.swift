@@ -5,7 +5,7 @@ extension Router: ProjectResource {
 
     private static let gatewayType = AttributeType.nullable(
         .object([
-            .init("network_id", .uuid), .init("enable_snat", .boolean),
+            .init("network_id", .uuid), .init("enable_snat", .boolean), .init("qos_policy_id", .nullable(.uuid)),
             .init("external_fixed_ips", .nullable(.list(of: .object([.init("subnet_id", .uuid), .init("ip_address", .ipAddress)])))),
         ]))
 
@@ -31,8 +31,17 @@ extension Router: ProjectResource {
                 writer.array { writer in for helper in router.helpers { helper.show(to: &writer) } }
             },
             .internal("helpers", \.helpers),
+            .internal("gateway_qos_policy_id", \.gatewayQoSPolicyColumn),
             .internal("virtual_router_id", \.virtualRouterID),
         ] + standardAttributes)
+}
+
+extension Router {
+    /// The gateway's policy has a column of its own so that its users are found; the gateway decides it, so loading the column changes nothing.
+    var gatewayQoSPolicyColumn: ResourceID? {
+        get { gateway?.qosPolicyID }
+        set {}
+    }
 }
 
 extension FloatingIP: ProjectResource {
@@ -55,6 +64,7 @@ extension FloatingIP: ProjectResource {
             .keptRequest("status", \.status, .any, [.filter, .sort], from: "router"),
             .keptRequest("port_forwardings", \.portForwardings, .any, [], from: "expose-port-forwarding-in-fip"),
             .request("port_details", .any, [], from: "fip-port-details", show: showPortDetails),
+            .keptRequest("qos_policy_id", \.qosPolicyID, .nullable(.uuid), [.create, .update], from: "qos-fip"),
             .internal("floating_port_id", \.floatingPortID),
         ] + standardAttributes)
 

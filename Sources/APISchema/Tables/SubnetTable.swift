@@ -15,6 +15,10 @@ extension Subnet: ProjectResource {
             .stored("network_id", \.networkID, .uuid, [.create, .required, .filter, .sort]),
             .keptRequest("ip_version", \.versionColumn, .integer(nil), [.create, .required, .filter, .sort]),
             .keptRequest("cidr", \.prefix, .nullable(.cidr), [.create, .filter, .sort]),
+            .request("prefixlen", .integer(0...Int.max), [.create], from: "subnet_allocation"),
+            // Any: the operation says more of `prefix_delegation` than that it is no UUID.
+            .keptRequest("subnetpool_id", \.subnetPoolID, .any, [.create, .filter, .sort], from: "subnet_allocation"),
+            .request("use_default_subnetpool", .boolean, [.create], default: false, from: "default-subnetpools"),
             .keptRequest("gateway_ip", \.gatewayAddress, .nullable(.ipAddress), [.create, .update, .filter, .sort]),
             .keptRequest(
                 "allocation_pools", \.allocationPools,
