@@ -37,7 +37,12 @@ public enum RouterConverter {
             pieces.configuration.links[link.inner.name] = link.inner
         }
         pieces.configuration.sysctls = RouterSysctls.values(carriesIPv6: layout.carriesIPv6)
-        if let table = RouterTranslation.table(for: router) { pieces.configuration.firewall = [table] }
+        pieces.configuration.firewall = [
+            RouterTranslation.table(for: router), RouterScopes.table(for: router), RouterLimits.table(for: router),
+            RouterHelpers.table(for: router, known: settings.trackingHelpers),
+        ].compactMap { $0 }
+        pieces.problems = RouterForwardings(of: router).problems + RouterHelpers.problems(of: router, known: settings.trackingHelpers)
+        if let daemon = RouterAdvertisements.daemon(for: router, layout, settings) { pieces.daemons.append(daemon) }
         if let redundancy = router.redundancy {
             addRedundancy(router, redundancy, layout, settings, to: &pieces)
         } else {

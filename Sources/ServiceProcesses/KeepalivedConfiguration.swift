@@ -165,6 +165,10 @@ extension KeepalivedConfiguration {
     private static func text(_ address: LinkAddress) -> String { "\(address.address) dev \(address.link)" }
 
     private static func text(_ route: Route) -> String {
+        if route.isMultiPath {
+            let hops = route.nextHops.map { " nexthop" + ($0.gateway.map { " via \($0)" } ?? "") + " dev \($0.link) weight 1" }
+            return "\(route.destination)" + hops.joined()
+        }
         guard let gateway = route.gateway else { return "\(route.destination) dev \(route.link) scope link" }
         return "\(route.destination) via \(gateway) dev \(route.link)"
     }
