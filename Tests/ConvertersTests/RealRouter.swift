@@ -145,15 +145,21 @@ final class RealRouter {
 
     // MARK: keepalived
 
-    func daemon() throws -> DaemonConfiguration { try #require(pieces.daemons.first) }
+    func daemon(_ program: String = "keepalived") throws -> DaemonConfiguration {
+        try #require(pieces.daemons.first { $0.key.hasPrefix(program + "/") })
+    }
 
     func startKeepalived() throws {
-        let daemon = try daemon()
-        for file in daemon.files { _ = try host.write(file.path, file.contents) }
-        for pipe in daemon.namedPipes { try host.expect("[ -p \(pipe) ] || mkfifo \(pipe)") }
-        let status = try runDetaching(["ip", "netns", "exec", namespace] + daemon.command)
+        let status = try start(daemon())
         let log = try host.run("cat \(paths.log)").text
         #expect(status == 0, "keepalived did not start: \(log)")
+    }
+
+    /// Answers the exit status of the daemon's start.
+    func start(_ daemon: DaemonConfiguration) throws -> Int32 {
+        for file in daemon.files { _ = try host.write(file.path, file.contents) }
+        for pipe in daemon.namedPipes { try host.expect("[ -p \(pipe) ] || mkfifo \(pipe)") }
+        return try runDetaching(["ip", "netns", "exec", namespace] + daemon.command)
     }
 
     /// Ends keepalived without giving it a chance to remove anything.
