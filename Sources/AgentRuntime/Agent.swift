@@ -81,7 +81,8 @@ public actor Agent: Service {
         var generator = SystemRandomNumberGenerator()
         registration = HostStatus.Registration(
             startID: ResourceID(using: &generator).description, tunnelAddress: configuration.settings.tunnelAddress,
-            physicalNetworks: configuration.settings.physicalNetworks, stateDirectory: configuration.settings.stateDirectory)
+            physicalNetworks: configuration.settings.physicalNetworks, stateDirectory: configuration.settings.stateDirectory,
+            availabilityZone: configuration.availabilityZone)
         connection = ServerConnection(configuration: configuration)
         errands = RouterErrands(kernel: kernel, logger: logger)
         let start = ContinuousClock.now

@@ -28,6 +28,9 @@ struct ExtensionDescription: Sendable {
             alias: "allowed-address-pairs", name: "Allowed Address Pairs", description: "Provides allowed address pairs",
             updated: "2013-07-23T10:00:00-00:00"),
         .init(
+            alias: "availability_zone", name: "Availability Zone", description: "Availability zone support.",
+            updated: "2015-01-01T10:00:00-00:00"),
+        .init(
             alias: "binding", name: "Port Binding", description: "Expose port bindings of a virtual port to external application",
             updated: "2014-02-03T10:00:00-00:00"),
         .init(
@@ -80,6 +83,9 @@ struct ExtensionDescription: Sendable {
             alias: "net-mtu", name: "Network MTU", description: "Provides MTU attribute for a network resource.",
             updated: "2015-03-25T10:00:00-00:00"),
         .init(
+            alias: "network_availability_zone", name: "Network Availability Zone", description: "Availability zone support for network.",
+            updated: "2015-01-01T10:00:00-00:00"),
+        .init(
             alias: "pagination", name: "Pagination support", description: "Extension that indicates that pagination is enabled.",
             updated: "2016-06-12T00:00:00-00:00"),
         .init(alias: "port-security", name: "Port Security", description: "Provides port security", updated: "2012-07-23T10:00:00-00:00"),
@@ -126,6 +132,9 @@ struct ExtensionDescription: Sendable {
             description:
                 "Router abstraction for basic L3 forwarding between L2 Neutron networks and access to external networks via a NAT gateway.",
             updated: "2012-07-20T10:00:00-00:00"),
+        .init(
+            alias: "router_availability_zone", name: "Router Availability Zone", description: "Availability zone support for router.",
+            updated: "2015-01-01T10:00:00-00:00"),
         .init(
             alias: "security-group", name: "security-group", description: "The security groups extension.",
             updated: "2012-10-05T10:00:00-00:00"),

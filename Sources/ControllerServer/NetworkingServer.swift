@@ -34,6 +34,7 @@ public struct NetworkingServer: Service {
     private let store: Store
     private let hub: FeedHub
     private let operations: Operations
+    private let maintenance: MaintenanceService
     private let configuration: ServerConfiguration
     private let logger: Logger
     private let onReady: @Sendable (Int) async -> Void
@@ -55,6 +56,7 @@ public struct NetworkingServer: Service {
                 var generator = SystemRandomNumberGenerator()
                 return generator.next()
             })
+        maintenance = MaintenanceService(operations: operations, now: now, logger: logger)
         hub = try await FeedHub(store: store, settings: configuration.projection, logger: logger)
     }
 
@@ -66,6 +68,7 @@ public struct NetworkingServer: Service {
             onServerRunning: { [onReady] channel in await onReady(channel.localAddress?.port ?? 0) }, logger: logger)
         try await withThrowingTaskGroup { group in
             group.addTask { try await hub.run() }
+            group.addTask { try await maintenance.run() }
             group.addTask { try await application.runService(gracefulShutdownSignals: []) }
             // When the server is asked to stop, the hub ends first and the requests at work are still answered; a failure of either ends both.
             // (waitForAll would wait for the other one first.)
@@ -100,6 +103,8 @@ public struct NetworkingServer: Service {
         addQoSRoutes(to: router, operations)
         RouterRoutes(operations: operations).addRoutes(to: router)
         QuotaRoutes(operations: operations).addRoutes(to: router)
+        AvailabilityZoneRoutes(operations: operations).addRoutes(to: router)
+        MetricsRoutes(operations: operations, hub: hub).addRoutes(to: router)
         ExtensionDescription.addRoutes(to: router)
         Discovery.addRoutes(to: router, collections: collections)
         FeedRoutes(hub: hub, operations: operations).addRoutes(to: router)
@@ -129,6 +134,7 @@ public struct NetworkingServer: Service {
         names(SecurityGroup.table), names(SecurityGroupRule.table), names(Agent.table), names(AddressScope.table), names(SubnetPool.table),
         names(QoSPolicy.table),
         ("rule_type", "rule_types", "qos/rule-types"), ("quota", "quotas", "quotas"),
+        ("availability_zone", "availability_zones", "availability_zones"),
     ]
 
     private static func names<Resource>(_ table: ResourceTable<Resource>) -> (singular: String, plural: String, path: String) {
