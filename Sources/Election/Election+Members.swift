@@ -83,6 +83,7 @@ extension Election {
 
     /// Applies the rules to one router. Returns when it must be looked at again; `Int.max` for when something happens.
     mutating func evaluate(_ router: Int) -> Int {
+        defer { settleListening(router) }
         if isHeld(router) { return hold(router) }
         routers[router].nextHold = nil
         var deadline = Int.max
@@ -95,7 +96,11 @@ extension Election {
         case .backup:
             deadline = min(deadline, relay(router))
             deadline = min(deadline, candidate(router))
-        case .unknown, .fault: endRelay(router)
+        case .unknown, .fault: break
+        }
+        if routers[router].own != .backup {
+            endRelay(router)
+            routers[router].awaitsMoment = false
         }
         return deadline
     }
@@ -123,6 +128,7 @@ extension Election {
     /// Keeps a member without carrier from being master.
     private mutating func hold(_ router: Int) -> Int {
         routers[router].vacancy = nil
+        routers[router].awaitsMoment = false
         endRelay(router)
         var deadline = carrierSince.map { $0 + settings.holdAfterCarrierMilliseconds } ?? Int.max
         switch routers[router].own {

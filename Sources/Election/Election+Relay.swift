@@ -27,20 +27,29 @@ extension Election {
     }
 
     mutating func beginRelay(_ router: Int, of peer: Int, first: Int) {
-        if routers[router].relay == nil { actions.append(.listen(routers[router].router.id, true)) }
         routers[router].relay = RouterElection.Relay(peer: peer, next: first)
     }
 
     mutating func endRelay(_ router: Int) {
-        guard routers[router].relay != nil else { return }
         routers[router].relay = nil
-        actions.append(.listen(routers[router].router.id, false))
     }
 
     mutating func noteAdvertisement(_ router: Int) {
-        guard routers[router].relay != nil else { return }
-        routers[router].isMasterHeard = true
-        endRelay(router)
+        guard routers[router].isListening else { return }
+        if case .yielding = routers[router].vacancy { routers[router].isMomentGood = true }
+        if routers[router].relay != nil {
+            routers[router].isMasterHeard = true
+            endRelay(router)
+        }
         touch(router)
+    }
+
+    /// Listens exactly while a real advertisement would change what we do.
+    mutating func settleListening(_ router: Int) {
+        let state = routers[router]
+        let listens = state.relay != nil || state.awaitsMoment
+        guard listens != state.isListening else { return }
+        routers[router].isListening = listens
+        actions.append(.listen(state.router.id, listens))
     }
 }

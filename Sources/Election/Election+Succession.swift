@@ -37,6 +37,7 @@ extension Election {
     mutating func candidate(_ router: Int) -> Int {
         guard let vacancy = vacancy(router) else {
             routers[router].vacancy = nil
+            routers[router].awaitsMoment = false
             return Int.max
         }
         if vacancy != routers[router].vacancy {
@@ -44,10 +45,19 @@ extension Election {
             routers[router].vacantSince = now
             routers[router].attempts = 0
             routers[router].lastAttempt = nil
+            routers[router].isMomentGood = false
         }
+        routers[router].awaitsMoment = false
         guard routers[router].attempts < settings.attemptLimit else { return Int.max }
-        var due = routers[router].vacantSince + place(router, for: vacancy) * settings.candidateStepMilliseconds
-        if vacancy == .nobody { due += settings.vacancyMilliseconds }
+        let place = place(router, for: vacancy)
+        var due = routers[router].vacantSince + place * settings.candidateStepMilliseconds
+        switch vacancy {
+        case .nobody: due += settings.vacancyMilliseconds
+        case .yielding where place > 0 || !routers[router].isMomentGood:
+            due += settings.handoverMomentMilliseconds
+            routers[router].awaitsMoment = place == 0 && now < due
+        case .yielding, .dead, .headless: break
+        }
         if let last = routers[router].lastAttempt { due = max(due, last + settings.attemptIntervalMilliseconds) }
         due = max(due, quietUntil)
         guard now >= due else { return due }

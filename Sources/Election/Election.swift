@@ -259,9 +259,6 @@ public struct Election: Sendable {
         func stays(_ peer: Int) -> Bool {
             router.peers.contains { $0.address == state.router.peers[peer].address && $0.endpoint == state.router.peers[peer].endpoint }
         }
-        if let relay = state.relay, !stays(relay.peer) {
-            actions.append(.listen(router.id, false))
-        }
         if let conflict = state.conflict, conflict.isReported, !stays(conflict.rival) {
             actions.append(.conflict(router.id, with: state.router.peers[conflict.rival].hostID, isOver: true))
         }

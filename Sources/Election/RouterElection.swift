@@ -84,6 +84,11 @@ struct RouterElection: Sendable {
     var vacantSince = 0
     var attempts = 0
     var lastAttempt: Int?
+    /// A master that yields has just advertised: its next advertisement, which would send a successor back, is an interval away.
+    var isMomentGood = false
+    /// We are the successor and wait for that.
+    var awaitsMoment = false
+    var isListening = false
 
     var conflict: Conflict?
     var resignations = 0
