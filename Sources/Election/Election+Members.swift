@@ -6,7 +6,7 @@ extension Election {
 
     mutating func noteMember(_ router: Int, _ state: MemberState) {
         let own = routers[router].own
-        guard state != own, state != .unknown else { return }
+        guard state != own, state != .unknown, state != .headless else { return }
         // The addresses that a dead keepalived left look like mastership.
         if own == .headless, state == .master, !routers[router].isRestarting { return }
         set(router, state)

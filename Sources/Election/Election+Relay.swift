@@ -1,3 +1,4 @@
+import Addressing
 import NetworkModel
 
 /// A master that lives, claims its office, and is not heard on the HA network.
@@ -34,14 +35,18 @@ extension Election {
         routers[router].relay = nil
     }
 
-    mutating func noteAdvertisement(_ router: Int) {
-        guard routers[router].isListening else { return }
-        if case .yielding = routers[router].vacancy { routers[router].isMomentGood = true }
-        if routers[router].relay != nil {
+    mutating func noteAdvertisement(_ router: Int, from source: IPAddress?) {
+        let state = routers[router]
+        func isFrom(_ peer: Int) -> Bool { source == nil || source == state.router.peers[peer].address }
+        if state.awaitsMoment, case .yielding(let master) = state.vacancy, isFrom(master) {
+            routers[router].isMomentGood = true
+            touch(router)
+        }
+        if let relay = state.relay, isFrom(relay.peer) {
             routers[router].isMasterHeard = true
             endRelay(router)
+            touch(router)
         }
-        touch(router)
     }
 
     /// Listens exactly while a real advertisement would change what we do.

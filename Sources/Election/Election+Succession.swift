@@ -5,6 +5,8 @@ extension Election {
     /// What a backup may take over.
     private func vacancy(_ router: Int) -> RouterElection.Vacancy? {
         let state = routers[router]
+        // Alone, VRRP's own timers do: there is no address from which to inject.
+        guard !state.hosts.isEmpty else { return nil }
         var offer: RouterElection.Vacancy?
         var isAllKnown = true
         for (peer, host) in state.hosts.enumerated() {

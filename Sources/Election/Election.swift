@@ -95,7 +95,7 @@ public struct Election: Sendable {
         case .daemonEnded(let id): if let router = routerPositions[id] { noteDaemonEnded(router) }
         case .gateway(let key, let reachability): note(reachability, of: key)
         case .carrier(let isUp): noteCarrier(isUp)
-        case .advertisementHeard(let id): if let router = routerPositions[id] { noteAdvertisement(router) }
+        case .advertisementHeard(let id, let source): if let router = routerPositions[id] { noteAdvertisement(router, from: source) }
         }
         settle()
         return takeActions()

@@ -38,6 +38,19 @@ struct CostTests {
         #expect(full.count <= 40)
     }
 
+    @Test("A router whose group has no other member is left to VRRP")
+    func noOtherMember() {
+        let group = SimulatedGroup(hosts: 1)
+        group.start()
+        #expect(group.run(limit: 5000) { group.isSettled(on: 0) } != nil)
+        group.drain(0)
+        group.setCarrier(0, false)
+        group.setCarrier(0, true)
+        group.run(5000)
+        #expect(group.isSettled(on: 0))
+        #expect(group.traffic.injections == 0)
+    }
+
     @Test("Without peers there is nothing to do")
     func noPeers() {
         var election = Election(startID: 1)

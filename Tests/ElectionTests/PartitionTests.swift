@@ -53,6 +53,21 @@ struct PartitionTests {
         #expect(group.isSettled(on: 0))
     }
 
+    @Test("With only the master's HA link cut, the others relay its advertisements and do not take each other's for them")
+    func advertisementsCutOfThree() {
+        let group = SimulatedGroup(hosts: 3, routers: 5)
+        group.startAndSettle()
+        group.cut(0, 1, onlyAdvertisements: true)
+        group.cut(0, 2, onlyAdvertisements: true)
+        group.run(10_000)
+        #expect(group.isSettled(on: 0))
+        #expect(group.longestContested <= 50)
+        let before = group.traffic
+        group.run(60_000)
+        #expect(group.isSettled(on: 0))
+        #expect(group.traffic.ownerChanges == before.ownerChanges)
+    }
+
     @Test("A master that dies while its HA network is cut is succeeded as fast as ever")
     func deathDuringRelay() throws {
         let group = SimulatedGroup(hosts: 2)

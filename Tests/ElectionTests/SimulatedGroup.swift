@@ -289,7 +289,9 @@ final class SimulatedGroup {
         let advertisement = SimulatedDaemon.Advertisement(source: daemon.address, priority: daemon.priority)
         for peer in hosts.indices where peer != host {
             transmit(advertisementLoss, from: host, to: peer) {
-                if self.hosts[peer].listens.contains(router) { self.tell(peer, .advertisementHeard(self.routers[router])) }
+                if self.hosts[peer].listens.contains(router) {
+                    self.tell(peer, .advertisementHeard(self.routers[router], from: daemon.address))
+                }
                 self.hear(advertisement, router: router, on: peer)
             }
         }
