@@ -47,6 +47,7 @@ extension Election {
         routers[router].resignations = 0
         routers[router].nextResignation = nil
         routers[router].vacancy = nil
+        routers[router].isTaking = false
         if former == .master { endMastership(router, next: state) }
         if state == .master { beginMastership(router, former: former) }
         changed(router)
@@ -128,6 +129,7 @@ extension Election {
     /// Keeps a member without carrier from being master.
     private mutating func hold(_ router: Int) -> Int {
         routers[router].vacancy = nil
+        routers[router].isTaking = false
         routers[router].awaitsMoment = false
         endRelay(router)
         var deadline = carrierSince.map { $0 + settings.holdAfterCarrierMilliseconds } ?? Int.max

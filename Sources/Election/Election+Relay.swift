@@ -6,12 +6,21 @@ extension Election {
     /// Relays the master's advertisements where that is needed. Returns when to look again.
     mutating func relay(_ router: Int) -> Int {
         let silent = silentMaster(router)
-        if silent == nil { routers[router].isMasterHeard = false }
+        if silent == nil {
+            routers[router].isMasterHeard = false
+            routers[router].silentSince = nil
+        }
         if let relay = routers[router].relay {
             let claim = routers[router].claims[relay.peer]
             if !claim.isMastership || !stands(router, relay.peer) { endRelay(router) }
         }
-        if routers[router].relay == nil, let silent, !routers[router].isMasterHeard { beginRelay(router, of: silent, first: now) }
+        if routers[router].relay == nil, let silent, !routers[router].isMasterHeard {
+            let since = routers[router].silentSince ?? now
+            routers[router].silentSince = since
+            let due = since + settings.relayIntervalMilliseconds
+            guard now >= due else { return due }
+            beginRelay(router, of: silent, first: now)
+        }
         guard let relay = routers[router].relay else { return Int.max }
         guard now >= relay.next else { return relay.next }
         actions.append(inject(router, from: relay.peer, priority: routers[router].router.peers[relay.peer].priority))

@@ -40,6 +40,7 @@ extension Election {
         guard let vacancy = vacancy(router) else {
             routers[router].vacancy = nil
             routers[router].awaitsMoment = false
+            stopTaking(router)
             return Int.max
         }
         if vacancy != routers[router].vacancy {
@@ -48,9 +49,13 @@ extension Election {
             routers[router].attempts = 0
             routers[router].lastAttempt = nil
             routers[router].isMomentGood = false
+            routers[router].takenSince = nil
         }
         routers[router].awaitsMoment = false
-        guard routers[router].attempts < settings.attemptLimit else { return Int.max }
+        guard routers[router].attempts < settings.attemptLimit else {
+            stopTaking(router)
+            return Int.max
+        }
         let place = place(router, for: vacancy)
         var due = routers[router].vacantSince + place * settings.candidateStepMilliseconds
         switch vacancy {
@@ -61,12 +66,30 @@ extension Election {
         case .yielding, .dead, .headless: break
         }
         if let last = routers[router].lastAttempt { due = max(due, last + settings.attemptIntervalMilliseconds) }
+        if routers[router].attempts == 0, let taken = noteTaking(router) { due = max(due, taken + settings.takingPatienceMilliseconds) }
         due = max(due, quietUntil)
         guard now >= due else { return due }
         routers[router].attempts += 1
         routers[router].lastAttempt = now
+        if !routers[router].isTaking {
+            routers[router].isTaking = true
+            changed(router)
+        }
         actions.append(inject(router, from: source(of: vacancy), priority: 0))
-        return routers[router].attempts < settings.attemptLimit ? now + settings.attemptIntervalMilliseconds : Int.max
+        return now + settings.attemptIntervalMilliseconds
+    }
+
+    /// Since when another candidate is taking the office.
+    private mutating func noteTaking(_ router: Int) -> Int? {
+        let isTaken = routers[router].claims.indices.contains { routers[router].claims[$0].isTaking && isCandidate(router, $0) }
+        if isTaken, routers[router].takenSince == nil { routers[router].takenSince = now }
+        return routers[router].takenSince
+    }
+
+    private mutating func stopTaking(_ router: Int) {
+        guard routers[router].isTaking else { return }
+        routers[router].isTaking = false
+        changed(router)
     }
 
     /// How many candidates come before us.

@@ -182,6 +182,7 @@ public struct Election: Sendable {
             var entry = router.entry(gateways)
             entry.state = .fault
             entry.isYielding = false
+            entry.isTaking = false
             entry.number = number
             let told = router.router.peers.compactMap(\.endpoint)
             departed.append(Departed(entry: entry, hosts: told, expiry: now + settings.departedMilliseconds))

@@ -36,7 +36,7 @@ struct PartitionTests {
         let group = SimulatedGroup(hosts: 2, routers: 5)
         group.startAndSettle()
         group.cut(0, 1, onlyAdvertisements: true)
-        group.run(60_000)
+        group.run(20_000)
         group.closeTimes()
         print("HA network cut: contested \(group.longestContested) ms, ownerless \(group.longestOwnerless) ms")
         #expect(group.isSettled(on: 0))
@@ -63,7 +63,7 @@ struct PartitionTests {
         #expect(group.isSettled(on: 0))
         #expect(group.longestContested <= 50)
         let before = group.traffic
-        group.run(60_000)
+        group.run(20_000)
         #expect(group.isSettled(on: 0))
         #expect(group.traffic.ownerChanges == before.ownerChanges)
     }
@@ -94,7 +94,7 @@ struct PartitionTests {
         let group = SimulatedGroup(hosts: 2, routers: 5)
         group.startAndSettle()
         group.lose(from: from, to: to)
-        group.run(60_000)
+        group.run(20_000)
         group.closeTimes()
         print("one-way loss \(from) to \(to), 2 members: contested \(group.longestContested) ms, ownerless \(group.longestOwnerless) ms")
         #expect(group.isSettled(on: from == 0 ? 1 : 0))
@@ -113,7 +113,7 @@ struct PartitionTests {
         let group = SimulatedGroup(hosts: 3, routers: 5)
         group.startAndSettle()
         group.lose(from: from, to: to)
-        group.run(60_000)
+        group.run(20_000)
         group.closeTimes()
         #expect(group.isSettled(on: 0))
         #expect(group.traffic.ownerChanges == 0)
@@ -147,7 +147,7 @@ struct PartitionTests {
         group.startAndSettle()
         group.jitterMilliseconds = 15
         for one in 0..<3 { for other in 0..<3 { group.lose(from: one, to: other, 0.05) } }
-        group.run(60_000)
+        group.run(20_000)
         #expect(group.isSettled(on: 0))
         #expect(group.traffic.ownerChanges == 0)
     }

@@ -23,6 +23,7 @@ struct PulseCodecTests {
                 Pulse.Entry(
                     id: ResourceID(using: &generator), state: MemberState.allCases.randomElement(using: &generator) ?? .unknown,
                     isDraining: Bool.random(using: &generator), isYielding: Bool.random(using: &generator),
+                    isTaking: Bool.random(using: &generator),
                     gateway: Reachability.allCases.randomElement(using: &generator) ?? .unknown,
                     term: UInt32.random(in: 0 ... .max, using: &generator), number: UInt32.random(in: 0 ... .max, using: &generator)))
         }

@@ -45,6 +45,9 @@ final class SimulatedGroup {
     /// Packets take 0 to so many milliseconds, each its own.
     var jitterMilliseconds = 1
 
+    /// keepalived acts on what we inject after 0 to so many milliseconds: many at once on a busy host.
+    var daemonLatencyMilliseconds = 0
+
     var traffic = Traffic()
     var conflicts: [String] = []
     var peerChanges: [PeerLiveness] = []
@@ -217,7 +220,8 @@ final class SimulatedGroup {
             case .inject(let id, let source, let priority):
                 traffic.injections += 1
                 let router = position(id)
-                after(0) { self.hear(SimulatedDaemon.Advertisement(source: source, priority: priority), router: router, on: host) }
+                let latency = daemonLatencyMilliseconds == 0 ? 0 : Int(generator.next() % UInt64(daemonLatencyMilliseconds + 1))
+                after(latency) { self.hear(SimulatedDaemon.Advertisement(source: source, priority: priority), router: router, on: host) }
             case .announce: traffic.announcements += 1
             case .strip(let id):
                 traffic.strips += 1
