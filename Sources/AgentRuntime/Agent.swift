@@ -192,6 +192,7 @@ public actor Agent: Service {
         refreshMembers(isClose: mode == .full || !result.daemonActions.isEmpty || result.concernsDaemons)
         refreshWatches()
         cleaner.clean(view, after: result, settings: configuration.settings, processes: processes, logger: logger)
+        if cleaner.hasWork { cycleWakeUp() }
         for report in reports.update(view: view, result: result) { outbox.add(report) }
         outbox.set(failures: conversion.problems + result.failures.map(\.description))
         isViewRealised = result.isComplete

@@ -4,8 +4,8 @@ import HostModel
 /// Connections whose translation the router's configuration does not give: through floating IPs, forwardings or gateway addresses that were
 /// taken away, or lead elsewhere, while nobody watched. It needs no older configuration, only what `conntrack -L` says.
 public enum StaleConnections {
-    /// Connections that one round ends. What is left of more is found again by the next.
-    public static let maximumDeletions = 8192
+    /// Connections that one round ends; of more, the rest ends by itself.
+    public static let maximumDeletions = 65_536
 
     /// Words of the command that lists the translated IPv4 connections of the namespace, on standard output.
     public static let listing = ["conntrack", "-L", "-f", "ipv4", "-j"]
