@@ -49,11 +49,14 @@ struct TestCloud {
     /// Waits until exactly one host is master, as the kernel and the API say, and answers it.
     func master(besides excluded: String? = nil) async throws -> String {
         try await waitFor("one VRRP master", timeoutMilliseconds: 60_000) {
-            let holders = try await lab.hosts(withAddress: router.gatewayAddress, router: router.id).filter { $0 != excluded }
+            let holders = try await owners().filter { $0 != excluded }
             let active = try await lab.activeHosts(router: router.id).filter { $0 != excluded }
             return holders.count == 1 && active == holders ? holders[0] : nil
         }
     }
+
+    /// The hosts whose router has the gateway address, as their kernels say.
+    func owners() async throws -> [String] { try await lab.hosts(withAddress: router.gatewayAddress, router: router.id) }
 
     /// An instance on a host that is not the master's, with a floating IP that lets everybody ping and connect.
     func reachableInstance(_ name: String = "vm1") async throws -> (instance: Instance, floating: String) {
