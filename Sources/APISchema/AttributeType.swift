@@ -12,6 +12,8 @@ public indirect enum AttributeType: Sendable, Hashable {
     case ipAddress
     case cidr
     case macAddress
+    /// `80` or `80:90`.
+    case portRange
     case oneOf([String])
     /// A list without duplicates.
     case list(of: AttributeType)
@@ -45,6 +47,7 @@ public indirect enum AttributeType: Sendable, Hashable {
         case .ipAddress: return .string(try IPAddress(json: value).description)
         case .cidr: return try Self.validateCIDR(value)
         case .macAddress: return try Self.validateMAC(value)
+        case .portRange: return .string(try PortRange(json: value).description)
         case .oneOf(let words):
             guard let text = value.stringValue, words.contains(text) else {
                 throw InvalidValue("'\(value.pythonText)' is not in \(JSONValue.array(words.map(JSONValue.string)).pythonText)")

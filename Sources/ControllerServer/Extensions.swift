@@ -28,6 +28,12 @@ struct ExtensionDescription: Sendable {
             alias: "binding", name: "Port Binding", description: "Expose port bindings of a virtual port to external application",
             updated: "2014-02-03T10:00:00-00:00"),
         .init(
+            alias: "expose-l3-conntrack-helper", name: "Expose CT target rules conntrack helper in Router",
+            description: "Expose CT target rules conntrack helper to Router", updated: "2019-04-04T10:00:00-00:00"),
+        .init(
+            alias: "expose-port-forwarding-in-fip", name: "Expose Port Forwarding in Floating IP",
+            description: "Expose port forwarding in floating ip", updated: "2018-06-28T16:00:00-00:00"),
+        .init(
             alias: "ext-gw-mode", name: "Neutron L3 Configurable external gateway mode",
             description: "Extension of the router abstraction for specifying whether SNAT should occur on the external gateway",
             updated: "2013-03-28T10:00:00-00:00"),
@@ -40,6 +46,24 @@ struct ExtensionDescription: Sendable {
         .init(
             alias: "filter-validation", name: "Filter parameters validation", description: "Provides validation on filter parameters.",
             updated: "2018-07-04T10:00:00-00:00"),
+        .init(
+            alias: "fip-port-details", name: "Floating IP Port Details Extension",
+            description: "Add port_details attribute to Floating IP resource", updated: "2018-04-09T10:00:00-00:00"),
+        .init(
+            alias: "floating-ip-port-forwarding", name: "Floating IP Port Forwarding",
+            description: "Expose floating IP port forwarding", updated: "2018-01-19T10:00:00-00:00"),
+        .init(
+            alias: "floating-ip-port-forwarding-description", name: "Floating IP Port Forwarding new attribute description",
+            description: "Add a description field to Port Forwarding rules", updated: "2019-11-01T10:00:00-00:00"),
+        .init(
+            alias: "floating-ip-port-forwarding-detail", name: "Floating IP Port Forwarding support to show detail",
+            description: "Add id and internal_port_id to the port forwardings of a floating IP", updated: "2022-05-06T10:00:00-00:00"),
+        .init(
+            alias: "floating-ip-port-forwarding-port-ranges", name: "Floating IP Port Forwarding support port ranges",
+            description: "Add support to port ranges", updated: "2020-07-01T10:00:00-00:00"),
+        .init(
+            alias: "l3-conntrack-helper", name: "CT target rules conntrack helper",
+            description: "Conntrack helper of routers", updated: "2019-04-04T10:00:00-00:00"),
         .init(
             alias: "l3-ha", name: "HA Router extension", description: "Adds HA capability to routers.", updated: "2014-04-26T00:00:00-00:00"
         ),

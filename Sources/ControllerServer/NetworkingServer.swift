@@ -85,6 +85,8 @@ public struct NetworkingServer: Service {
         ResourceRoutes<Port>(operations: operations).addRoutes(to: router)
         ResourceRoutes<NetworkModel.Router>(operations: operations).addRoutes(to: router)
         ResourceRoutes<FloatingIP>(operations: operations).addRoutes(to: router)
+        ChildRoutes<PortForwarding>(operations: operations).addRoutes(to: router)
+        ChildRoutes<ConnectionHelper>(operations: operations).addRoutes(to: router)
         ResourceRoutes<SecurityGroup>(operations: operations).addRoutes(to: router)
         ResourceRoutes<SecurityGroupRule>(operations: operations, methods: [.post, .put, .delete]).addRoutes(to: router)
         ResourceRoutes<Agent>(operations: operations, methods: [.put, .delete]).addRoutes(to: router)

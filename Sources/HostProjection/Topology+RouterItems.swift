@@ -16,7 +16,8 @@ extension Topology {
             gateway: ports.lazy.filter { $0.deviceOwner == DeviceOwner.routerGateway }.compactMap(routerPort).first,
             isSNATEnabled: router.gateway?.isSNATEnabled ?? true,
             interfaces: ports.filter { DeviceOwner.isRouterInterface($0.deviceOwner) }.compactMap(routerPort),
-            floatingIPs: floating(of: id), routes: router.routes, revision: router.standard.revisionNumber)
+            floatingIPs: floating(of: id), portForwardings: portForwardings(of: id), connectionHelpers: connectionHelpers(of: router),
+            routes: router.routes, revision: router.standard.revisionNumber)
     }
 
     private func redundancy(of router: Router, member: RouterMember) -> HostRouter.Redundancy? {
@@ -25,7 +26,21 @@ extension Topology {
         else { return nil }
         return HostRouter.Redundancy(
             virtualRouterID: virtualRouterID, priority: member.priority, port: haPort, vrrpVersion: settings.vrrpVersion,
-            advertisementIntervalMilliseconds: settings.advertisementIntervalMilliseconds)
+            advertisementIntervalMilliseconds: settings.advertisementIntervalMilliseconds, password: settings.password,
+            peers: peers(of: member), isDraining: drainingAgents.contains(member.agentID),
+            replicatesConnections: settings.replicatesConnections)
+    }
+
+    /// The other members, as far as they have an address on the HA network. By falling priority.
+    private func peers(of member: RouterMember) -> [HostRouter.Peer] {
+        memberHosts[member.routerID].compactMap { host -> HostRouter.Peer? in
+            guard host != member.hostID, let other = members[RouterMemberKey(routerID: member.routerID, hostID: host)],
+                let port = other.haPortID.flatMap({ ports[$0] }), port.role == .haInterface, let address = port.fixedIPs.first?.address
+            else { return nil }
+            return HostRouter.Peer(
+                hostID: host, address: address, endpoint: tunnelAddresses[host], priority: other.priority,
+                isDraining: drainingAgents.contains(other.agentID))
+        }.sorted { ($1.priority, $0.hostID) < ($0.priority, $1.hostID) }
     }
 
     /// Nil while the port's network is not known.
@@ -47,5 +62,26 @@ extension Topology {
             guard let row = floatingIPs[id], row.portID != nil, let fixedAddress = row.fixedAddress else { return nil }
             return HostRouter.Floating(id: id, address: row.address, fixedAddress: fixedAddress)
         }
+    }
+
+    /// Those of all floating IPs on the router. A protocol that is not known is left out.
+    private func portForwardings(of router: ResourceID) -> [HostRouter.PortForwarding] {
+        floatingIPsByRouter[router].sorted().compactMap { floatingIPs[$0] }.flatMap { row in
+            row.portForwardings.compactMap { forwarding -> HostRouter.PortForwarding? in
+                guard let networkProtocol = NetworkProtocol(forwarding.networkProtocol, version: .v4)?.number else { return nil }
+                return HostRouter.PortForwarding(
+                    id: forwarding.id, protocolNumber: networkProtocol, externalAddress: row.address,
+                    externalPorts: forwarding.externalPorts.first...forwarding.externalPorts.last,
+                    internalAddress: forwarding.internalAddress,
+                    internalPorts: forwarding.internalPorts.first...forwarding.internalPorts.last)
+            }
+        }.sorted { $0.id < $1.id }
+    }
+
+    private func connectionHelpers(of router: Router) -> [HostRouter.ConnectionHelper] {
+        router.helpers.compactMap { helper -> HostRouter.ConnectionHelper? in
+            guard let networkProtocol = NetworkProtocol(helper.networkProtocol, version: .v4)?.number else { return nil }
+            return HostRouter.ConnectionHelper(id: helper.id, helper: helper.helper, protocolNumber: networkProtocol, port: helper.port)
+        }.sorted { $0.id < $1.id }
     }
 }

@@ -25,9 +25,14 @@ public struct Router: Sendable, Hashable {
     public var isHighlyAvailable: Bool = false
     public var gateway: ExternalGateway?
     public var routes: [StaticRoute] = []
+    /// The zones that the router's agents shall be in; empty: any.
     public var availabilityZoneHints: [String] = []
-    /// The VRRP group on the project's HA network, 1...254; nil for standalone routers and before one was free.
+    /// The zones that its agents are in; not kept: whoever reads the row computes it.
+    public var availabilityZones: [String] = []
+    /// The VRRP group on the project's HA network, 1...254; nil for standalone routers. Groups may repeat: members speak to each other only.
     public var virtualRouterID: Int?
+    /// In the order of their creation.
+    public var helpers: [Helper] = []
     public var standard = StandardAttributes()
 
     public init(id: ResourceID, projectID: String) {
@@ -72,6 +77,10 @@ public struct FloatingIP: Sendable, Hashable {
     public var fixedAddress: IPAddress?
     public var routerID: ResourceID?
     public var status: ResourceStatus = .down
+    /// In the order of their creation. A floating IP with any leads to no port as a whole, and its router is theirs.
+    public var portForwardings: [Forwarding] = []
+    /// Of the port that it leads to; not kept: whoever shows the row reads it.
+    public var portDetails: PortDetails?
     public var standard = StandardAttributes()
 
     public init(id: ResourceID, projectID: String, floatingNetworkID: ResourceID, address: IPAddress, floatingPortID: ResourceID) {

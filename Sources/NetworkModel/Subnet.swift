@@ -43,3 +43,20 @@ public struct Subnet: Sendable, Hashable {
         self.prefix = prefix
     }
 }
+
+extension Subnet {
+    /// Whether a DHCP server serves the subnet. IPv6: when it gives out addresses or other settings, or when nobody said how addresses are made
+    /// (then it gives them out, and a router that is not ours announces it). Hosts of SLAAC subnets need none.
+    public var isServedByDHCP: Bool {
+        guard isDHCPEnabled else { return false }
+        guard prefix.version == .v6 else { return true }
+        switch ipv6AddressMode {
+        case .stateful, .stateless: return true
+        case .slaac: return false
+        case nil: return ipv6RouterAdvertisementMode == nil
+        }
+    }
+
+    /// Whether that server gives out the addresses as well, rather than only the settings beside them.
+    public var hasDHCPAddresses: Bool { isServedByDHCP && ipv6AddressMode != .stateless }
+}

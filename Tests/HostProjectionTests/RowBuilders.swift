@@ -76,20 +76,40 @@ func router(_ number: Int, change: (inout Router) -> Void = { _ in }) -> Topolog
     return .router(row)
 }
 
-func member(_ router: Int, on host: String, haPort: Int? = nil, priority: Int = 200) -> TopologyChange.Row {
-    var row = RouterMember(routerID: routerID(router), agentID: agentID(1), hostID: host, haPortID: haPort.map(portID))
+func member(_ router: Int, on host: String, haPort: Int? = nil, priority: Int = 200, agent: Int = 1) -> TopologyChange.Row {
+    var row = RouterMember(routerID: routerID(router), agentID: agentID(agent), hostID: host, haPortID: haPort.map(portID))
     row.priority = priority
     return .routerMember(row)
 }
 
-func floatingIP(_ number: Int, _ text: String, port: Int? = nil, fixed: String? = nil, router: Int? = nil) -> TopologyChange.Row {
+func floatingIP(
+    _ number: Int, _ text: String, port: Int? = nil, fixed: String? = nil, router: Int? = nil, change: (inout FloatingIP) -> Void = { _ in }
+) -> TopologyChange.Row {
     var row = FloatingIP(
         id: floatingID(number), projectID: "p", floatingNetworkID: networkID(9), address: address(text),
         floatingPortID: portID(900 + number))
     row.portID = port.map(portID)
     row.fixedAddress = fixed.map { address($0) }
     row.routerID = router.map(routerID)
+    change(&row)
     return .floatingIP(row)
+}
+
+func forwarding(_ number: Int, _ networkProtocol: String, _ external: (Int, Int), to text: String, _ internalPorts: (Int, Int))
+    -> FloatingIP.Forwarding
+{
+    guard let external = PortRange(external.0, external.1), let internalPorts = PortRange(internalPorts.0, internalPorts.1) else {
+        preconditionFailure("ports are in order")
+    }
+    return FloatingIP.Forwarding(
+        PortForwarding(
+            id: identity(9, number), floatingIPID: floatingID(1), networkProtocol: networkProtocol, externalPorts: external,
+            internalPortID: portID(1), internalAddress: address(text), internalPorts: internalPorts))
+}
+
+func helper(_ number: Int, _ name: String, _ networkProtocol: String, _ port: Int) -> Router.Helper {
+    Router.Helper(
+        ConnectionHelper(id: identity(10, number), routerID: routerID(1), helper: name, networkProtocol: networkProtocol, port: port))
 }
 
 func group(_ number: Int) -> TopologyChange.Row { .securityGroup(SecurityGroup(id: groupID(number), projectID: "p")) }
@@ -104,6 +124,12 @@ func host(_ id: String, tunnel: String?) -> TopologyChange.Row {
     var row = Host(id: id)
     row.tunnelAddress = tunnel
     return .host(row)
+}
+
+func agent(_ number: Int, type: AgentType = .l3, isAdminStateUp: Bool = true) -> TopologyChange.Row {
+    var row = Agent(id: agentID(number), type: type, hostID: "h\(number)")
+    row.isAdminStateUp = isAdminStateUp
+    return .agent(row)
 }
 
 func dhcp(_ network: Int, on host: String) -> TopologyChange.Row { .dhcpBinding(DHCPBinding(networkID: networkID(network), hostID: host)) }

@@ -21,6 +21,16 @@ extension Router: ProjectResource {
                 "routes", \.routes,
                 .nullable(.list(of: .object([.init("destination", .cidr, required: true), .init("nexthop", .ipAddress, required: true)]))),
                 [.update], from: "extraroute"),
+            .stored(
+                "availability_zone_hints", \.availabilityZoneHints, .list(of: .string(maximum: 255)), [.create], default: [],
+                from: "router_availability_zone"),
+            .request(
+                "availability_zones", .any, [], from: "router_availability_zone",
+                show: { router, writer in router.availabilityZones.write(to: &writer) }),
+            .request("conntrack_helpers", .any, [], from: "expose-l3-conntrack-helper") { router, writer in
+                writer.array { writer in for helper in router.helpers { helper.show(to: &writer) } }
+            },
+            .internal("helpers", \.helpers),
             .internal("virtual_router_id", \.virtualRouterID),
         ] + standardAttributes)
 }
@@ -43,6 +53,28 @@ extension FloatingIP: ProjectResource {
             .keptRequest("fixed_ip_address", \.fixedAddress, .nullable(.ipAddress), [.create, .update, .filter, .sort], from: "router"),
             .keptRequest("router_id", \.routerID, .nullable(.uuid), [.filter, .sort], from: "router"),
             .keptRequest("status", \.status, .any, [.filter, .sort], from: "router"),
+            .keptRequest("port_forwardings", \.portForwardings, .any, [], from: "expose-port-forwarding-in-fip"),
+            .request("port_details", .any, [], from: "fip-port-details", show: showPortDetails),
             .internal("floating_port_id", \.floatingPortID),
         ] + standardAttributes)
+
+    /// Null when the floating IP leads to no port.
+    private static let showPortDetails: @Sendable (FloatingIP, inout JSONWriter) -> Void = { floating, writer in
+        guard let details = floating.portDetails else { return writer.null() }
+        writer.object { writer in
+            let texts = [("name", details.name), ("device_id", details.deviceID), ("device_owner", details.deviceOwner)]
+            for (key, text) in texts {
+                writer.key(key)
+                writer.string(text)
+            }
+            writer.key("network_id")
+            details.networkID.write(to: &writer)
+            writer.key("mac_address")
+            details.mac.write(to: &writer)
+            writer.key("admin_state_up")
+            writer.bool(details.isAdminStateUp)
+            writer.key("status")
+            details.status.write(to: &writer)
+        }
+    }
 }
