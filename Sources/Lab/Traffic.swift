@@ -59,8 +59,9 @@ public struct Traffic: Sendable {
         return Traffic(outbound: outbound, inbound: inbound, connections: connections)
     }
 
-    /// Waits until both directions were answered so often without a gap.
+    /// Waits until both directions are answered so often without a gap, from now on.
     public func waitUntilSteady(replies: Int = 100, timeoutMilliseconds: Int = 60_000) async throws {
+        for probe in [outbound, inbound] { probe.startOverCounting() }
         for probe in [outbound, inbound] { try await probe.waitUntilSteady(replies: replies, timeoutMilliseconds: timeoutMilliseconds) }
     }
 
