@@ -108,6 +108,7 @@ public struct NetworkingServer: Service {
     private static let collections: [(singular: String, plural: String, path: String)] = [
         names(Network.table), names(Subnet.table), names(Port.table), names(NetworkModel.Router.table), names(FloatingIP.table),
         names(SecurityGroup.table), names(SecurityGroupRule.table), names(Agent.table), ("quota", "quotas", "quotas"),
+        ("floatingip_pool", "floatingip_pools", "floatingip_pools"),
     ]
 
     private static func names<Resource>(_ table: ResourceTable<Resource>) -> (singular: String, plural: String, path: String) {

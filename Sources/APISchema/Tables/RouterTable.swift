@@ -18,9 +18,7 @@ extension Router: ProjectResource {
             .keptRequest("external_gateway_info", \.gateway, gatewayType, [.create, .update, .guarded], from: "router"),
             .keptRequest("ha", \.isHighlyAvailable, .nullable(.boolean), [.create, .update, .filter, .guarded], from: "l3-ha"),
             .keptRequest(
-                "routes", \.routes,
-                .nullable(.list(of: .object([.init("destination", .cidr, required: true), .init("nexthop", .ipAddress, required: true)]))),
-                [.update], from: "extraroute"),
+                "routes", \.routes, .nullable(.routes), [.update], from: "extraroute"),
             .request("conntrack_helpers", .any, [], from: "expose-l3-conntrack-helper") { router, writer in
                 writer.array { writer in for helper in router.helpers { helper.show(to: &writer) } }
             },
