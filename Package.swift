@@ -26,6 +26,7 @@ let pureRooms: [Target] = [
     room("AccessPolicy", ["APISchema"]),
     room("Drivers", ["Addressing", "KernelInterface"]),
     room("ServiceProcesses", ["Addressing", "KernelInterface"]),
+    room("Election", ["Addressing", "NetworkModel"]),
     // Level 4.
     room("HostProjection", ["Addressing", "NetworkModel", "HostModel"]),
     room("Converters", ["Addressing", "NetworkModel", "HostModel", "KernelInterface", "ServiceProcesses"]),
@@ -34,6 +35,7 @@ let pureRooms: [Target] = [
     .systemLibrary(name: "CNftables", pkgConfig: "libnftables", providers: [.apt(["libnftables-dev"])]),
     room("KernelLinux", ["Addressing", "KernelInterface", "CLinux", "CNftables"]),
     room("FakeKernel", ["Addressing", "KernelInterface"]),
+    room("ElectionService", ["Addressing", "NetworkModel", "Election", "ServiceProcesses", "KernelInterface", "CLinux"]),
 
     // What every kernel must do; the tests of both kernels run it.
     .target(
@@ -41,9 +43,11 @@ let pureRooms: [Target] = [
 
     tests("AddressingTests", ["Addressing"]),
     tests("APISchemaTests", ["Addressing", "NetworkModel", "APISchema"]),
+    tests("ElectionTests", ["Addressing", "NetworkModel", "Election"]),
     tests("HostProjectionTests", ["Addressing", "NetworkModel", "HostModel", "HostProjection"]),
     tests("NetworkModelTests", ["Addressing", "NetworkModel"]),
     tests("ConvertersTests", ["Addressing", "NetworkModel", "HostModel", "KernelInterface", "ServiceProcesses", "Converters"]),
+    tests("ElectionServiceTests", ["Addressing", "NetworkModel", "Election", "ElectionService", "ServiceProcesses"]),
     tests("ServiceProcessesTests", ["Addressing", "KernelInterface", "ServiceProcesses"]),
     tests("KernelLinuxTests", ["Addressing", "KernelInterface", "KernelLinux", "KernelConformance", "CLinux"]),
     tests("DriversTests", ["Addressing", "KernelInterface", "Drivers", "FakeKernel"]),
@@ -84,8 +88,8 @@ let wholeRooms: [Target] = [
     room(
         "AgentRuntime",
         [
-            "Addressing", "NetworkModel", "HostModel", "KernelInterface", "Converters", "Drivers", "ServiceProcesses", httpClient, log,
-            lifecycle,
+            "Addressing", "NetworkModel", "HostModel", "KernelInterface", "Election", "Converters", "Drivers", "ServiceProcesses",
+            httpClient, log, lifecycle,
         ]),
     tests(
         "AgentRuntimeTests",
@@ -98,8 +102,7 @@ let wholeRooms: [Target] = [
         name: "neutrino",
         dependencies: [
             "Addressing", "APISchema", "NetworkModel", "KernelInterface", "HostProjection", "Converters", "ControllerServer",
-            "AgentRuntime",
-            "KernelLinux", "Lab", "Store", "Operations", arguments, log, lifecycle,
+            "AgentRuntime", "Election", "ElectionService", "KernelLinux", "Lab", "Store", "Operations", arguments, log, lifecycle,
         ],
         swiftSettings: strict),
     // These also run the executable itself, which `swift build --build-tests` puts beside the tests.

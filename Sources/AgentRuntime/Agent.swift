@@ -1,5 +1,6 @@
 import Converters
 import Drivers
+import Election
 import HostModel
 import KernelInterface
 import Logging
@@ -53,6 +54,9 @@ public actor Agent: Service {
     private var hasHeardServer = false
     var outbox = StatusOutbox()
     var members: [ResourceID: RouterMembership] = [:]
+    /// What the election was told last.
+    var electionMembers: [ElectionMember] = []
+    let errands: RouterErrands
     private var reports = PortReports()
     private var cleaner = ConnectionCleaner()
     private var needsFullCheck = true
@@ -79,6 +83,7 @@ public actor Agent: Service {
             startID: ResourceID(using: &generator).description, tunnelAddress: configuration.settings.tunnelAddress,
             physicalNetworks: configuration.settings.physicalNetworks, stateDirectory: configuration.settings.stateDirectory)
         connection = ServerConnection(configuration: configuration)
+        errands = RouterErrands(kernel: kernel, logger: logger)
         let start = ContinuousClock.now
         reconciler = Reconciler(
             kernel: kernel, processes: processes, stateDirectory: configuration.settings.stateDirectory,
@@ -94,6 +99,7 @@ public actor Agent: Service {
             group.addTask { await self.watchLinks() }
             group.addTask { await self.requestFullChecks() }
             group.addTask { await self.watchFirewalls() }
+            group.addTask { await self.followElection() }
             group.addTask {
                 // The loops end by cancellation; this task turns a graceful shutdown into one.
                 try? await gracefulShutdown()
@@ -191,6 +197,7 @@ public actor Agent: Service {
         log(result)
         refreshMembers(isClose: mode == .full || !result.daemonActions.isEmpty || result.concernsDaemons)
         refreshWatches()
+        refreshElection()
         cleaner.clean(view, after: result, settings: configuration.settings, processes: processes, logger: logger)
         for report in reports.update(view: view, result: result) { outbox.add(report) }
         outbox.set(failures: conversion.problems + result.failures.map(\.description))

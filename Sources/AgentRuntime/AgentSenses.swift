@@ -6,14 +6,17 @@ public struct AgentSenses: Sendable {
     public var openPipe: @Sendable (_ path: String) throws -> PipeLines
     /// Waits for the end of a process. True when it has ended; false when the task was cancelled or the process cannot be watched.
     public var hasEnded: @Sendable (_ process: Int32) async -> Bool
+    /// Who hastens elections and reads keepalived's pipes; nil on a host without a tunnel endpoint, where the agent reads them itself.
+    public var election: ElectionSense?
 
     public init(
         linkChanges: AsyncStream<Void>, openPipe: @escaping @Sendable (_ path: String) throws -> PipeLines,
-        hasEnded: @escaping @Sendable (_ process: Int32) async -> Bool
+        hasEnded: @escaping @Sendable (_ process: Int32) async -> Bool, election: ElectionSense? = nil
     ) {
         self.linkChanges = linkChanges
         self.openPipe = openPipe
         self.hasEnded = hasEnded
+        self.election = election
     }
 
     /// The lines of a named pipe, and how to stop reading.

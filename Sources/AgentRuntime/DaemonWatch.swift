@@ -1,3 +1,5 @@
+import ServiceProcesses
+
 /// Waits for the end of one daemon's process.
 struct DaemonWatch {
     var process: Int32
@@ -26,6 +28,10 @@ extension Agent {
         guard watches[key]?.process == process else { return }
         watches[key] = nil
         logger.warning("A daemon ended by itself", metadata: ["key": "\(key)", "process": "\(process)"])
+        if senses.election != nil, KeepalivedDaemon.router(ofKey: key) != nil {
+            // Its start would take the master's addresses away: first another member shall have them. The election says when.
+            reconciler.hold(key, milliseconds: Self.successionMilliseconds)
+        }
         reconciler.markDaemonDirty(key)
         cycleWakeUp()
     }

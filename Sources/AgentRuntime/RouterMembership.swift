@@ -17,12 +17,13 @@ struct RouterMembership {
     /// Nil before anything was heard or seen.
     var state: HAState?
     var keepalived = KeepalivedMember()
-    var reader: Task<Void, Never>
-    var close: @Sendable () -> Void
+    /// Nil where the election reads the pipe.
+    var reader: Task<Void, Never>?
+    var close: @Sendable () -> Void = {}
 
     func stopListening() {
         close()
-        reader.cancel()
+        reader?.cancel()
     }
 }
 
@@ -59,6 +60,10 @@ extension Agent {
 
     private func listen(to router: HostRouter) {
         let id = router.id
+        if senses.election != nil {
+            members[id] = RouterMembership()
+            return
+        }
         do {
             let pipe = try senses.openPipe(paths(of: id).notifyPipe)
             let reader = Task {
@@ -70,7 +75,7 @@ extension Agent {
         }
     }
 
-    private func heard(_ line: String, of id: ResourceID) {
+    func heard(_ line: String, of id: ResourceID) {
         guard let notification = KeepalivedNotification(line: line), members[id] != nil else { return }
         if members[id]?.keepalived.note(notification) == true { reloadKeepalived(of: id) }
         set(HAState(notification.state), of: id)
@@ -82,8 +87,12 @@ extension Agent {
         guard let addresses = try? kernel.addresses(in: namespace),
             let found = RouterOwnership.state(of: router, addresses: addresses)
         else { return }
-        // Without its keepalived no member is the master, whatever it was when that was killed: another takes over within a second.
         let isGroupMember = isKeepalivedRunning(of: router.id)
+        // Of what comes later keepalived tells by its pipe, and in the right order.
+        if members[router.id]?.state == nil, isGroupMember { senses.election?.note(router.id, found == .active ? .master : .backup) }
+        // A master without its keepalived goes on until another has taken over: the election takes its addresses away then.
+        if !isGroupMember, senses.election != nil { return }
+        // Else nobody is told of a successor: without its keepalived no member is the master.
         set(isGroupMember ? found : .standby, of: router.id)
         for stale in RouterOwnership.staleAddresses(of: router, addresses: addresses, isKeepalivedRunning: isGroupMember) {
             logger.warning("A standby held an address of the master", metadata: ["router": "\(router.id)", "address": "\(stale.address)"])

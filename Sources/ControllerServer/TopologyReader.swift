@@ -16,6 +16,7 @@ enum TopologyReader {
         rows += try transaction.list(FloatingIP.self).map { .floatingIP($0) }
         rows += try transaction.list(SecurityGroup.self).map { .securityGroup($0) }
         rows += try transaction.list(SecurityGroupRule.self).map { .securityGroupRule($0) }
+        rows += try transaction.list(Agent.self).map { .agent($0) }
         rows += try transaction.rows("SELECT \(memberColumns) FROM router_members").map { .routerMember(try member($0)) }
         rows += try transaction.rows("SELECT network_id, host_id FROM dhcp_bindings").map { .dhcpBinding(try binding($0)) }
         rows += try transaction.rows("SELECT id, tunnel_address, physical_networks FROM hosts").map { .host(try host($0)) }
@@ -50,6 +51,7 @@ enum TopologyReader {
             return try transaction.find(SecurityGroup.self, id).map { .put(.securityGroup($0)) } ?? .drop(.securityGroup(id))
         case SecurityGroupRule.table.plural:
             return try transaction.find(SecurityGroupRule.self, id).map { .put(.securityGroupRule($0)) } ?? .drop(.securityGroupRule(id))
+        case Agent.table.plural: return try transaction.find(Agent.self, id).map { .put(.agent($0)) } ?? .drop(.agent(id))
         default: return nil
         }
     }

@@ -37,7 +37,12 @@ public enum RouterConverter {
             pieces.configuration.links[link.inner.name] = link.inner
         }
         pieces.configuration.sysctls = RouterSysctls.values(carriesIPv6: layout.carriesIPv6)
-        if let table = RouterTranslation.table(for: router) { pieces.configuration.firewall = [table] }
+        pieces.configuration.firewall = [
+            RouterTranslation.table(for: router), RouterScopes.table(for: router), RouterLimits.table(for: router),
+            RouterHelpers.table(for: router, known: settings.trackingHelpers),
+        ].compactMap { $0 }
+        pieces.problems = RouterForwardings(of: router).problems + RouterHelpers.problems(of: router, known: settings.trackingHelpers)
+        if let daemon = RouterAdvertisements.daemon(for: router, layout, settings) { pieces.daemons.append(daemon) }
         if let redundancy = router.redundancy {
             addKeepalived(router, redundancy, layout, settings, to: &pieces)
         } else {
@@ -60,9 +65,8 @@ public enum RouterConverter {
             virtualRouterID: redundancy.virtualRouterID, interface: device, priority: redundancy.priority, version: redundancy.vrrpVersion,
             advertisementIntervalMilliseconds: redundancy.advertisementIntervalMilliseconds, addresses: layout.addresses,
             routes: layout.routes, notifyPipe: paths.notifyPipe)
-        pieces.daemons = [
+        pieces.daemons.append(
             KeepalivedDaemon.daemon(
-                router: router.id.description, namespace: pieces.namespace, paths: paths, configuration: configuration)
-        ]
+                router: router.id.description, namespace: pieces.namespace, paths: paths, configuration: configuration))
     }
 }

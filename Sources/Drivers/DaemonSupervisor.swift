@@ -39,6 +39,8 @@ final class DaemonSupervisor {
     private let directory: String
     private let clock: () -> Int
     private var memories: [String: Memory] = [:]
+    /// Daemons that must not be started before a time of the clock.
+    private var holds: [String: Int] = [:]
 
     init(host: any ProcessHost, stateDirectory: String, clock: @escaping () -> Int) {
         self.host = host
@@ -47,6 +49,10 @@ final class DaemonSupervisor {
     }
 
     func markDirty(_ key: String) { memories[key]?.isDirty = true }
+
+    /// Does not start the daemon before so many milliseconds have passed or it is released.
+    func hold(_ key: String, milliseconds: Int) { holds[key] = clock() + milliseconds }
+    func release(_ key: String) { holds[key] = nil }
 
     var processes: [String: Int32] { memories.compactMapValues(\.process) }
 
@@ -110,6 +116,13 @@ final class DaemonSupervisor {
     ) throws(KernelError) {
         if isHeld { return }
         let now = clock()
+        if let end = holds[memory.configuration.key] {
+            if now < end {
+                report.retry(afterMilliseconds: end - now)
+                return
+            }
+            release(memory.configuration.key)
+        }
         if memory.isStarting, let started = memory.backoff.lastStart, now - started < Self.startGraceMilliseconds,
             record?.runs(memory.configuration) == true
         {

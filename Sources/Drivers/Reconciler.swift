@@ -56,6 +56,10 @@ public final class Reconciler {
         supervisor.markDirty(key)
     }
 
+    /// Does not start a daemon that has ended before so many milliseconds have passed or it is released.
+    public func hold(_ key: String, milliseconds: Int) { supervisor.hold(key, milliseconds: milliseconds) }
+    public func release(_ key: String) { supervisor.release(key) }
+
     /// The processes of the daemons that ran when they were last looked at, by key: whose end is worth waiting for.
     public var daemonProcesses: [String: Int32] { supervisor.processes }
 

@@ -12,12 +12,18 @@ public struct HostStatus: Hashable, Sendable, Codable {
         /// Physical network → interface.
         public var physicalNetworks: [String: String]
         public var stateDirectory: String
+        /// The part of the cloud that the host is in; nil: the one of hosts that name none.
+        public var availabilityZone: String?
 
-        public init(startID: String, tunnelAddress: IPAddress?, physicalNetworks: [String: String], stateDirectory: String) {
+        public init(
+            startID: String, tunnelAddress: IPAddress?, physicalNetworks: [String: String], stateDirectory: String,
+            availabilityZone: String? = nil
+        ) {
             self.startID = startID
             self.tunnelAddress = tunnelAddress
             self.physicalNetworks = physicalNetworks
             self.stateDirectory = stateDirectory
+            self.availabilityZone = availabilityZone
         }
     }
 
@@ -45,6 +51,8 @@ public struct HostStatus: Hashable, Sendable, Codable {
         }
     }
 
+    /// What this host's member of a router is. A host that repeats `active` while another member claims the same says that it means it:
+    /// after a few seconds the server holds both for masters, and raises an alarm.
     public struct RouterReport: Hashable, Sendable, Codable {
         public var routerID: ResourceID
         public var state: HAState
@@ -52,6 +60,18 @@ public struct HostStatus: Hashable, Sendable, Codable {
         public init(routerID: ResourceID, state: HAState) {
             self.routerID = routerID
             self.state = state
+        }
+    }
+
+    /// A router that this host masters while it hears another host do the same.
+    public struct MasterConflict: Hashable, Sendable, Codable {
+        public var routerID: ResourceID
+        /// The other host.
+        public var hostID: String
+
+        public init(routerID: ResourceID, hostID: String) {
+            self.routerID = routerID
+            self.hostID = hostID
         }
     }
 
@@ -63,15 +83,18 @@ public struct HostStatus: Hashable, Sendable, Codable {
     public var routers: [RouterReport]
     /// Sentences about what could not be realised, at most 20.
     public var failures: [String]
+    /// What lasts now, at most 100; nil: none.
+    public var conflicts: [MasterConflict]?
 
     public init(
         registration: Registration, appliedRevision: Int? = nil, ports: [PortReport] = [], routers: [RouterReport] = [],
-        failures: [String] = []
+        failures: [String] = [], conflicts: [MasterConflict]? = nil
     ) {
         self.registration = registration
         self.appliedRevision = appliedRevision
         self.ports = ports
         self.routers = routers
         self.failures = failures
+        self.conflicts = conflicts
     }
 }

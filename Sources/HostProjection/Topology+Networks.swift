@@ -54,7 +54,8 @@ extension Topology {
         for port in portsByNetwork[binding.networkID] { concerned.note(.reservation, port, on: binding.hostID) }
     }
 
-    /// Of a host only the tunnel endpoint matters: to itself, and to every host that shares a tunnelled network with it.
+    /// Of a host only the tunnel endpoint matters: to itself, to every host that shares a tunnelled network with it, and to the other members of
+    /// its routers.
     mutating func replaceHost(_ id: String, with new: Host?, _ concerned: inout ConcernedKeys) {
         let address = new?.tunnelAddress.flatMap { IPAddress($0) }
         guard tunnelAddresses[id] != address else { return }
@@ -65,6 +66,9 @@ extension Topology {
             for port in portsByNetwork[network] { concerned.note(.remotePort, port, on: id) }
         }
         for port in portsLocated(on: id) { noteRemotePort(port, &concerned) }
+        for router in routersByHost[id] where routers[router]?.isHighlyAvailable == true {
+            concerned.note(.router, router, on: memberHosts[router])
+        }
     }
 
     /// At least the ports whose ``location(of:)`` is the host.

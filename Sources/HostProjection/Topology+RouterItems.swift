@@ -26,7 +26,21 @@ extension Topology {
         else { return nil }
         return HostRouter.Redundancy(
             virtualRouterID: virtualRouterID, priority: member.priority, port: haPort, vrrpVersion: settings.vrrpVersion,
-            advertisementIntervalMilliseconds: settings.advertisementIntervalMilliseconds)
+            advertisementIntervalMilliseconds: settings.advertisementIntervalMilliseconds, password: settings.password,
+            peers: peers(of: member), isDraining: drainingAgents.contains(member.agentID),
+            replicatesConnections: settings.replicatesConnections)
+    }
+
+    /// The other members, as far as they have an address on the HA network. By falling priority.
+    private func peers(of member: RouterMember) -> [HostRouter.Peer] {
+        memberHosts[member.routerID].compactMap { host -> HostRouter.Peer? in
+            guard host != member.hostID, let other = members[RouterMemberKey(routerID: member.routerID, hostID: host)],
+                let port = other.haPortID.flatMap({ ports[$0] }), port.role == .haInterface, let address = port.fixedIPs.first?.address
+            else { return nil }
+            return HostRouter.Peer(
+                hostID: host, address: address, endpoint: tunnelAddresses[host], priority: other.priority,
+                isDraining: drainingAgents.contains(other.agentID))
+        }.sorted { ($1.priority, $0.hostID) < ($0.priority, $1.hostID) }
     }
 
     /// Nil while the port's network is not known.

@@ -16,10 +16,14 @@ extension Topology {
     mutating func replaceMember(_ key: RouterMemberKey, with new: RouterMember?, _ concerned: inout ConcernedKeys) {
         let old = members[key]
         guard old != new else { return }
-        concerned.note(.router, key.routerID, on: key.hostID)
         members[key] = new
-        // VRRP state and priority move no port.
+        if let agent = old?.agentID { routersByAgent.remove(key, at: agent) }
+        if let agent = new?.agentID { routersByAgent.insert(key, at: agent) }
+        // The others know the member as their peer; its VRRP state no item tells.
         let isSamePlace = (old == nil) == (new == nil) && old?.haPortID == new?.haPortID
+        let isSamePeer = isSamePlace && old?.priority == new?.priority && old?.agentID == new?.agentID
+        if !isSamePeer { noteMembers(of: key, &concerned) }
+        // Priority moves no port.
         if isSamePlace { return }
 
         let haPorts = [old?.haPortID, new?.haPortID].compactMap { $0 }
@@ -36,6 +40,21 @@ extension Topology {
         }
         replaceClaims(oldClaims, with: moved.flatMap { claims(of: $0) }, &concerned)
         for port in moved { noteRemotePort(port, &concerned) }
+    }
+
+    /// Of an agent only its drain matters: to the members of its routers.
+    mutating func replaceAgent(_ id: ResourceID, with new: Agent?, _ concerned: inout ConcernedKeys) {
+        let isDraining = new.map { $0.type == .l3 && !$0.isAdminStateUp } ?? false
+        guard drainingAgents.contains(id) != isDraining else { return }
+        if isDraining { drainingAgents.insert(id) } else { drainingAgents.remove(id) }
+        guard concerned.isRecording else { return }
+        for key in routersByAgent[id] { noteMembers(of: key, &concerned) }
+    }
+
+    /// The router of a member, on the member's host and on those of the others.
+    func noteMembers(of key: RouterMemberKey, _ concerned: inout ConcernedKeys) {
+        concerned.note(.router, key.routerID, on: key.hostID)
+        concerned.note(.router, key.routerID, on: memberHosts[key.routerID])
     }
 
     mutating func replaceFloatingIP(_ id: ResourceID, with new: FloatingIP?, _ concerned: inout ConcernedKeys) {
@@ -57,7 +76,7 @@ extension Topology {
         switch port.role {
         case .router(let id): concerned.note(.router, id, on: memberHosts[id])
         case .haInterface:
-            for member in membersByHAPort[port.id] { concerned.note(.router, member.routerID, on: member.hostID) }
+            for member in membersByHAPort[port.id] { noteMembers(of: member, &concerned) }
         case .instance, .dhcp, .floatingIP, .other: break
         }
     }

@@ -27,6 +27,8 @@ public struct Topology: Sendable, Equatable {
     var tunnelAddresses: [String: IPAddress] = [:]
     var dhcpHosts = SetIndex<ResourceID, String>()
     var dhcpNetworks = SetIndex<String, ResourceID>()
+    /// All that matters of agents: those of routers that are administratively down.
+    var drainingAgents: Set<ResourceID> = []
 
     // Indexes over rows.
     var subnetsByNetwork = SetIndex<ResourceID, ResourceID>()
@@ -40,6 +42,7 @@ public struct Topology: Sendable, Equatable {
     var memberHosts = SetIndex<ResourceID, String>()
     var routersByHost = SetIndex<String, ResourceID>()
     var membersByHAPort = SetIndex<ResourceID, RouterMemberKey>()
+    var routersByAgent = SetIndex<ResourceID, RouterMemberKey>()
     var floatingIPsByRouter = SetIndex<ResourceID, ResourceID>()
     var rulesByGroup = SetIndex<ResourceID, ResourceID>()
 
@@ -91,6 +94,7 @@ public struct Topology: Sendable, Equatable {
         case .securityGroupRule(let row): replaceRule(row.id, with: row, &concerned)
         case .host(let row): replaceHost(row.id, with: row, &concerned)
         case .dhcpBinding(let row): setDHCP(row, bound: true, &concerned)
+        case .agent(let row): replaceAgent(row.id, with: row, &concerned)
         }
     }
 
@@ -106,6 +110,7 @@ public struct Topology: Sendable, Equatable {
         case .securityGroupRule(let id): replaceRule(id, with: nil, &concerned)
         case .host(let id): replaceHost(id, with: nil, &concerned)
         case .dhcpBinding(let row): setDHCP(row, bound: false, &concerned)
+        case .agent(let id): replaceAgent(id, with: nil, &concerned)
         }
     }
 }

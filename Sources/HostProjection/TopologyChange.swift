@@ -37,6 +37,7 @@ public enum TopologyChange: Hashable, Sendable {
         case securityGroupRule(SecurityGroupRule)
         case host(Host)
         case dhcpBinding(DHCPBinding)
+        case agent(Agent)
     }
 
     /// What identifies a row.
@@ -51,6 +52,7 @@ public enum TopologyChange: Hashable, Sendable {
         case securityGroupRule(ResourceID)
         case host(String)
         case dhcpBinding(DHCPBinding)
+        case agent(ResourceID)
     }
 
     case put(Row)
@@ -70,6 +72,7 @@ extension TopologyChange.Row {
         case .securityGroupRule(let row): .securityGroupRule(row.id)
         case .host(let row): .host(row.id)
         case .dhcpBinding(let row): .dhcpBinding(row)
+        case .agent(let row): .agent(row.id)
         }
     }
 }

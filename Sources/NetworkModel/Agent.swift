@@ -13,6 +13,15 @@ public enum AgentType: String, Sendable, Hashable, CaseIterable {
         }
     }
 
+    /// What the agents of a type give availability to (`resource` of an availability zone); nil: nothing that is placed by zones.
+    public var zoneResource: String? {
+        switch self {
+        case .dhcp: "network"
+        case .l3: "router"
+        case .linuxBridge: nil
+        }
+    }
+
     /// The message topic that Neutron would use; clients show it.
     public var topic: String {
         switch self {
@@ -30,6 +39,8 @@ public struct Agent: Sendable, Hashable {
     public var hostID: String
     public var isAdminStateUp: Bool = true
     public var description: String = ""
+    /// Where the agent's host is, as operators divide their cloud; nil for agents that no zone concerns.
+    public var availabilityZone: String?
     public var createdAt = Timestamp(secondsSince1970: 0)
     public var startedAt = Timestamp(secondsSince1970: 0)
     public var heartbeatAt = Timestamp(secondsSince1970: 0)
@@ -43,6 +54,11 @@ public struct Agent: Sendable, Hashable {
         self.type = type
         self.hostID = hostID
     }
+}
+
+extension Agent {
+    /// The zone of agents that name none.
+    public static let defaultAvailabilityZone = "nova"
 }
 
 /// What the server knows of a host beside its agents: where its tunnels end, and which physical networks it reaches.

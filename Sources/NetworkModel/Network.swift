@@ -38,11 +38,14 @@ public struct Network: Sendable, Hashable {
     public var isDefault: Bool = false
     public var mtu: Int = 1500
     public var isPortSecurityEnabled: Bool = true
+    /// The zones that the network's DHCP agents shall be in; empty: any.
+    public var availabilityZoneHints: [String] = []
+    /// The zones that they are in; not kept: whoever reads the row computes it.
+    public var availabilityZones: [String] = []
     public var type: NetworkType = .vxlan
     public var physicalNetwork: String?
     /// The VNI of a VXLAN network or the VLAN id; nil for local and flat networks.
     public var segmentationID: Int?
-    public var availabilityZoneHints: [String] = []
     /// Subnets in the order of their creation.
     public var subnetIDs: [ResourceID] = []
     /// Set on the hidden network that carries the VRRP of a project's HA routers: that project.

@@ -25,8 +25,11 @@ public struct Router: Sendable, Hashable {
     public var isHighlyAvailable: Bool = false
     public var gateway: ExternalGateway?
     public var routes: [StaticRoute] = []
+    /// The zones that the router's agents shall be in; empty: any.
     public var availabilityZoneHints: [String] = []
-    /// The VRRP group on the project's HA network, 1...254; nil for standalone routers and before one was free.
+    /// The zones that its agents are in; not kept: whoever reads the row computes it.
+    public var availabilityZones: [String] = []
+    /// The VRRP group on the project's HA network, 1...254; nil for standalone routers. Groups may repeat: members speak to each other only.
     public var virtualRouterID: Int?
     /// In the order of their creation.
     public var helpers: [Helper] = []

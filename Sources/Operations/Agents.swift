@@ -45,6 +45,7 @@ extension Operations {
     /// Takes a host's report (`POST /agent/v1/hosts/{host}/status`): registers or refreshes its agents, notes what was realised, and schedules
     /// what waits for an agent.
     public func report(host: String, status: HostStatus) async throws {
+        try ReportLimits.check(host, status)
         try await write(.server) { verb in try verb.report(host, status) }
     }
 }
@@ -64,16 +65,19 @@ extension Agent: ManagedResource {
         try request.assign(to: &changed)
         try verb.transaction.update(changed)
         if changed.isAdminStateUp, !agent.isAdminStateUp { try verb.schedulePending() }
-        return shown(changed, in: verb)
+        if !changed.isAdminStateUp, agent.isAdminStateUp { try verb.drain(changed) }
+        return changed
     }
 
-    /// What the agent realised is taken from it; a living agent registers anew with its next report.
+    /// What the agent realised is taken from it and given to others; a living agent registers anew with its next report.
     public static func delete(_ agent: Agent, in verb: Verb) throws {
         for routerID in try verb.routerIDs(ofAgent: agent.id) {
             for member in try verb.members(of: routerID) where member.agentID == agent.id { try verb.removeMember(member) }
+            try verb.renumberMembers(of: routerID)
         }
         for networkID in try verb.networkIDs(ofAgent: agent.id) { try verb.dropDHCPBinding(networkID, hostID: agent.hostID) }
         try verb.transaction.delete(Agent.self, agent.id)
+        try verb.schedulePending()
     }
 
     public func hasComputed(_ attribute: String, oneOf texts: [String]) -> Bool {
@@ -124,8 +128,11 @@ extension Verb {
         let members = try members(of: router.id)
         guard !members.contains(where: { $0.agentID == agent.id }) else { return }
         if !router.isHighlyAvailable, let host = members.first { throw APIError.routerHosted(router.id, agentID: host.agentID) }
-        let network = router.isHighlyAvailable ? try existingHANetwork(of: router.projectID) : nil
-        try addMember(agent, to: router, beside: members, on: network)
+        let network = router.isHighlyAvailable ? try haNetwork(of: router.projectID) : nil
+        if let network, try !reaches(network, from: agent.hostID) {
+            throw APIError.routerSchedulingFailed(router.id, agentID: agent.id)
+        }
+        try addMember(agent.id, agent.hostID, to: router, beside: members, on: network)
         if !router.isHighlyAvailable { try moveRouterPorts(of: router.id, to: agent.hostID) }
     }
 
@@ -136,6 +143,7 @@ extension Verb {
             throw APIError.routerNotHosted(router.id, agentID: agent.id)
         }
         try removeMember(member)
+        if router.isHighlyAvailable { try renumberMembers(of: router.id) }
     }
 
     func routerIDs(ofAgent id: ResourceID) throws -> [ResourceID] {

@@ -12,7 +12,8 @@ extension Verb {
         let served = try subnets(of: network).filter(\.isServedByDHCP)
         guard !served.isEmpty else { return try unscheduleDHCP(network.id) }
         var bound = try dhcpBindings(of: network.id)
-        for agent in try dhcpCandidates(for: network, without: bound).prefix(max(0, settings.dhcpAgentsPerNetwork - bound.count)) {
+        let missing = settings.dhcpAgentsPerNetwork - bound.count
+        for agent in missing > 0 ? try dhcpCandidates(for: network, without: bound).prefix(missing) : [] {
             guard
                 try transaction.insertIfAbsent(
                     table: "dhcp_bindings", columns: ["network_id", "agent_id", "host_id"],
@@ -51,6 +52,30 @@ extension Verb {
         try serveDHCP(on: network)
     }
 
+    /// Gives one host's share of a network's DHCP to another living agent, with the port: its address is what instances have as their server
+    /// and resolver until they ask again. False when there is no other.
+    @discardableResult
+    func moveDHCP(of networkID: ResourceID, from agentID: ResourceID) throws -> Bool {
+        let bound = try dhcpBindings(of: networkID)
+        guard let network = try find(Network.self, networkID), let old = bound.first(where: { $0.agentID == agentID }),
+            let agent = try dhcpCandidates(for: network, without: bound).first
+        else { return false }
+        try transaction.execute(
+            "UPDATE dhcp_bindings SET agent_id = ?, host_id = ? WHERE network_id = ? AND agent_id = ?",
+            [agent.id.columnValue, .text(agent.hostID), networkID.columnValue, agentID.columnValue])
+        transaction.appendChange(kind: "dhcp_bindings", id: "\(networkID)/\(old.hostID)", isDrop: true)
+        let deviceID = dhcpDeviceID(hostID: old.hostID, networkID: networkID)
+        if var port = try dhcpPorts(of: networkID).first(where: { $0.deviceID == deviceID }) {
+            port.deviceID = dhcpDeviceID(hostID: agent.hostID, networkID: networkID)
+            port.hostID = agent.hostID
+            try bind(&port, on: network)
+            try block(&port, isNew: false)
+            try save(&port)
+        }
+        try serveDHCP(on: network)
+        return true
+    }
+
     func dhcpBindings(of networkID: ResourceID) throws -> [(agentID: ResourceID, hostID: String)] {
         try transaction.rows("SELECT agent_id, host_id FROM dhcp_bindings WHERE network_id = ? ORDER BY host_id", [networkID.columnValue])
             .compactMap { row in
@@ -67,14 +92,14 @@ extension Verb {
 
     /// Living DHCP agents whose hosts reach the network, those with the fewest networks first.
     private func dhcpCandidates(for network: Network, without bound: [(agentID: ResourceID, hostID: String)]) throws -> [Agent] {
-        guard bound.count < settings.dhcpAgentsPerNetwork else { return [] }
         var loads: [ResourceID: Int] = [:]
         for row in try transaction.rows("SELECT agent_id, COUNT(*) FROM dhcp_bindings GROUP BY agent_id") {
             if let id = row[0].id { loads[id] = row[1].integer ?? 0 }
         }
         let taken = Set(bound.map(\.agentID))
+        let zones = Set(network.availabilityZoneHints.isEmpty ? settings.defaultAvailabilityZones : network.availabilityZoneHints)
         let candidates = try livingAgents(.dhcp).filter { agent in
-            try !taken.contains(agent.id) && reaches(network, from: agent.hostID)
+            try !taken.contains(agent.id) && (zones.isEmpty || zones.contains(agent.zone)) && reaches(network, from: agent.hostID)
         }
         return candidates.sorted { (loads[$0.id] ?? 0, $0.hostID) < (loads[$1.id] ?? 0, $1.hostID) }
     }

@@ -247,6 +247,14 @@ extension APIError {
         conflict("RouterHostedByL3Agent", "The router \(routerID) has been already hosted by the L3 Agent \(agentID).")
     }
 
+    static func routerSchedulingFailed(_ routerID: ResourceID, agentID: ResourceID) -> APIError {
+        conflict("RouterSchedulingFailed", "Failed scheduling router \(routerID) to the L3 Agent \(agentID).")
+    }
+
+    static func availabilityZoneNotFound(_ name: String) -> APIError {
+        notFound("AvailabilityZoneNotFound", "AvailabilityZone \(name) could not be found.")
+    }
+
     static func routerNotHosted(_ routerID: ResourceID, agentID: ResourceID) -> APIError {
         conflict("RouterNotHostedByL3Agent", "The router \(routerID) is not hosted by the L3 Agent \(agentID).")
     }

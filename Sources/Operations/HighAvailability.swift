@@ -11,12 +11,9 @@ extension Verb {
     static let virtualRouterIDs = 1...254
 
     /// Gives the router a VRRP group on its project's HA network, which is made with the first router.
-    ///
-    /// When all groups are taken the router is there, but in error: so does Neutron.
     func joinHANetwork(_ router: inout Router) throws {
-        let network = try haNetwork(of: router.projectID)
-        router.virtualRouterID = try takeVirtualRouterID(on: network.id, for: router.id)
-        router.status = router.virtualRouterID == nil ? .error : .active
+        _ = try haNetwork(of: router.projectID)
+        router.virtualRouterID = try virtualRouterID(for: router.projectID)
     }
 
     /// After a router has gone: the project's last one takes the HA network with it.
@@ -35,9 +32,7 @@ extension Verb {
         if isHighlyAvailable {
             try joinHANetwork(&router)
         } else {
-            try transaction.execute("DELETE FROM vrid_allocations WHERE router_id = ?", [router.id.columnValue])
             router.virtualRouterID = nil
-            router.status = .active
         }
         for var port in try routerPorts(of: router.id) where DeviceOwner.isRouterInterface(port.deviceOwner) {
             port.deviceOwner = router.interfaceOwner
@@ -69,7 +64,7 @@ extension Verb {
     }
 
     /// The project's HA network. Its row in `ha_networks` is claimed first, so that of two routers created at once only one makes it.
-    private func haNetwork(of projectID: String) throws -> Network {
+    func haNetwork(of projectID: String) throws -> Network {
         if let network = try existingHANetwork(of: projectID) { return network }
         var network = Network(id: newID(), projectID: "")
         let isOurs = try transaction.insertIfAbsent(
@@ -98,18 +93,16 @@ extension Verb {
         return network
     }
 
-    /// A random free group; nil when there is none.
-    private func takeVirtualRouterID(on networkID: ResourceID, for routerID: ResourceID) throws -> Int? {
-        let rows = try transaction.rows("SELECT vrid FROM vrid_allocations WHERE network_id = ?", [networkID.columnValue])
-        var free = Set(Self.virtualRouterIDs).subtracting(rows.compactMap { $0[0].integer }).sorted()
+    /// One of the groups that the fewest routers of the project have, at random. Members advertise to each other's own addresses only, so
+    /// groups may repeat; spread, they tell routers apart in a packet capture.
+    private func virtualRouterID(for projectID: String) throws -> Int? {
+        var counts: [Int: Int] = [:]
+        let rows = try transaction.rows(
+            "SELECT virtual_router_id, COUNT(*) FROM routers WHERE project_id = ? AND ha = 1 GROUP BY virtual_router_id", [.text(projectID)]
+        )
+        for row in rows { if let id = row[0].integer { counts[id] = row[1].integer ?? 0 } }
+        let fewest = Self.virtualRouterIDs.map { counts[$0, default: 0] }.min()
         var generator = random
-        while !free.isEmpty {
-            let id = free.remove(at: Int.random(in: 0..<free.count, using: &generator))
-            let taken = try transaction.insertIfAbsent(
-                table: "vrid_allocations", columns: ["network_id", "vrid", "router_id"],
-                values: [networkID.columnValue, .integer(id), routerID.columnValue])
-            if taken { return id }
-        }
-        return nil
+        return Self.virtualRouterIDs.filter { counts[$0, default: 0] == fewest }.randomElement(using: &generator)
     }
 }

@@ -25,6 +25,7 @@ extension Verb {
         var network = Network(id: newID(), projectID: try project(of: request))
         try request.assign(to: &network)
         try checkQuota("network", network.projectID)
+        try checkZones(network.availabilityZoneHints, for: .dhcp)
         _ = try defaultGroup(of: network.projectID)
         try allocateSegment(&network, try SegmentRequest(request) ?? SegmentRequest(type: settings.projectNetworkType))
         network.mtu = try checkedMTU(request, network)

@@ -30,14 +30,14 @@ public struct Operations: Sendable {
 
     /// Creates a resource (POST with the singular member).
     public func create<R: ManagedResource>(_ request: ResourceRequest<R>, caller: Caller) async throws -> R {
-        try await write(caller) { verb in try R.shown(verb.create(request), in: verb) }
+        try await write(caller) { verb in try verb.withComputed(try verb.create(request)) }
     }
 
     /// Creates several resources, all or none (POST with the plural member).
     public func create<R: ManagedResource>(_ requests: [ResourceRequest<R>], caller: Caller) async throws -> [R] {
         try await write(caller) { verb in
             try R.checkBulk(requests, in: verb)
-            return try requests.map { try R.shown(verb.create($0), in: verb) }
+            return try R.withComputed(try requests.map { try verb.create($0) }, in: verb)
         }
     }
 
@@ -50,7 +50,7 @@ public struct Operations: Sendable {
             let resource = try verb.visible(R.self, id)
             try verb.checkOwner("update", resource)
             try ifMatch?.check(resource)
-            return try R.shown(R.update(resource, request, in: verb), in: verb)
+            return try verb.withComputed(try R.update(resource, request, in: verb))
         }
     }
 
@@ -69,7 +69,7 @@ public struct Operations: Sendable {
     public func show<R: ManagedResource>(_ type: R.Type, _ id: String, caller: Caller) async throws -> R {
         try await read(caller) { verb in
             try AccessPolicy.check("get", R.self, caller: caller)
-            return try R.shown(verb.visible(R.self, id), in: verb)
+            return try verb.withComputed(try verb.visible(R.self, id))
         }
     }
 

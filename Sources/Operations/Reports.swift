@@ -8,13 +8,13 @@ import Store
 // What hosts report. A report that says nothing new costs one statement and no change.
 
 extension Verb {
-    /// Networks and routers that one report schedules at most; the next report takes the rest.
+    /// Networks and routers that one report schedules at most; ``Operations/maintain(_:)`` takes the rest.
     private static let maximumPending = 500
 
     func report(_ hostID: String, _ status: HostStatus) throws {
         let isNews = try register(hostID, status.registration)
         for report in status.ports { try note(report, from: hostID) }
-        for report in status.routers { try note(report, from: hostID) }
+        try note(status.routers, from: hostID)
         if isNews { try schedulePending(hostID) }
     }
 
@@ -23,9 +23,13 @@ extension Verb {
     /// Refreshes the host's agents. True when something about them is new: they were not there, had been silent for too long, or have changed.
     private func register(_ hostID: String, _ registration: HostStatus.Registration) throws -> Bool {
         let configurations = AgentType.allCases.map { ($0, Self.configuration(of: $0, registration)) }
+        let zone = registration.availabilityZone ?? Agent.defaultAvailabilityZone
         let agents = try list(Agent.self, where: "host", hostID)
         let isCurrent = configurations.allSatisfy { type, configuration in
-            agents.contains { $0.type == type && $0.configurations == configuration && isAlive($0) }
+            agents.contains {
+                $0.type == type && $0.configurations == configuration && isAlive($0)
+                    && $0.availabilityZone == (type.zoneResource == nil ? nil : zone)
+            }
         }
         guard !isCurrent else {
             try transaction.execute("UPDATE agents SET heartbeat_timestamp = ? WHERE host = ?", [now.columnValue, .text(hostID)])
@@ -37,11 +41,13 @@ extension Verb {
                 var agent = Agent(id: newID(), type: type, hostID: hostID)
                 (agent.createdAt, agent.startedAt, agent.heartbeatAt) = (now, now, now)
                 agent.configurations = configuration
+                agent.availabilityZone = type.zoneResource == nil ? nil : zone
                 try transaction.insert(agent)
                 continue
             }
             if agent.configurations != configuration { agent.startedAt = now }
             agent.configurations = configuration
+            agent.availabilityZone = type.zoneResource == nil ? nil : zone
             agent.heartbeatAt = now
             try transaction.update(agent)
         }
@@ -95,12 +101,21 @@ extension Verb {
                 + "(SELECT COUNT(*) FROM dhcp_bindings b WHERE b.network_id = s.network_id) < ? LIMIT ?",
             [.integer(settings.dhcpAgentsPerNetwork), .integer(Self.maximumPending)])
         for row in networks { if let network = try row[0].id.flatMap({ try find(Network.self, $0) }) { try serveDHCP(on: network) } }
-        let members = settings.maximumL3AgentsPerRouter == 0 ? Int(Int32.max) : settings.maximumL3AgentsPerRouter
-        let routers = try transaction.rows(
-            "SELECT r.id FROM routers r WHERE (SELECT COUNT(*) FROM router_members m WHERE m.router_id = r.id) "
+        for routerID in try incompleteRouters(after: "", limit: Self.maximumPending) {
+            if let router = try find(Router.self, routerID) { try scheduleRouter(router) }
+        }
+    }
+
+    /// Routers that have fewer members than they shall have and there are agents for. By their ids.
+    func incompleteRouters(after id: String, limit: Int) throws -> [ResourceID] {
+        let agents = try livingAgents(.l3).count
+        guard agents > 0 else { return [] }
+        let wanted = settings.maximumL3AgentsPerRouter == 0 ? agents : min(agents, settings.maximumL3AgentsPerRouter)
+        return try transaction.rows(
+            "SELECT r.id FROM routers r WHERE r.id > ? AND (SELECT COUNT(*) FROM router_members m WHERE m.router_id = r.id) "
                 + "< CASE WHEN r.ha = 1 THEN ? ELSE 1 END ORDER BY r.id LIMIT ?",
-            [.integer(members), .integer(Self.maximumPending)])
-        for row in routers { if let router = try row[0].id.flatMap({ try find(Router.self, $0) }) { try scheduleRouter(router) } }
+            [.text(id), .integer(wanted), .integer(limit)]
+        ).compactMap { $0[0].id }
     }
 
     private func rebindFailed(on hostID: String) throws {
@@ -148,34 +163,5 @@ extension Verb {
                 "DELETE FROM port_blocks WHERE port_id = ? AND component <> ?", [port.id.columnValue, .text(report.component.rawValue)])
         }
         try transaction.update(port)
-    }
-
-    // MARK: Routers
-
-    /// A member became master or backup. The master's host gets the router's ports.
-    ///
-    /// Hosts report changes only, and one that is cut off reports nothing. So when another member takes over, a master's last word is
-    /// doubtful (`unknown`) until it speaks again; it holds again when the other one gives way first, as after a split that healed.
-    private func note(_ report: HostStatus.RouterReport, from hostID: String) throws {
-        let members = try members(of: report.routerID)
-        guard let member = members.first(where: { $0.hostID == hostID }), member.haPortID != nil, member.state != report.state else {
-            return
-        }
-        try setState(report.state, of: member)
-        let others = members.filter { $0.hostID != hostID }
-        if report.state == .active {
-            for other in others where other.state == .active { try setState(.unknown, of: other) }
-            try moveRouterPorts(of: report.routerID, to: hostID)
-        } else if member.state == .active, let master = others.first(where: { $0.state == .unknown }) {
-            try setState(.active, of: master)
-            try moveRouterPorts(of: report.routerID, to: master.hostID)
-        }
-    }
-
-    private func setState(_ state: HAState, of member: RouterMember) throws {
-        try transaction.execute(
-            "UPDATE router_members SET state = ? WHERE router_id = ? AND agent_id = ?",
-            [.text(state.rawValue), member.routerID.columnValue, member.agentID.columnValue])
-        transaction.appendChange(kind: "router_members", id: "\(member.routerID)/\(member.hostID)")
     }
 }

@@ -5,31 +5,14 @@ import Store
 // Which agents realise a router: one for a standalone router, up to the wished number for a highly available one.
 
 extension Verb {
-    /// VRRP priorities of the members in the order of their choice. The steps keep the times at which two backups take over apart: RFC 9568's
-    /// skew is (256 - priority) / 256 of the interval.
-    private static let priorities = Array(stride(from: 254, through: 14, by: -20))
-    /// For more members than there are steps.
-    private static let lowestPriority = 1
-
     /// Gives the router the agents that it lacks, as far as there are any.
     func scheduleRouter(_ router: Router) throws {
-        guard router.status != .error else { return }
-        var members = try members(of: router.id)
+        let members = try members(of: router.id)
         let wanted = wantedMembers(router) - members.count
         guard wanted > 0 else { return }
-        let taken = Set(members.map(\.agentID))
-        let network = router.isHighlyAvailable ? try existingHANetwork(of: router.projectID) : nil
-        let loads = try memberLoads()
-        let candidates = try livingAgents(.l3).filter { agent in
-            guard !taken.contains(agent.id) else { return false }
-            return try network.map { try reaches($0, from: agent.hostID) } ?? true
-        }
-        let chosen = shuffled(candidates).sorted { loads.members[$0.id, default: 0] < loads.members[$1.id, default: 0] }.prefix(wanted)
-        // The first member is the preferred master: the host that is it least often.
-        for agent in chosen.sorted(by: { loads.preferred[$0.id, default: 0] < loads.preferred[$1.id, default: 0] }) {
-            members.append(try addMember(agent, to: router, beside: members, on: network))
-        }
-        if !router.isHighlyAvailable, let member = members.first { try moveRouterPorts(of: router.id, to: member.hostID) }
+        let network = router.isHighlyAvailable ? try haNetwork(of: router.projectID) : nil
+        let added = try addMembers(wanted, to: router, beside: members, on: network)
+        if !router.isHighlyAvailable, let member = added.first { try moveRouterPorts(of: router.id, to: member.hostID) }
     }
 
     func wantedMembers(_ router: Router) -> Int {
@@ -37,19 +20,36 @@ extension Verb {
         return settings.maximumL3AgentsPerRouter == 0 ? Int.max : settings.maximumL3AgentsPerRouter
     }
 
+    /// Adds as many members as there are agents for, up to a number. They come after those that are there.
+    ///
+    /// - Parameter excluded: agents that shall not have the router, beside those that have it.
     @discardableResult
-    func addMember(_ agent: Agent, to router: Router, beside members: [RouterMember], on network: Network?) throws -> RouterMember {
-        var member = RouterMember(routerID: router.id, agentID: agent.id, hostID: agent.hostID)
-        let taken = Set(members.map(\.priority))
-        member.priority = Self.priorities.first { !taken.contains($0) } ?? Self.lowestPriority
-        if let network { member.haPortID = try createHAPort(for: router, on: network, hostID: agent.hostID).id }
+    func addMembers(
+        _ count: Int, to router: Router, beside members: [RouterMember], on network: Network?, excluding excluded: Set<ResourceID> = []
+    ) throws -> [RouterMember] {
+        let candidates = try candidates(for: router, on: network, without: excluded.union(members.map(\.agentID)))
+        guard !candidates.isEmpty else { return [] }
+        var all = members
+        for candidate in RouterPlacement.choose(count, from: candidates, taken: try zones(of: members)) {
+            all.append(try addMember(candidate.agentID, candidate.hostID, to: router, beside: all, on: network))
+        }
+        return Array(all[members.count...])
+    }
+
+    @discardableResult
+    func addMember(
+        _ agentID: ResourceID, _ hostID: String, to router: Router, beside members: [RouterMember], on network: Network?
+    ) throws -> RouterMember {
+        var member = RouterMember(routerID: router.id, agentID: agentID, hostID: hostID)
+        member.priority = RouterPlacement.joiningPriority(members.map(\.priority))
+        if let network { member.haPortID = try createHAPort(for: router, on: network, hostID: hostID).id }
         _ = try transaction.insertIfAbsent(
-            table: "router_members", columns: ["router_id", "agent_id", "host_id", "ha_port_id", "state", "priority"],
+            table: "router_members", columns: ["router_id", "agent_id", "host_id", "ha_port_id", "state", "priority", "state_since"],
             values: [
-                router.id.columnValue, agent.id.columnValue, .text(agent.hostID), member.haPortID.columnValue,
-                .text(member.state.rawValue), .integer(member.priority),
+                router.id.columnValue, agentID.columnValue, .text(hostID), member.haPortID.columnValue, .text(member.state.rawValue),
+                .integer(member.priority), .integer(now.secondsSince1970),
             ])
-        transaction.appendChange(kind: "router_members", id: "\(router.id)/\(agent.hostID)")
+        transaction.appendChange(kind: "router_members", id: "\(router.id)/\(hostID)")
         return member
     }
 
@@ -58,6 +58,24 @@ extension Verb {
             "DELETE FROM router_members WHERE router_id = ? AND agent_id = ?", [member.routerID.columnValue, member.agentID.columnValue])
         transaction.appendChange(kind: "router_members", id: "\(member.routerID)/\(member.hostID)", isDrop: true)
         if let portID = member.haPortID, let port = try find(Port.self, portID) { try dropPort(port) }
+    }
+
+    /// Gives the members of a group their priorities anew, in the order that they have, those of disabled agents last. It moves no master:
+    /// members do not preempt, and a handover is the agents' work.
+    func renumberMembers(of routerID: ResourceID) throws {
+        let disabled = Set(
+            try transaction.rows(
+                "SELECT m.agent_id FROM router_members m JOIN agents a ON a.id = m.agent_id WHERE m.router_id = ? AND a.admin_state_up = 0",
+                [routerID.columnValue]
+            ).compactMap { $0[0].id })
+        let members = try members(of: routerID)
+        let ordered = members.filter { !disabled.contains($0.agentID) } + members.filter { disabled.contains($0.agentID) }
+        for (rank, member) in ordered.enumerated() where member.priority != RouterPlacement.priority(atRank: rank) {
+            try transaction.execute(
+                "UPDATE router_members SET priority = ? WHERE router_id = ? AND agent_id = ?",
+                [.integer(RouterPlacement.priority(atRank: rank)), routerID.columnValue, member.agentID.columnValue])
+            transaction.appendChange(kind: "router_members", id: "\(routerID)/\(member.hostID)")
+        }
     }
 
     /// Highest priority first.
@@ -69,7 +87,7 @@ extension Verb {
             guard let agentID = row[0].id, let hostID = row[1].text else { return nil }
             var member = RouterMember(routerID: routerID, agentID: agentID, hostID: hostID, haPortID: row[2].id)
             member.state = row[3].text.flatMap { HAState(rawValue: $0) } ?? .unknown
-            member.priority = row[4].integer ?? Self.lowestPriority
+            if let priority = row[4].integer { member.priority = priority }
             return member
         }
     }
@@ -90,11 +108,37 @@ extension Verb {
         }
     }
 
+    // MARK: Candidates
+
+    /// Agents that are alive, enabled, in the zones that the router asks for, and on hosts that reach its HA network. Shuffled.
+    private func candidates(for router: Router, on network: Network?, without taken: Set<ResourceID>) throws -> [RouterPlacement.Candidate]
+    {
+        let zones = Set(router.availabilityZoneHints.isEmpty ? settings.defaultAvailabilityZones : router.availabilityZoneHints)
+        let loads = try memberLoads()
+        let agents = try livingAgents(.l3).filter { agent in
+            guard !taken.contains(agent.id), zones.isEmpty || zones.contains(agent.zone) else { return false }
+            return try network.map { try reaches($0, from: agent.hostID) } ?? true
+        }
+        var generator = random
+        return agents.shuffled(using: &generator).map { agent in
+            RouterPlacement.Candidate(
+                agentID: agent.id, hostID: agent.hostID, zone: agent.zone, memberCount: loads.members[agent.id, default: 0],
+                preferredCount: loads.preferred[agent.id, default: 0])
+        }
+    }
+
+    private func zones(of members: [RouterMember]) throws -> [String: Int] {
+        try members.reduce(into: [:]) { counts, member in
+            guard let agent = try find(Agent.self, member.agentID) else { return }
+            counts[agent.zone, default: 0] += 1
+        }
+    }
+
     private func memberLoads() throws -> (members: [ResourceID: Int], preferred: [ResourceID: Int]) {
         var loads: (members: [ResourceID: Int], preferred: [ResourceID: Int]) = ([:], [:])
         let rows = try transaction.rows(
             "SELECT agent_id, COUNT(*), SUM(CASE WHEN priority = ? THEN 1 ELSE 0 END) FROM router_members GROUP BY agent_id",
-            [.integer(Self.priorities[0])])
+            [.integer(RouterPlacement.priority(atRank: 0))])
         for row in rows {
             guard let id = row[0].id else { continue }
             loads.members[id] = row[1].integer ?? 0
@@ -102,9 +146,9 @@ extension Verb {
         }
         return loads
     }
+}
 
-    private func shuffled(_ agents: [Agent]) -> [Agent] {
-        var generator = random
-        return agents.shuffled(using: &generator)
-    }
+extension Agent {
+    /// The zone, also of agents that name none.
+    var zone: String { availabilityZone ?? Self.defaultAvailabilityZone }
 }

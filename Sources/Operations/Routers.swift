@@ -23,6 +23,7 @@ extension Verb {
         try request.assign(to: &router)
         router.isHighlyAvailable = try request.value("ha", as: Bool?.self).flatMap { $0 } ?? settings.areRoutersHighlyAvailable
         try checkQuota("router", router.projectID)
+        try checkZones(router.availabilityZoneHints, for: .l3)
         if router.isHighlyAvailable { try joinHANetwork(&router) }
         try scheduleRouter(router)
         if request.contains("external_gateway_info") {
@@ -67,7 +68,6 @@ extension Verb {
         try setGateway(of: &router, nil)
         for member in try members(of: router.id) { try removeMember(member) }
         try transaction.execute("DELETE FROM router_ports WHERE router_id = ?", [router.id.columnValue])
-        try transaction.execute("DELETE FROM vrid_allocations WHERE router_id = ?", [router.id.columnValue])
         try transaction.delete(Router.self, router.id)
         if router.isHighlyAvailable { try leaveHANetwork(projectID: router.projectID) }
     }

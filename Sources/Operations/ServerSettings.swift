@@ -28,6 +28,15 @@ public struct ServerSettings: Sendable {
     public var areRoutersHighlyAvailable = false
     /// The network in which the members of a project's routers speak VRRP.
     public var haNetworkPrefix = ServerSettings.defaultHANetworkPrefix
+    /// The zones of routers and networks that ask for none; empty: any.
+    public var defaultAvailabilityZones: [String] = []
+    /// A member of a highly available router whose agent has been silent for longer is replaced; 0: never.
+    public var replaceLostMembersAfterSeconds = 600
+    /// Whether standalone routers move away from agents that are dead.
+    ///
+    /// Neutron leaves them by default. Here they move: who makes a router forgets about it, and a host whose agent was silent for so long is more
+    /// often dead than cut off. An agent that returns takes its copy down with the first thing that the server tells it.
+    public var movesRoutersFromDeadAgents = true
     /// An agent that has been silent for longer counts as dead.
     public var agentDownSeconds = 75
 

@@ -142,18 +142,22 @@ extension KeepalivedConfiguration {
     private static func text(_ address: LinkAddress) -> String { "\(address.address) dev \(address.link)" }
 
     private static func text(_ route: Route) -> String {
+        if route.isMultiPath {
+            let hops = route.nextHops.map { " nexthop" + ($0.gateway.map { " via \($0)" } ?? "") + " dev \($0.link) weight 1" }
+            return "\(route.destination)" + hops.joined()
+        }
         guard let gateway = route.gateway else { return "\(route.destination) dev \(route.link) scope link" }
         return "\(route.destination) via \(gateway) dev \(route.link)"
     }
 
     /// Seconds. Version 3 counts hundredths (12 bits), version 2 whole seconds (8 bits): rounded up to what the version can say.
     private var intervalText: String {
-        if version == 2 { return "\(min(max((advertisementIntervalMilliseconds + 999) / 1000, 1), 255))" }
-        let hundredths = min(max((advertisementIntervalMilliseconds + 9) / 10, 1), 4095)
-        let fraction = hundredths % 100
-        if fraction == 0 { return "\(hundredths / 100)" }
-        if fraction % 10 == 0 { return "\(hundredths / 100).\(fraction / 10)" }
-        return "\(hundredths / 100)." + (fraction < 10 ? "0" : "") + "\(fraction)"
+        let units = VRRPAdvertisement.wireInterval(milliseconds: advertisementIntervalMilliseconds, version: version)
+        if version == 2 { return "\(units)" }
+        let fraction = units % 100
+        if fraction == 0 { return "\(units / 100)" }
+        if fraction % 10 == 0 { return "\(units / 100).\(fraction / 10)" }
+        return "\(units / 100)." + (fraction < 10 ? "0" : "") + "\(fraction)"
     }
 
     /// Between quotation marks, as keepalived.conf(5) has it, unless nothing in the text needs them.

@@ -3,7 +3,14 @@ import KernelInterface
 /// The keepalived of one HA router as a daemon that can be started, reloaded, adopted and stopped.
 public enum KeepalivedDaemon {
     /// The daemon's key: `keepalived/<router>`.
-    public static func key(router: String) -> String { "keepalived/\(router)" }
+    public static func key(router: String) -> String { keyPrefix + router }
+
+    /// The router of a key; nil for the keys of other daemons.
+    public static func router(ofKey key: String) -> String? {
+        key.hasPrefix(keyPrefix) ? String(key.dropFirst(keyPrefix.count)) : nil
+    }
+
+    private static let keyPrefix = "keepalived/"
 
     public static func daemon(
         router: String, namespace: NamespaceName, paths: KeepalivedPaths, configuration: KeepalivedConfiguration

@@ -31,6 +31,9 @@ public struct KeepalivedNotification: Hashable, Sendable {
         self.priority = priority
     }
 
+    /// As keepalived writes it, without the line feed.
+    public var line: String { "INSTANCE \"\(instance)\" \(state.rawValue) \(priority)" }
+
     /// Nil for lines about anything else, such as groups.
     public init?(line: some StringProtocol) {
         let words = line.split(whereSeparator: { $0 == " " || $0 == "\r" || $0 == "\n" })

@@ -2,6 +2,8 @@ import Addressing
 import AgentRuntime
 import ArgumentParser
 import Converters
+import Election
+import ElectionService
 import Foundation
 import KernelInterface
 import KernelLinux
@@ -51,7 +53,7 @@ struct AgentCommand: AsyncParsableCommand {
         }
         let events = try NetworkEvents(namespace: nil)
         let agent = Agent(
-            configuration: configuration, kernel: LinuxKernel(), processes: LinuxProcessHost(), senses: Self.senses(events), logger: logger)
+            configuration: configuration, kernel: LinuxKernel(), processes: LinuxProcessHost(), senses: try senses(events), logger: logger)
         logger.notice(
             "The agent starts",
             metadata: [
@@ -93,13 +95,28 @@ struct AgentCommand: AsyncParsableCommand {
     }
 
     /// The kernel's events and keepalived's pipes, as the agent hears them.
-    private static func senses(_ events: NetworkEvents) -> AgentSenses {
+    private func senses(_ events: NetworkEvents) throws -> AgentSenses {
         let (changes, continuation) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
         Task {
-            for await event in events where isOfInterest(event) { continuation.yield() }
+            for await event in events where Self.isOfInterest(event) { continuation.yield() }
             continuation.finish()
         }
-        return AgentSenses(linkChanges: changes, openPipe: open, hasEnded: LinuxProcessHost.hasEnded)
+        return AgentSenses(
+            linkChanges: changes, openPipe: Self.open, hasEnded: LinuxProcessHost.hasEnded, election: try election())
+    }
+
+    /// Pulses go from tunnel endpoint to tunnel endpoint: without one VRRP alone decides.
+    private func election() throws -> ElectionSense? {
+        guard let tunnelAddress, let address = IPAddress(tunnelAddress) else { return nil }
+        let thread: ElectionThread
+        do throws(KernelError) {
+            thread = try ElectionThread(tunnelAddress: address, startID: .random(in: 1 ... .max))
+        } catch {
+            throw CleanExit.failure("This host cannot watch others: \(error.description). Is \(address) an address of it?")
+        }
+        return ElectionSense(
+            news: thread.news, update: { thread.update($0) }, note: { thread.note($0, $1) }, watch: { thread.watch($0, process: $1) },
+            stop: { thread.stop() })
     }
 
     /// Of lines that nobody took the newest are kept: they tell the state.

@@ -46,7 +46,7 @@ struct ServerCommand: AsyncParsableCommand {
     var vniRange: String = "1-65535"
 
     @Option(help: "The interval of VRRP advertisements in milliseconds.")
-    var advertisementInterval: Int = 100
+    var advertisementInterval: Int = 1000
 
     @OptionGroup var log: LogOptions
 

@@ -113,7 +113,7 @@ struct RouterConverterTests {
         #expect(try !keepalived(router).contains(qr))
     }
 
-    @Test("Extra routes leave by the device that their next hop is on the link with; one without such a device is left out")
+    @Test("Extra routes leave by the device that their next hop is on the link with, those with one destination as one")
     func extraRoutes() {
         var router = standaloneRouter()
         router.routes = [
@@ -127,7 +127,9 @@ struct RouterConverterTests {
             convert(router).configuration.routes == [
                 Route(destination: prefix("0.0.0.0/0"), gateway: ip("203.0.113.1"), link: qg),
                 Route(destination: prefix("172.16.0.0/16"), gateway: ip("10.0.2.9"), link: device("qr-", 12)),
-                Route(destination: prefix("172.18.0.0/16"), gateway: ip("10.0.0.8"), link: qr),
+                Route(
+                    destination: prefix("172.18.0.0/16"),
+                    nextHops: [.init(gateway: ip("10.0.0.8"), link: qr), .init(gateway: ip("10.0.0.9"), link: qr)]),
             ])
     }
 

@@ -21,7 +21,7 @@ struct SeededGenerator: RandomNumberGenerator {
 /// referring to one that is not there: the projection must hold on any order of changes.
 struct RandomCloud {
     static let hosts = ["h1", "h2", "h3", "h4"]
-    static let counts = (networks: 4, subnets: 6, ports: 18, routers: 3, floatingIPs: 3, groups: 4, rules: 8)
+    static let counts = (networks: 4, subnets: 6, ports: 18, routers: 3, floatingIPs: 3, groups: 4, rules: 8, agents: 3)
 
     private(set) var rows: [TopologyChange.Key: TopologyChange.Row] = [:]
     private var random: SeededGenerator
@@ -57,7 +57,7 @@ struct RandomCloud {
     private mutating func anyHost() -> String { Self.hosts[number(Self.hosts.count)] }
 
     private mutating func randomRow() -> TopologyChange.Row {
-        switch number(20) {
+        switch number(21) {
         case 0: randomNetwork()
         case 1, 2: randomSubnet()
         case 3...10: randomPort()
@@ -67,6 +67,7 @@ struct RandomCloud {
         case 15: group(number(Self.counts.groups))
         case 16, 17: randomRule()
         case 18: host(anyHost(), tunnel: oneIn(4) ? nil : "10.9.0.\(number(5))")
+        case 19: agent(number(Self.counts.agents), type: oneIn(6) ? .dhcp : .l3, isAdminStateUp: oneIn(2))
         default: dhcp(number(Self.counts.networks), on: anyHost())
         }
     }
@@ -155,8 +156,9 @@ struct RandomCloud {
             guard case .port(let port) = row, port.deviceOwner == DeviceOwner.haInterface else { return nil }
             return port.id
         }
-        var row = RouterMember(routerID: routerID(number(Self.counts.routers)), agentID: agentID(1), hostID: anyHost())
-        if !oneIn(3) { row.haPortID = ports.min() ?? portID(number(Self.counts.ports)) }
+        var row = RouterMember(
+            routerID: routerID(number(Self.counts.routers)), agentID: agentID(number(Self.counts.agents)), hostID: anyHost())
+        if !oneIn(3) { row.haPortID = ports.isEmpty ? portID(number(Self.counts.ports)) : ports.sorted()[number(ports.count)] }
         row.priority = 100 + number(2)
         row.state = oneIn(2) ? .active : .standby
         return .routerMember(row)

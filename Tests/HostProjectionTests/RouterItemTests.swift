@@ -86,6 +86,77 @@ import Testing
         #expect(first?.gateway == second?.gateway)
     }
 
+    /// Router 1 on h1 (agent 1, 169.254.192.11) and h2 (agent 2, 169.254.192.12).
+    private var group: [TopologyChange.Row] {
+        surroundings + threeHosts + [
+            router(1) {
+                $0.isHighlyAvailable = true
+                $0.virtualRouterID = 42
+            }, member(1, on: "h1", haPort: 11, priority: 254, agent: 1), member(1, on: "h2", haPort: 12, priority: 250, agent: 2),
+            replicatedPort,
+        ]
+    }
+
+    @Test("Each member knows the others by falling priority: their addresses, tunnel endpoints and whether they are drained")
+    func peers() {
+        let third = [
+            port(13, on: 5, host: "h3", owner: DeviceOwner.haInterface, device: Self.device, addresses: [(5, "169.254.192.13")]),
+            member(1, on: "h3", haPort: 13, priority: 252, agent: 3), agent(2, isAdminStateUp: false),
+            agent(3, type: .dhcp, isAdminStateUp: false),
+        ]
+        let first = item(group + third, "h1")?.redundancy
+        #expect(
+            first?.peers == [
+                .init(hostID: "h3", address: address("169.254.192.13"), endpoint: address("10.9.0.3"), priority: 252),
+                .init(hostID: "h2", address: address("169.254.192.12"), endpoint: address("10.9.0.2"), priority: 250, isDraining: true),
+            ])
+        #expect(first?.isDraining == false)
+        #expect(item(group + third, "h2")?.redundancy?.isDraining == true)
+        #expect(item(group + third, "h2")?.redundancy?.peers.map(\.hostID) == ["h1", "h3"])
+    }
+
+    @Test("A member without an address or a port is nobody's peer, and one without a tunnel has no endpoint")
+    func incompletePeers() {
+        #expect(item(group + [member(1, on: "h3", agent: 3)], "h1")?.redundancy?.peers.map(\.hostID) == ["h2"])
+        let peer = item(group + [host("h2", tunnel: nil)], "h1")?.redundancy?.peers.first
+        #expect(peer?.hostID == "h2")
+        #expect(peer?.endpoint == nil)
+    }
+
+    @Test(
+        "What changes about one member reaches the hosts of all",
+        arguments: [
+            member(1, on: "h2", haPort: 12, priority: 246, agent: 2), agent(2, isAdminStateUp: false), host("h2", tunnel: "10.9.0.22"),
+            port(
+                12, on: 5, host: "h2", owner: DeviceOwner.haInterface, device: routerID(1).description, addresses: [(5, "169.254.192.99")]),
+        ])
+    func spreading(_ change: TopologyChange.Row) {
+        var topology = Topology(rows: group)
+        let before = topology.item(HostItemKey(.router, routerID(1)), for: "h1")
+        let concerned = topology.apply([.put(change)])
+        #expect(concerned["h1"]?.contains(HostItemKey(.router, routerID(1))) == true)
+        #expect(topology.item(HostItemKey(.router, routerID(1)), for: "h1") != before)
+    }
+
+    @Test("A change of a member's VRRP state alone concerns no host")
+    func stateConcernsNobody() {
+        var topology = Topology(rows: group)
+        var row = RouterMember(routerID: routerID(1), agentID: agentID(1), hostID: "h1", haPortID: portID(11))
+        row.priority = 254
+        row.state = .active
+        #expect(topology.apply([.put(.routerMember(row))]).isEmpty)
+    }
+
+    @Test("Password and replication of connections are what the server was told")
+    func settings() {
+        let told = ProjectionSettings(
+            vrrpVersion: 2, advertisementIntervalMilliseconds: 2000, password: "secret", replicatesConnections: false)
+        #expect(item(group, "h1", settings: told)?.redundancy?.password == "secret")
+        #expect(item(group, "h1", settings: told)?.redundancy?.replicatesConnections == false)
+        #expect(item(group, "h1")?.redundancy?.replicatesConnections == true)
+        #expect(item(group, "h1")?.redundancy?.advertisementIntervalMilliseconds == 1000)
+    }
+
     @Test("An HA router is withheld until its VRRP group and its HA port are there: alone, each member would own the addresses")
     func incomplete() {
         let withoutGroup = router(1) { $0.isHighlyAvailable = true }

@@ -76,8 +76,8 @@ func router(_ number: Int, change: (inout Router) -> Void = { _ in }) -> Topolog
     return .router(row)
 }
 
-func member(_ router: Int, on host: String, haPort: Int? = nil, priority: Int = 200) -> TopologyChange.Row {
-    var row = RouterMember(routerID: routerID(router), agentID: agentID(1), hostID: host, haPortID: haPort.map(portID))
+func member(_ router: Int, on host: String, haPort: Int? = nil, priority: Int = 200, agent: Int = 1) -> TopologyChange.Row {
+    var row = RouterMember(routerID: routerID(router), agentID: agentID(agent), hostID: host, haPortID: haPort.map(portID))
     row.priority = priority
     return .routerMember(row)
 }
@@ -124,6 +124,12 @@ func host(_ id: String, tunnel: String?) -> TopologyChange.Row {
     var row = Host(id: id)
     row.tunnelAddress = tunnel
     return .host(row)
+}
+
+func agent(_ number: Int, type: AgentType = .l3, isAdminStateUp: Bool = true) -> TopologyChange.Row {
+    var row = Agent(id: agentID(number), type: type, hostID: "h\(number)")
+    row.isAdminStateUp = isAdminStateUp
+    return .agent(row)
 }
 
 func dhcp(_ network: Int, on host: String) -> TopologyChange.Row { .dhcpBinding(DHCPBinding(networkID: networkID(network), hostID: host)) }

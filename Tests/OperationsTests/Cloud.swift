@@ -90,14 +90,46 @@ final class Cloud: Sendable {
 
     /// A host that registers, or reports.
     func report(
-        _ host: String, ports: [HostStatus.PortReport] = [], routers: [HostStatus.RouterReport] = [], startID: String = "1"
+        _ host: String, ports: [HostStatus.PortReport] = [], routers: [HostStatus.RouterReport] = [], startID: String = "1",
+        zone: String? = nil
     ) async throws {
         let number = host.utf8.last ?? 0
         let registration = HostStatus.Registration(
             startID: startID, tunnelAddress: IPAddress("192.0.2.\(number)"), physicalNetworks: ["physnet1": "eth1"],
-            stateDirectory: "/var/lib/neutrino")
+            stateDirectory: "/var/lib/neutrino", availabilityZone: zone)
         try await operations.report(
             host: host, status: HostStatus(registration: registration, ports: ports, routers: routers))
+    }
+
+    func agent(_ type: AgentType, on host: String) async throws -> Agent {
+        guard let agent = try await list(Agent.self).first(where: { $0.type == type && $0.hostID == host }) else {
+            throw APIError.badRequest("\(host) has no \(type.rawValue)")
+        }
+        return agent
+    }
+
+    func enable(_ type: AgentType, on host: String, _ isEnabled: Bool) async throws {
+        _ = try await update(try await agent(type, on: host), ["admin_state_up": .bool(isEnabled)])
+    }
+
+    /// Hosts of a router by falling priority.
+    func hosts(of router: Router) async throws -> [String] {
+        try await operations.agents(ofRouter: router.id.description, caller: admin).map(\.agent.hostID)
+    }
+
+    func states(of router: Router) async throws -> [String: HAState?] {
+        let agents = try await operations.agents(ofRouter: router.id.description, caller: admin)
+        return Dictionary(uniqueKeysWithValues: agents.map { ($0.agent.hostID, $0.state) })
+    }
+
+    func priorities(of router: Router) async throws -> [String: Int] {
+        try await operations.store.read { transaction in
+            let rows = try transaction.rows(
+                "SELECT host_id, priority FROM router_members WHERE router_id = ?", [.text(router.id.description)])
+            return rows.reduce(into: [:]) { result, row in
+                if case .text(let host) = row[0], case .integer(let priority) = row[1] { result[host] = priority }
+            }
+        }
     }
 
     func acknowledge(_ port: Port, _ component: HostStatus.Component, from host: String, _ state: HostStatus.PortReport.State = .up)

@@ -14,6 +14,7 @@ extension Agent: APIResource {
             .stored("admin_state_up", \.isAdminStateUp, .boolean, [.update, .filter, .sort], from: "agent"),
             .request("alive", .boolean, [.filter], from: "agent", show: { agent, writer in writer.bool(agent.isAlive) }),
             .stored("description", \.description, .string(maximum: 255), [.update, .filter, .sort], from: "agent"),
+            .keptRequest("availability_zone", \.availabilityZone, .any, [.filter], from: "availability_zone"),
             .request("configurations", .any, [], from: "agent", show: { agent, writer in writer.json(agent.configurations) }),
             .internal("configurations_text", \.configurations),
             .keptRequest("created_at", \.createdAt, .any, [.sort], from: "agent"),

@@ -27,6 +27,12 @@ extension Network: ProjectResource {
             .keptRequest(
                 "provider:segmentation_id", \.segmentationID, .nullable(.integer(nil)), [.create, .update, .filter, .sort, .guarded],
                 from: "provider"),
+            .stored(
+                "availability_zone_hints", \.availabilityZoneHints, .list(of: .string(maximum: 255)), [.create], default: [],
+                from: "network_availability_zone"),
+            .request(
+                "availability_zones", .any, [], from: "network_availability_zone",
+                show: { network, writer in network.availabilityZones.write(to: &writer) }),
             .internal("ha_project_id", \.haProjectID),
         ] + standardAttributes)
 }

@@ -17,8 +17,13 @@ extension Router: ProjectResource {
             .keptRequest("status", \.status, .any, [.filter, .sort]),
             .keptRequest("external_gateway_info", \.gateway, gatewayType, [.create, .update, .guarded], from: "router"),
             .keptRequest("ha", \.isHighlyAvailable, .nullable(.boolean), [.create, .update, .filter, .guarded], from: "l3-ha"),
-            .keptRequest(
-                "routes", \.routes, .nullable(.routes), [.update], from: "extraroute"),
+            .keptRequest("routes", \.routes, .nullable(.routes), [.update], from: "extraroute"),
+            .stored(
+                "availability_zone_hints", \.availabilityZoneHints, .list(of: .string(maximum: 255)), [.create], default: [],
+                from: "router_availability_zone"),
+            .request(
+                "availability_zones", .any, [], from: "router_availability_zone",
+                show: { router, writer in router.availabilityZones.write(to: &writer) }),
             .request("conntrack_helpers", .any, [], from: "expose-l3-conntrack-helper") { router, writer in
                 writer.array { writer in for helper in router.helpers { helper.show(to: &writer) } }
             },

@@ -38,6 +38,10 @@ int clinux_link_mac(int descriptor, const char *name, uint8_t *mac);
 /// Sends one whole Ethernet frame through the device with this index in the calling thread's namespace.
 int clinux_send_frame(int link_index, const void *frame, size_t count);
 
+/// A packet socket on a device of the calling thread's namespace: whole Ethernet frames, each behind a virtio_net_hdr (10 bytes) that keeps what
+/// is left to do for checksums and segments. Frames that are sent are not received; reads do not wait.
+int clinux_packet_socket(const char *device);
+
 /// Moves the calling thread into a network namespace.
 int clinux_enter_network_namespace(int descriptor);
 /// Moves the calling thread into a new network namespace.
@@ -76,3 +80,44 @@ int clinux_icmp_socket(void);
 int clinux_accept(int descriptor);
 /// Waits until there is something to read, at most so long: 1, or 0 when the time is over.
 int clinux_wait_readable(int descriptor, int64_t nanoseconds);
+
+// Peers.c
+
+/// An address of a host: 4 octets, or 16 when `is_ipv6` is not 0.
+typedef struct {
+    int is_ipv6;
+    uint8_t octets[16];
+} clinux_peer;
+
+/// A UDP socket for pulses, bound to an address of the host, which does not wait.
+int clinux_pulse_socket(const clinux_peer *local, uint16_t port);
+int clinux_pulse_send(int descriptor, const clinux_peer *peer, uint16_t port, const void *bytes, size_t count);
+/// The next datagram and who sent it; 0 for one that did not fit, -EAGAIN when there is none, -ECONNREFUSED and its like for an error that
+/// waits in the error queue too.
+int clinux_pulse_receive(int descriptor, clinux_peer *peer, void *bytes, size_t capacity);
+/// The next entry of the error queue: 1 when `peer` itself said that nobody listens on the port there, 0 for any other, -EAGAIN for none.
+int clinux_pulse_refusal(int descriptor, clinux_peer *peer);
+
+/// A socket for echo requests (RFC 792, RFC 4443) that only echo replies reach.
+int clinux_echo_socket(const clinux_peer *local);
+int clinux_echo_send(int descriptor, const clinux_peer *peer, uint16_t identifier, uint16_t sequence);
+/// The next reply and who sent it: 1 when it answers a request with this identifier, else 0.
+int clinux_echo_receive(int descriptor, clinux_peer *peer, uint16_t identifier);
+
+/// A socket to send whole Ethernet frames on any device of the calling thread's namespace.
+int clinux_frame_socket(void);
+int clinux_frame_send(int descriptor, int link_index, const void *frame, size_t count);
+/// A socket that shows frames on one device with this Ethernet type and this octet at this offset of the frame, sent ones included.
+int clinux_sniffer_socket(int link_index, uint16_t ether_type, int byte_offset, uint8_t byte_value);
+int clinux_sniffer_receive(int descriptor, void *bytes, size_t capacity);
+
+/// Runs the calling thread before all of normal priority (sched(7), SCHED_FIFO); what it starts is normal again.
+int clinux_become_realtime(int priority);
+
+/// A descriptor that becomes readable when 8 bytes are written to it (eventfd(2)).
+int clinux_event_descriptor(void);
+/// A set of descriptors to wait for (epoll(7)); one that is closed leaves it by itself.
+int clinux_poll_set(void);
+int clinux_poll_add(int set, int descriptor);
+/// The descriptors that are readable, at most 64; 0 when the time is over.
+int clinux_poll_wait(int set, int *descriptors, int capacity, int timeout_milliseconds);

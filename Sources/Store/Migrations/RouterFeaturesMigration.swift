@@ -4,7 +4,7 @@ extension Migration {
     /// That no two forwardings of a floating IP overlap is more than a unique constraint can say; the operation checks it, and the one here
     /// catches what two transactions at once could do.
     static let routerFeatures = Migration(
-        version: 2,
+        version: 3,
         shared: """
             CREATE TABLE port_forwardings (
                 id TEXT NOT NULL PRIMARY KEY,

@@ -1,0 +1,114 @@
+import Converters
+import Election
+import HostModel
+import Logging
+import NetworkModel
+import ServiceProcesses
+
+/// Whoever runs the host's ``Election``, as the agent sees it.
+public struct ElectionSense: Sendable {
+    /// What happens. One task reads; the end of the stream says that nobody runs the election any more.
+    public var news: AsyncStream<ElectionNews>
+    /// All members of this host.
+    public var update: @Sendable ([ElectionMember]) -> Void
+    /// What the agent saw of a member.
+    public var note: @Sendable (ResourceID, MemberState) -> Void
+    /// The keepalived of a router, whose end matters.
+    public var watch: @Sendable (_ router: ResourceID, _ process: Int32) -> Void
+    /// Ends it; blocks until it has.
+    public var stop: @Sendable () -> Void
+
+    public init(
+        news: AsyncStream<ElectionNews>, update: @escaping @Sendable ([ElectionMember]) -> Void,
+        note: @escaping @Sendable (ResourceID, MemberState) -> Void,
+        watch: @escaping @Sendable (_ router: ResourceID, _ process: Int32) -> Void, stop: @escaping @Sendable () -> Void
+    ) {
+        self.news = news
+        self.update = update
+        self.note = note
+        self.watch = watch
+        self.stop = stop
+    }
+}
+
+extension ElectionMember {
+    /// Nil for what has no part in an election: a standalone router, one that is administratively down, a member without an address.
+    init?(_ router: HostRouter, settings: AgentSettings) {
+        guard router.isAdminStateUp, let redundancy = router.redundancy, let address = redundancy.port.addresses.first?.address else {
+            return nil
+        }
+        let gateway = router.gateway.flatMap(Self.gateway)
+        let election = ElectionRouter(
+            id: router.id, localAddress: address, priority: redundancy.priority, isDraining: redundancy.isDraining,
+            peers: redundancy.peers.map {
+                ElectionRouter.Peer(
+                    hostID: $0.hostID, address: $0.address, endpoint: $0.endpoint, priority: $0.priority, isDraining: $0.isDraining)
+            }, gatewayKey: gateway?.key)
+        self.init(
+            router: election, device: ServiceLink.outerName(redundancy.port.id), mac: redundancy.port.mac,
+            virtualRouterID: redundancy.virtualRouterID, vrrpVersion: redundancy.vrrpVersion,
+            advertisementIntervalMilliseconds: redundancy.advertisementIntervalMilliseconds, password: redundancy.password,
+            notifyPipe: RouterConverter.paths(of: router.id, settings: settings).notifyPipe, gateway: gateway)
+    }
+
+    /// An IPv6 gateway is not asked: the bridge has no address to ask from, and routers with IPv6 only are rare.
+    private static func gateway(_ port: HostRouter.RouterPort) -> Gateway? {
+        guard port.isAdminStateUp else { return nil }
+        for case .v4(let address) in port.gateways { return Gateway(bridge: L2Names.bridge(port.networkID), address: address) }
+        return nil
+    }
+}
+
+extension Agent {
+    /// How long a keepalived that died waits for a successor before it is started again, whatever is heard.
+    static let successionMilliseconds = 1000
+
+    /// Tells the election which members there are. After a cycle: their devices and pipes are there.
+    func refreshElection() {
+        guard let election = senses.election else { return }
+        let current = view.routers.values.compactMap { ElectionMember($0, settings: configuration.settings) }
+            .sorted { $0.router.id < $1.router.id }
+        if current != electionMembers {
+            electionMembers = current
+            election.update(current)
+        }
+        for (key, process) in reconciler.daemonProcesses {
+            guard let id = KeepalivedDaemon.router(ofKey: key).flatMap({ ResourceID($0) }) else { continue }
+            election.watch(id, process)
+        }
+    }
+
+    func followElection() async {
+        guard let election = senses.election else { return }
+        for await news in election.news {
+            if Task.isCancelled { break }
+            take(news)
+        }
+        election.stop()
+    }
+
+    private func take(_ news: ElectionNews) {
+        switch news {
+        case .notified(let id, let line): heard(line, of: id)
+        case .announce(let id): errands.announce(id)
+        case .strip(let id):
+            logger.warning("Taking a router's addresses away from a member that has lost it", metadata: ["router": "\(id)"])
+            errands.strip(id, view.routers[id])
+        case .restartDaemon(let id):
+            let key = KeepalivedDaemon.key(router: id.description)
+            reconciler.release(key)
+            reconciler.markDaemonDirty(key)
+            cycleWakeUp()
+        case .conflict(let id, let host, let isOver):
+            let metadata: Logger.Metadata = ["router": "\(id)", "other": "\(host)"]
+            if isOver {
+                logger.notice("A router has one master again", metadata: metadata)
+            } else {
+                logger.warning("Two members of a router are master", metadata: metadata)
+            }
+        case .peer(let address, let isAlive):
+            logger.notice(isAlive ? "A host is alive" : "A host is dead", metadata: ["endpoint": "\(address)"])
+        case .problem(let sentence): logger.warning("\(sentence)")
+        }
+    }
+}

@@ -1,0 +1,46 @@
+import NetworkModel
+
+/// A master that lives, claims its office, and is not heard on the HA network.
+extension Election {
+    /// Relays the master's advertisements where that is needed. Returns when to look again.
+    mutating func relay(_ router: Int) -> Int {
+        let silent = silentMaster(router)
+        if silent == nil { routers[router].isMasterHeard = false }
+        if let relay = routers[router].relay {
+            let claim = routers[router].claims[relay.peer]
+            if !claim.isMastership || !stands(router, relay.peer) { endRelay(router) }
+        }
+        if routers[router].relay == nil, let silent, !routers[router].isMasterHeard { beginRelay(router, of: silent, first: now) }
+        guard let relay = routers[router].relay else { return Int.max }
+        guard now >= relay.next else { return relay.next }
+        actions.append(inject(router, from: relay.peer, priority: routers[router].router.peers[relay.peer].priority))
+        routers[router].relay?.next = now + settings.relayIntervalMilliseconds
+        return now + settings.relayIntervalMilliseconds
+    }
+
+    /// The master whose pulses do not reach us, while another member hears it.
+    private func silentMaster(_ router: Int) -> Int? {
+        guard let master = routers[router].lastMaster, routers[router].claims[master].isMastership,
+            liveness(router, master) == .dead, voucher(router, master) == .agent
+        else { return nil }
+        return master
+    }
+
+    mutating func beginRelay(_ router: Int, of peer: Int, first: Int) {
+        if routers[router].relay == nil { actions.append(.listen(routers[router].router.id, true)) }
+        routers[router].relay = RouterElection.Relay(peer: peer, next: first)
+    }
+
+    mutating func endRelay(_ router: Int) {
+        guard routers[router].relay != nil else { return }
+        routers[router].relay = nil
+        actions.append(.listen(routers[router].router.id, false))
+    }
+
+    mutating func noteAdvertisement(_ router: Int) {
+        guard routers[router].relay != nil else { return }
+        routers[router].isMasterHeard = true
+        endRelay(router)
+        touch(router)
+    }
+}

@@ -1,0 +1,144 @@
+/// Taking over, and giving away.
+extension Election {
+    // MARK: - Taking over
+
+    /// What a backup may take over.
+    private func vacancy(_ router: Int) -> RouterElection.Vacancy? {
+        let state = routers[router]
+        var offer: RouterElection.Vacancy?
+        var isAllKnown = true
+        for (peer, host) in state.hosts.enumerated() {
+            let claim = state.claims[peer]
+            switch liveness(router, peer) {
+            case .alive:
+                if !claim.isTold || claim.state == .unknown || host.map({ !hosts[$0].isCurrent }) ?? true { isAllKnown = false }
+                guard claim.isTold else { continue }
+                if claim.isMastership { return nil }
+                if claim.state == .master {
+                    offer = isBetter(candidacy(router), than: candidacy(router, peer)) ? .yielding(peer: peer) : offer
+                    isAllKnown = false
+                }
+                if claim.state == .headless { offer = .headless(peer: peer) }
+            case .absent, .unknown:
+                if state.lastMaster == peer { return nil }
+                isAllKnown = false
+            case .dead where voucher(router, peer) != .none:
+                if state.lastMaster == peer { return nil }
+                isAllKnown = false
+            case .dead: break
+            }
+        }
+        if let offer { return offer }
+        if let master = state.lastMaster, liveness(router, master) == .dead { return .dead(peer: master) }
+        return isAllKnown ? .nobody : nil
+    }
+
+    /// Takes a vacant office when it is our turn. Returns when to look again.
+    mutating func candidate(_ router: Int) -> Int {
+        guard let vacancy = vacancy(router) else {
+            routers[router].vacancy = nil
+            return Int.max
+        }
+        if vacancy != routers[router].vacancy {
+            routers[router].vacancy = vacancy
+            routers[router].vacantSince = now
+            routers[router].attempts = 0
+            routers[router].lastAttempt = nil
+        }
+        guard routers[router].attempts < settings.attemptLimit else { return Int.max }
+        var due = routers[router].vacantSince + place(router, for: vacancy) * settings.candidateStepMilliseconds
+        if vacancy == .nobody { due += settings.vacancyMilliseconds }
+        if let last = routers[router].lastAttempt { due = max(due, last + settings.attemptIntervalMilliseconds) }
+        due = max(due, quietUntil)
+        guard now >= due else { return due }
+        routers[router].attempts += 1
+        routers[router].lastAttempt = now
+        actions.append(inject(router, from: source(of: vacancy), priority: 0))
+        return routers[router].attempts < settings.attemptLimit ? now + settings.attemptIntervalMilliseconds : Int.max
+    }
+
+    /// How many candidates come before us.
+    private func place(_ router: Int, for vacancy: RouterElection.Vacancy) -> Int {
+        let own = candidacy(router)
+        var place = 0
+        for peer in routers[router].claims.indices where isCandidate(router, peer) {
+            let other = candidacy(router, peer)
+            if case .yielding(let master) = vacancy, !isBetter(other, than: candidacy(router, master)) { continue }
+            if other < own { place += 1 }
+        }
+        return place
+    }
+
+    private func source(of vacancy: RouterElection.Vacancy) -> Int {
+        switch vacancy {
+        case .dead(let peer), .yielding(let peer), .headless(let peer): peer
+        case .nobody: 0
+        }
+    }
+
+    // MARK: - Giving away
+
+    /// Offers our mastership when another member should have it. Returns when to look again.
+    mutating func offer(_ router: Int) -> Int {
+        guard let reason = reasonToYield(router) else {
+            endYielding(router)
+            return Int.max
+        }
+        if routers[router].yieldingFor != nil {
+            let end = routers[router].yieldingSince + settings.handoverPatienceMilliseconds
+            guard now >= end else { return end }
+            endYielding(router)
+            routers[router].drainNotBefore = now + settings.handoverRetryMilliseconds
+            routers[router].gatewayNotBefore = max(routers[router].gatewayNotBefore, now + settings.handoverRetryMilliseconds)
+        }
+        let notBefore = reason == .draining ? routers[router].drainNotBefore : routers[router].gatewayNotBefore
+        guard now >= notBefore else { return notBefore }
+        guard yieldingCount < settings.handoverLimit else {
+            if !routers[router].isWaitingToYield {
+                routers[router].isWaitingToYield = true
+                waitingToYield.append(router)
+            }
+            return Int.max
+        }
+        routers[router].yieldingFor = reason
+        routers[router].yieldingSince = now
+        yieldingCount += 1
+        if reason == .gateway { noteGatewayHandover(router) }
+        changed(router)
+        return now + settings.handoverPatienceMilliseconds
+    }
+
+    private func reasonToYield(_ router: Int) -> RouterElection.HandoverReason? {
+        let own = candidacy(router)
+        guard own.isDraining || own.gateway == .unreachable else { return nil }
+        for peer in routers[router].claims.indices where isCandidate(router, peer) {
+            let other = candidacy(router, peer)
+            if isBetter(other, than: own) { return own.isDraining && !other.isDraining ? .draining : .gateway }
+        }
+        return nil
+    }
+
+    mutating func endYielding(_ router: Int) {
+        guard routers[router].yieldingFor != nil else { return }
+        routers[router].yieldingFor = nil
+        yieldingCount -= 1
+        changed(router)
+        // The place that is free now goes to one that waits.
+        if let next = waitingToYield.popLast() {
+            routers[next].isWaitingToYield = false
+            touch(next)
+        }
+    }
+
+    /// Both who gives and who takes wait before the router may move again for its gateway, and longer each time that it comes back soon.
+    mutating func noteGatewayHandover(_ router: Int) {
+        let former = routers[router].gatewayBackoff
+        if let last = routers[router].lastGatewayHandover, now - last < 4 * former {
+            routers[router].gatewayBackoff = min(2 * former, settings.gatewayBackoffLimitMilliseconds)
+        } else {
+            routers[router].gatewayBackoff = settings.gatewayBackoffMilliseconds
+        }
+        routers[router].lastGatewayHandover = now
+        routers[router].gatewayNotBefore = now + routers[router].gatewayBackoff
+    }
+}

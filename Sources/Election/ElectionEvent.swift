@@ -1,0 +1,47 @@
+import Addressing
+import NetworkModel
+
+/// What happens to an `Election`.
+public enum ElectionEvent: Hashable, Sendable {
+    /// `nextDeadline` has come. Earlier and additional ticks do no harm.
+    case tick
+    /// A datagram from a peer's endpoint.
+    case pulse(from: IPAddress, bytes: [UInt8])
+    /// The kernel of a peer answered (ICMP echo reply).
+    case echoReply(from: IPAddress)
+    /// ICMP port unreachable: the host lives, its agent does not.
+    case unreachable(from: IPAddress)
+    /// What keepalived notified, or what a look at the addresses showed. Repetitions do no harm.
+    case member(ResourceID, MemberState)
+    /// keepalived died; the addresses that it had are still there.
+    case daemonEnded(ResourceID)
+    /// Only of keys that a router has: others are forgotten at the next update.
+    case gateway(key: String, Reachability)
+    /// The carrier of the device that tunnels start from.
+    case carrier(isUp: Bool)
+    /// After `listen`: the master's own advertisement came over the HA network.
+    case advertisementHeard(ResourceID)
+}
+
+/// What an `Election` wants done.
+public enum ElectionAction: Hashable, Sendable {
+    /// Send a datagram to a peer's endpoint.
+    case send([UInt8], to: IPAddress)
+    /// Send an ICMP echo request.
+    case echo(to: IPAddress)
+    /// Hand an advertisement to our own keepalived as if it came from `source`, an address on the HA network. Priority 0 makes a backup
+    /// master after its skew; 255 makes a master backup at once.
+    case inject(router: ResourceID, source: IPAddress, priority: Int)
+    /// Gratuitous ARP and unsolicited neighbour advertisements for all addresses of the router.
+    case announce(ResourceID)
+    /// Remove the router's addresses by force: keepalived does not do it.
+    case strip(ResourceID)
+    /// Start keepalived again.
+    case restartDaemon(ResourceID)
+    /// Begin or end to look for real advertisements on the HA network (`advertisementHeard`).
+    case listen(ResourceID, Bool)
+    /// Two living members claim mastership for longer than they should: us and `with`. For log and report.
+    case conflict(ResourceID, with: String, isOver: Bool)
+    /// For log and report.
+    case peerChanged(endpoint: IPAddress, PeerLiveness)
+}

@@ -1,0 +1,63 @@
+/// Times and limits of the election assistant. All times are milliseconds.
+public struct ElectionSettings: Hashable, Sendable {
+    /// How often a pulse goes to each peer host.
+    public var pulseIntervalMilliseconds = 20
+    /// A host without any sign of life for so long is dead.
+    public var deathMilliseconds = 80
+    /// A pulse that is so late makes us ask the peer's kernel with echo requests.
+    public var echoAfterMilliseconds = 30
+    /// How often the kernel of a peer is asked while its pulse is late.
+    public var echoIntervalMilliseconds = 10
+    /// How often the kernel of a peer is asked that is dead. One that was never heard is asked five times as often, until it counts as dead.
+    public var searchIntervalMilliseconds = 1000
+    /// A peer that was never heard counts as dead after so long: it was dead before we started.
+    public var strangerDeathMilliseconds = 1000
+    /// Changes are told at once, but at most so often.
+    public var urgentIntervalMilliseconds = 5
+
+    /// How long nobody must be master before the members elect one themselves.
+    public var vacancyMilliseconds = 15
+    /// The k-th candidate for an office acts k times so long after the first.
+    public var candidateStepMilliseconds = 60
+    /// A candidate tries again after so long…
+    public var attemptIntervalMilliseconds = 200
+    /// …and so often in all; then VRRP's own timers decide.
+    public var attemptLimit = 5
+
+    /// How often the loser of a conflict tells its keepalived so…
+    public var resignIntervalMilliseconds = 30
+    /// …before it takes the addresses away by force.
+    public var resignLimit = 5
+    /// A conflict that lasts longer is reported.
+    public var conflictReportMilliseconds = 500
+    /// A rival that we hear and that does not hear us for so long cannot give way: we do.
+    public var deafRivalMilliseconds = 100
+
+    /// How many routers of a host are handed over at once.
+    public var handoverLimit = 8
+    /// A handover that nobody takes part in ends after so long…
+    public var handoverPatienceMilliseconds = 2000
+    /// …and is offered again after so long.
+    public var handoverRetryMilliseconds = 10_000
+    /// The least time between two handovers of one router because of its gateway; doubles while it goes back and forth.
+    public var gatewayBackoffMilliseconds = 10_000
+    public var gatewayBackoffLimitMilliseconds = 300_000
+
+    /// How often the advertisement of a master that cannot be heard is relayed: a third of VRRP's interval.
+    public var relayIntervalMilliseconds = 330
+    /// How often a member without carrier is kept from becoming master.
+    public var holdIntervalMilliseconds = 1000
+    /// After the carrier came back, how long a member waits for its peers before it may become master again.
+    public var holdAfterCarrierMilliseconds = 3000
+    /// How long a master whose keepalived ended waits for a successor before keepalived is started again.
+    public var headlessMilliseconds = 300
+
+    /// Datagrams with entries to one peer, per pulse.
+    public var datagramLimit = 8
+    /// Routers that were removed and of which peers are still told.
+    public var departedLimit = 1024
+    /// How long peers are told of a router that was removed.
+    public var departedMilliseconds = 10_000
+
+    public init() {}
+}

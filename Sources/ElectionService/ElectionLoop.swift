@@ -1,0 +1,306 @@
+import Addressing
+import CLinux
+import Election
+import Glibc
+import KernelInterface
+import NetworkModel
+import ServiceProcesses
+
+/// The body of the election's thread: waits for descriptors and deadlines, asks the ``Election`` what follows, and does it.
+///
+/// Confined to that thread.
+final class ElectionLoop {
+    static let maximumEvents = 64
+    /// Waits end at the latest after this, so that a deadline which was missed by a mistake costs no more.
+    static let maximumWaitMilliseconds = 1000
+    /// A wake-up that is later than this looks at the sockets before it lets the election judge.
+    static let lateMilliseconds = 5
+    static let pipeReadBytes = 4096
+
+    /// What a descriptor is for.
+    private enum Source {
+        case bell, pulses, echoes, links
+        case pipe(ResourceID)
+        case process(ResourceID)
+        case sniffer(ResourceID)
+        case gateway(String)
+    }
+
+    private struct Pipe {
+        var descriptor: Int32
+        var path: String
+        var reader = KeepalivedNotificationReader()
+    }
+
+    private var election: Election
+    private let sockets: PeerSockets
+    private let frames: FrameSender
+    private let carrier: CarrierWatch
+    private let bell: Int32
+    private let tell: (ElectionNews) -> Void
+    private let waitSet: Int32
+    private var sources: [Int32: Source] = [:]
+    private var members: [ResourceID: ElectionMember] = [:]
+    private var pipes: [ResourceID: Pipe] = [:]
+    private var processes: [ResourceID: (process: Int32, descriptor: Int32)] = [:]
+    private var sniffers: [ResourceID: Sniffer] = [:]
+    private var gateways: [String: GatewayProbe] = [:]
+
+    init(
+        settings: ElectionSettings, tunnelAddress: IPAddress, startID: UInt64, bell: Int32, tell: @escaping (ElectionNews) -> Void
+    ) throws(KernelError) {
+        election = Election(settings: settings, startID: startID)
+        sockets = try PeerSockets(local: tunnelAddress, identifier: UInt16(truncatingIfNeeded: startID))
+        frames = try FrameSender()
+        carrier = try CarrierWatch(address: tunnelAddress)
+        waitSet = try opened(clinux_poll_set(), "wait for descriptors")
+        self.bell = bell
+        self.tell = tell
+        try add(bell, .bell)
+        try add(sockets.pulses, .pulses)
+        try add(sockets.echoes, .echoes)
+        try add(carrier.descriptor, .links)
+    }
+
+    deinit {
+        for pipe in pipes.values { close(pipe.descriptor) }
+        for entry in processes.values { close(entry.descriptor) }
+        close(waitSet)
+    }
+
+    // MARK: Waiting
+
+    /// Runs until `mail` answers nil.
+    func run(mail: () -> [ElectionThread.Message]?) {
+        var ready = [Int32](repeating: 0, count: Self.maximumEvents)
+        handle(.carrier(isUp: carrier.isUp))
+        while true {
+            let deadline = nextDeadline
+            let wait = min(max(deadline - Self.now, 0), Self.maximumWaitMilliseconds)
+            let count = clinux_poll_wait(waitSet, &ready, Int32(ready.count), Int32(wait))
+            if Self.now > deadline + Self.lateMilliseconds { readPeers() }
+            for descriptor in ready.prefix(Int(max(count, 0))) {
+                guard let source = sources[descriptor] else { continue }
+                if case .bell = source {
+                    drainBell()
+                    guard let messages = mail() else { return }
+                    for message in messages { take(message) }
+                } else {
+                    read(source)
+                }
+            }
+            probeGateways()
+            if let due = election.nextDeadline, Self.now >= due { handle(.tick) }
+        }
+    }
+
+    private var nextDeadline: Int {
+        let probes = gateways.values.lazy.map(\.watch.nextRequest).min()
+        return min(election.nextDeadline ?? .max / 2, probes ?? .max / 2)
+    }
+
+    private func read(_ source: Source) {
+        switch source {
+        case .bell: return
+        case .pulses, .echoes: readPeers()
+        case .links: if let isUp = carrier.read() { handle(.carrier(isUp: isUp)) }
+        case .pipe(let id): readPipe(id)
+        case .process(let id): processEnded(id)
+        case .sniffer(let id): readSniffer(id)
+        case .gateway(let key): readGateway(key)
+        }
+    }
+
+    private func readPeers() {
+        var signs: [PeerSockets.Sign] = []
+        sockets.readPulses { signs.append($0) }
+        sockets.readEchoes { signs.append($0) }
+        for sign in signs {
+            switch sign {
+            case .pulse(let address, let bytes): handle(.pulse(from: address, bytes: bytes))
+            case .echo(let address): handle(.echoReply(from: address))
+            case .refusal(let address): handle(.unreachable(from: address))
+            }
+        }
+    }
+
+    private func drainBell() {
+        var count: UInt64 = 0
+        _ = Glibc.read(bell, &count, MemoryLayout<UInt64>.size)
+    }
+
+    // MARK: The agent's messages
+
+    private func take(_ message: ElectionThread.Message) {
+        switch message {
+        case .update(let new): update(new)
+        case .member(let id, let state): if members[id] != nil { handle(.member(id, state)) }
+        case .watch(let id, let process): watch(id, process)
+        }
+    }
+
+    private func update(_ new: [ElectionMember]) {
+        let before = members
+        members = Dictionary(new.map { ($0.router.id, $0) }, uniquingKeysWith: { $1 })
+        for id in before.keys where members[id] == nil { forget(id) }
+        for member in new where pipes[member.router.id]?.path != member.notifyPipe { openPipe(member) }
+        updateGateways()
+        perform(election.update(routers: new.map(\.router), now: Self.now))
+    }
+
+    private func forget(_ id: ResourceID) {
+        if let pipe = pipes.removeValue(forKey: id) { remove(pipe.descriptor) }
+        if let entry = processes.removeValue(forKey: id) { remove(entry.descriptor) }
+        stopSniffing(id)
+    }
+
+    // MARK: keepalived
+
+    private func openPipe(_ member: ElectionMember) {
+        let id = member.router.id
+        if let old = pipes.removeValue(forKey: id) { remove(old.descriptor) }
+        let descriptor = open(member.notifyPipe, O_RDWR | O_NONBLOCK | O_CLOEXEC)
+        // Before keepalived's first start there is none; the agent's next update finds it.
+        guard descriptor >= 0 else { return }
+        pipes[id] = Pipe(descriptor: descriptor, path: member.notifyPipe)
+        watchDescriptor(descriptor, .pipe(id))
+    }
+
+    private func readPipe(_ id: ResourceID) {
+        guard let descriptor = pipes[id]?.descriptor else { return }
+        var bytes = [UInt8](repeating: 0, count: Self.pipeReadBytes)
+        let count = Glibc.read(descriptor, &bytes, bytes.count)
+        guard count > 0, let notifications = pipes[id]?.reader.read(bytes[0..<count]) else { return }
+        for notification in notifications {
+            handle(.member(id, MemberState(notification.state)))
+            tell(.notified(id, line: notification.line))
+        }
+    }
+
+    private func watch(_ id: ResourceID, _ process: Int32) {
+        guard members[id] != nil, processes[id]?.process != process else { return }
+        if let old = processes.removeValue(forKey: id) { remove(old.descriptor) }
+        let descriptor = clinux_open_process(process)
+        guard descriptor >= 0 else {
+            handle(.daemonEnded(id))
+            return
+        }
+        processes[id] = (process, descriptor)
+        watchDescriptor(descriptor, .process(id))
+    }
+
+    private func processEnded(_ id: ResourceID) {
+        if let entry = processes.removeValue(forKey: id) { remove(entry.descriptor) }
+        handle(.daemonEnded(id))
+    }
+
+    // MARK: Gateways
+
+    private func updateGateways() {
+        let wanted = Dictionary(members.values.compactMap(\.gateway).map { ($0.key, $0) }, uniquingKeysWith: { $1 })
+        for key in gateways.keys where wanted[key] == nil { closeGateway(key) }
+        for (key, gateway) in wanted where gateways[key] == nil { gateways[key] = GatewayProbe(gateway, now: Self.now) }
+    }
+
+    private func closeGateway(_ key: String) {
+        if let descriptor = gateways.removeValue(forKey: key)?.sniffer?.descriptor { unwatch(descriptor) }
+    }
+
+    private func probeGateways() {
+        let now = Self.now
+        for key in gateways.keys {
+            guard var probe = gateways[key], now >= probe.watch.nextRequest else { continue }
+            let before = probe.sniffer?.descriptor
+            let hasChanged = probe.ask(frames, now: now)
+            if let before, before != probe.sniffer?.descriptor { unwatch(before) }
+            if let after = probe.sniffer?.descriptor, after != before { watchDescriptor(after, .gateway(key)) }
+            gateways[key] = probe
+            if hasChanged { handle(.gateway(key: key, Reachability(probe.watch.isReachable))) }
+        }
+    }
+
+    private func readGateway(_ key: String) {
+        guard var probe = gateways[key] else { return }
+        let hasChanged = probe.listen()
+        gateways[key] = probe
+        if hasChanged { handle(.gateway(key: key, Reachability(probe.watch.isReachable))) }
+    }
+
+    // MARK: Advertisements of others
+
+    private func sniff(_ id: ResourceID) {
+        guard sniffers[id] == nil, let member = members[id], let index = frames.index(of: member.device) else { return }
+        // The protocol of an IPv4 header behind an Ethernet header, and VRRP's number.
+        guard let sniffer = try? Sniffer(linkIndex: index, etherType: 0x0800, octetAt: 23, is: 112) else { return }
+        sniffers[id] = sniffer
+        watchDescriptor(sniffer.descriptor, .sniffer(id))
+    }
+
+    private func stopSniffing(_ id: ResourceID) {
+        if let descriptor = sniffers.removeValue(forKey: id)?.descriptor { unwatch(descriptor) }
+    }
+
+    private func readSniffer(_ id: ResourceID) {
+        guard let sniffer = sniffers[id], let member = members[id] else { return }
+        var isHeard = false
+        let isThere = sniffer.read { frame in
+            guard let found = VRRPAdvertisement(frame: frame), !found.isInjected else { return }
+            isHeard = isHeard || member.router.peers.contains { $0.address == .v4(found.source) }
+        }
+        if isHeard { handle(.advertisementHeard(id)) }
+        if !isThere { stopSniffing(id) }
+    }
+
+    // MARK: Doing
+
+    private func handle(_ event: ElectionEvent) { perform(election.handle(event, now: Self.now)) }
+
+    private func perform(_ actions: [ElectionAction]) {
+        for action in actions {
+            switch action {
+            case .send(let bytes, let address): sockets.send(bytes, to: address)
+            case .echo(let address): sockets.requestEcho(of: address)
+            case .inject(let id, let source, let priority): inject(id, source, priority)
+            case .announce(let id): tell(.announce(id))
+            case .strip(let id): tell(.strip(id))
+            case .restartDaemon(let id): tell(.restartDaemon(id))
+            case .listen(let id, let isOn): if isOn { sniff(id) } else { stopSniffing(id) }
+            case .conflict(let id, let host, let isOver): tell(.conflict(id, with: host, isOver: isOver))
+            case .peerChanged(let address, let liveness): tell(.peer(address, isAlive: liveness != .dead))
+            }
+        }
+    }
+
+    private func inject(_ id: ResourceID, _ source: IPAddress, _ priority: Int) {
+        guard let member = members[id], let frame = member.advertisement(from: source, priority: priority) else { return }
+        if !frames.send(frame, on: member.device) {
+            tell(.problem("The device \(member.device) of router \(id) takes no frame"))
+        }
+    }
+
+    // MARK: Descriptors
+
+    private func watchDescriptor(_ descriptor: Int32, _ source: Source) {
+        do throws(KernelError) { try add(descriptor, source) } catch { tell(.problem(error.description)) }
+    }
+
+    private func add(_ descriptor: Int32, _ source: Source) throws(KernelError) {
+        let result = clinux_poll_add(waitSet, descriptor)
+        guard result >= 0 else { throw kernelError(-result, "wait for a descriptor") }
+        sources[descriptor] = source
+    }
+
+    /// For descriptors that whoever opened them has closed: the kernel has taken them out of the set by itself.
+    private func unwatch(_ descriptor: Int32) { sources[descriptor] = nil }
+
+    private func remove(_ descriptor: Int32) {
+        unwatch(descriptor)
+        close(descriptor)
+    }
+
+    private static var now: Int {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        return time.tv_sec * 1000 + time.tv_nsec / 1_000_000
+    }
+}

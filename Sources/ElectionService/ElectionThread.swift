@@ -1,0 +1,102 @@
+import Addressing
+import CLinux
+import Dispatch
+import Election
+import Foundation
+import Glibc
+import KernelInterface
+import NetworkModel
+import Synchronization
+
+/// Runs the ``Election`` of a host on a thread of its own, before everything of normal priority: a host that merely computes must not be
+/// taken for dead, nor take others for dead.
+///
+///     agent ──▶ mailbox ──▶ ┌──────────────┐ ──▶ pulses, echo requests, frames on ha- devices
+///                           │ ElectionLoop │
+///     FIFOs, sockets, ────▶ │   (epoll)    │ ──▶ news ──▶ agent
+///     ends of processes     └──────────────┘
+///
+/// Nothing here is needed for an election (that is keepalived's) nor ever in the path of a packet.
+public final class ElectionThread: Sendable {
+    enum Message: Sendable {
+        case update([ElectionMember])
+        case member(ResourceID, MemberState)
+        case watch(ResourceID, process: Int32)
+    }
+
+    /// Of news that the agent has not taken: far more than a host's routers say at once. The newest are kept.
+    static let maximumNews = 8192
+    /// Of SCHED_FIFO, 1...99: above other real-time work of little importance, below the kernel's own threads that matter.
+    static let realtimePriority: Int32 = 10
+
+    /// What happened, for the agent. One task reads.
+    public let news: AsyncStream<ElectionNews>
+    private let continuation: AsyncStream<ElectionNews>.Continuation
+    private let mailbox = Mutex<(messages: [Message], isStopping: Bool)>(([], false))
+    private let bell: Int32
+    private let ended = DispatchSemaphore(value: 0)
+
+    /// - Parameters:
+    ///   - tunnelAddress: Where this host's pulses come from.
+    ///   - startID: Differs with every start of the agent.
+    public init(settings: ElectionSettings = ElectionSettings(), tunnelAddress: IPAddress, startID: UInt64) throws(KernelError) {
+        (news, continuation) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(Self.maximumNews))
+        bell = try opened(clinux_event_descriptor(), "make an event descriptor")
+        // Made here, so that what this host cannot do is said where the agent starts.
+        let loop = try ElectionLoop(
+            settings: settings, tunnelAddress: tunnelAddress, startID: startID, bell: bell,
+            tell: { [continuation] in continuation.yield($0) })
+        let start = LoopBox(loop)
+        let thread = Thread { [self] in
+            if clinux_become_realtime(Self.realtimePriority) < 0 {
+                continuation.yield(.problem("The election's thread has no real-time priority: a busy host may be taken for dead"))
+            }
+            start.loop.run { self.takeMail() }
+            continuation.finish()
+            ended.signal()
+        }
+        thread.name = "agent.election"
+        thread.start()
+    }
+
+    deinit { close(bell) }
+
+    /// The members of this host, all of them.
+    public func update(_ members: [ElectionMember]) { post(.update(members)) }
+    /// What the agent found out by looking.
+    public func note(_ id: ResourceID, _ state: MemberState) { post(.member(id, state)) }
+    /// The keepalived of a router: its end is told to the election within a millisecond.
+    public func watch(_ id: ResourceID, process: Int32) { post(.watch(id, process: process)) }
+
+    /// Ends the thread and waits for it; the data plane stays as it is.
+    public func stop() {
+        mailbox.withLock { $0.isStopping = true }
+        ring()
+        ended.wait()
+    }
+
+    private func post(_ message: Message) {
+        mailbox.withLock { $0.messages.append(message) }
+        ring()
+    }
+
+    private func ring() {
+        var one: UInt64 = 1
+        _ = Glibc.write(bell, &one, MemoryLayout<UInt64>.size)
+    }
+
+    /// Nil when the thread must end.
+    private func takeMail() -> [Message]? {
+        mailbox.withLock { mailbox in
+            if mailbox.isStopping { return nil }
+            defer { mailbox.messages = [] }
+            return mailbox.messages
+        }
+    }
+}
+
+/// Carries the loop to its thread. Safe to send: nothing else keeps a reference to it.
+private struct LoopBox: @unchecked Sendable {
+    let loop: ElectionLoop
+    init(_ loop: ElectionLoop) { self.loop = loop }
+}
