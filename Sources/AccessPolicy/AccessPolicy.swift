@@ -11,7 +11,7 @@ public enum AccessPolicy {
             "shared", "router:external", "provider:network_type", "provider:physical_network", "provider:segmentation_id",
         ],
         "ports": ["binding:host_id", "binding:profile"],
-        "routers": ["ha"],
+        "routers": ["ha", "external_gateway_info:enable_snat", "external_gateway_info:external_fixed_ips"],
         "floatingips": ["floating_ip_address"], "subnetpools": ["shared", "is_default"], "address_scopes": ["shared"],
     ]
 

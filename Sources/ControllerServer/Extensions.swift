@@ -53,6 +53,10 @@ struct ExtensionDescription: Sendable {
             alias: "extraroute", name: "Neutron Extra Route", description: "Extra routes configuration for L3 router",
             updated: "2013-02-01T10:00:00-00:00"),
         .init(
+            alias: "extraroute-atomic", name: "Atomically add/remove extra routes",
+            description: "Edit extra routes of a router on server side by atomically adding/removing extra routes",
+            updated: "2019-07-10T00:00:00+00:00"),
+        .init(
             alias: "filter-validation", name: "Filter parameters validation", description: "Provides validation on filter parameters.",
             updated: "2018-07-04T10:00:00-00:00"),
         .init(
@@ -70,6 +74,9 @@ struct ExtensionDescription: Sendable {
         .init(
             alias: "floating-ip-port-forwarding-port-ranges", name: "Floating IP Port Forwarding support port ranges",
             description: "Add support to port ranges", updated: "2020-07-01T10:00:00-00:00"),
+        .init(
+            alias: "floatingip-pools", name: "Floating IP Pools Extension",
+            description: "Provides a floating IP pools API.", updated: "2018-03-21T10:00:00-00:00"),
         .init(
             alias: "l3-conntrack-helper", name: "CT target rules conntrack helper",
             description: "Conntrack helper of routers", updated: "2019-04-04T10:00:00-00:00"),

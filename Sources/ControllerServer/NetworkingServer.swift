@@ -135,6 +135,7 @@ public struct NetworkingServer: Service {
         names(QoSPolicy.table),
         ("rule_type", "rule_types", "qos/rule-types"), ("quota", "quotas", "quotas"),
         ("availability_zone", "availability_zones", "availability_zones"),
+        ("floatingip_pool", "floatingip_pools", "floatingip_pools"),
     ]
 
     private static func names<Resource>(_ table: ResourceTable<Resource>) -> (singular: String, plural: String, path: String) {

@@ -69,7 +69,7 @@ extension Verb {
     }
 
     /// A router's row repeats the addresses of its gateway's port.
-    private func showGatewayAddresses(of port: Port, was current: Port) throws {
+    func showGatewayAddresses(of port: Port, was current: Port) throws {
         guard port.deviceOwner == DeviceOwner.routerGateway, port.fixedIPs != current.fixedIPs, let routerID = ResourceID(port.deviceID),
             var router = try find(Router.self, routerID), router.gateway?.portID == port.id
         else { return }

@@ -99,17 +99,21 @@ extension Verb {
     private func removeAddresses(of subnetID: ResourceID, from portID: ResourceID) throws {
         var port = try existing(Port.self, portID)
         for fixed in port.fixedIPs where fixed.subnetID == subnetID { try release(fixed) }
+        let current = port
         port.fixedIPs.removeAll { $0.subnetID == subnetID }
         try save(&port)
+        try showGatewayAddresses(of: port, was: current)
     }
 
-    /// Ports that are there already get their address in a new subnet whose hosts make their addresses themselves.
+    /// Ports that are there already get their address in a new subnet whose hosts make their addresses themselves; so do gateways of routers.
     private func addAutomaticAddresses(of subnet: Subnet) throws {
         guard subnet.hasAutomaticAddresses else { return }
         for var port in try list(Port.self, where: "network_id", subnet.networkID)
-        where !DeviceOwner.isNetworkOwned(port.deviceOwner) && !port.fixedIPs.isEmpty {
+        where (!DeviceOwner.isNetworkOwned(port.deviceOwner) || port.deviceOwner == DeviceOwner.routerGateway) && !port.fixedIPs.isEmpty {
+            let current = port
             try allocateAddresses(for: &port, in: [subnet], [AddressRequest(subnetID: subnet.id)])
             try save(&port)
+            try showGatewayAddresses(of: port, was: current)
         }
     }
 

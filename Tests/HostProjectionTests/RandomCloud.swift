@@ -91,13 +91,16 @@ struct RandomCloud {
         let id = number(Self.counts.subnets)
         let isDHCPEnabled = !oneIn(3)
         let hasGateway = !oneIn(3)
-        let dns = oneIn(2) ? [address("8.8.8.8")] : []
+        let dns = oneIn(2) ? [address(id == 5 ? "2001:db8::53" : "8.8.8.8")] : []
         let length = oneIn(6) ? 25 : 24
+        let mode: IPv6Mode? = id < 5 ? nil : [IPv6Mode.slaac, .stateful, .stateless, nil][number(4)]
         // A subnet stays on its network, but for a rare one that is made anew elsewhere.
         let network = oneIn(10) ? number(Self.counts.networks) : id % Self.counts.networks
         return subnet(id, on: network, id == 5 ? "fd00:5::/64" : "10.0.\(id).0/\(length)") {
             $0.isDHCPEnabled = isDHCPEnabled
             $0.dnsNameservers = dns
+            $0.ipv6RouterAdvertisementMode = mode
+            $0.ipv6AddressMode = mode
             if !hasGateway { $0.gatewayAddress = nil }
         }
     }

@@ -288,4 +288,32 @@ import Testing
                 HostRouter.ConnectionHelper(id: identity(10, 2), helper: "tftp", protocolNumber: 17, port: 69),
             ])
     }
+
+    @Test("An interface advertises its IPv6 subnets that have a mode, in the order of their creation; a gateway advertises nothing")
+    func advertisement() {
+        func six(_ number: Int, _ cidr: String, _ mode: IPv6Mode?, _ servers: [String] = [], on network: Int = 1) -> TopologyChange.Row {
+            subnet(number, on: network, cidr) {
+                $0.ipv6RouterAdvertisementMode = mode
+                $0.dnsNameservers = servers.map { address($0) }
+            }
+        }
+        let rows = [
+            network(1) { $0.subnetIDs = [1, 4, 3, 2].map(subnetID) }, network(9) { $0.isExternal = true }, subnet(1, on: 1, "10.0.0.0/24"),
+            six(2, "fd02::/64", .slaac, ["2001:db8::1", "2001:db8::2", "2001:db8::3"]), six(3, "fd03::/64", .stateful, ["2001:db8::9"]),
+            six(4, "fd04::/64", nil), six(9, "fd09::/64", .slaac, on: 9), router(1), member(1, on: "h1"),
+            port(
+                1, on: 1, owner: DeviceOwner.routerInterface, device: Self.device,
+                addresses: [(1, "10.0.0.1"), (2, "fd02::1"), (3, "fd03::1"), (4, "fd04::1")]),
+            port(2, on: 9, owner: DeviceOwner.routerGateway, device: Self.device, addresses: [(9, "fd09::5")]),
+        ]
+        let router = item(rows, "h1")
+        #expect(
+            router?.interfaces.first?.advertisement
+                == HostRouter.Advertisement(
+                    prefixes: [
+                        .init(prefix: prefix("fd03::/64"), isAutonomous: false), .init(prefix: prefix("fd02::/64"), isAutonomous: true),
+                    ], isManaged: true, hasOtherConfiguration: false,
+                    dnsNameservers: [address("2001:db8::9"), address("2001:db8::1"), address("2001:db8::2")]))
+        #expect(router?.gateway != nil && router?.gateway?.advertisement == nil)
+    }
 }

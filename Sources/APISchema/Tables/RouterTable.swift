@@ -17,10 +17,7 @@ extension Router: ProjectResource {
             .keptRequest("status", \.status, .any, [.filter, .sort]),
             .keptRequest("external_gateway_info", \.gateway, gatewayType, [.create, .update, .guarded], from: "router"),
             .keptRequest("ha", \.isHighlyAvailable, .nullable(.boolean), [.create, .update, .filter, .guarded], from: "l3-ha"),
-            .keptRequest(
-                "routes", \.routes,
-                .nullable(.list(of: .object([.init("destination", .cidr, required: true), .init("nexthop", .ipAddress, required: true)]))),
-                [.update], from: "extraroute"),
+            .keptRequest("routes", \.routes, .nullable(.routes), [.update], from: "extraroute"),
             .stored(
                 "availability_zone_hints", \.availabilityZoneHints, .list(of: .string(maximum: 255)), [.create], default: [],
                 from: "router_availability_zone"),

@@ -26,9 +26,7 @@ extension Subnet: ProjectResource {
                 [.create, .update]),
             .stored("dns_nameservers", \.dnsNameservers, .list(of: .ipAddress), [.create, .update]),
             .stored(
-                "host_routes", \.hostRoutes,
-                .list(of: .object([.init("destination", .cidr, required: true), .init("nexthop", .ipAddress, required: true)])),
-                [.create, .update]),
+                "host_routes", \.hostRoutes, .routes, [.create, .update]),
             .stored("enable_dhcp", \.isDHCPEnabled, .boolean, [.create, .update, .filter, .sort], default: true),
             .stored("ipv6_ra_mode", \.ipv6RouterAdvertisementMode, modes, [.create, .filter, .sort]),
             .stored("ipv6_address_mode", \.ipv6AddressMode, modes, [.create, .filter, .sort]),
