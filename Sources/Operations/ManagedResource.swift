@@ -21,7 +21,7 @@ public protocol ManagedResource: APIResource {
     /// Whether an attribute that no column has is one of the texts that a filter names.
     func hasComputed(_ attribute: String, oneOf texts: [String]) -> Bool
     /// The resource with what is computed at reading.
-    static func shown(_ resource: Self, in verb: Verb) -> Self
+    static func shown(_ resource: Self, in verb: Verb) throws -> Self
 }
 
 extension ManagedResource {

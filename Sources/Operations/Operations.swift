@@ -69,7 +69,7 @@ public struct Operations: Sendable {
     public func show<R: ManagedResource>(_ type: R.Type, _ id: String, caller: Caller) async throws -> R {
         try await read(caller) { verb in
             try AccessPolicy.check("get", R.self, caller: caller)
-            return R.shown(try verb.visible(R.self, id), in: verb)
+            return try R.shown(try verb.visible(R.self, id), in: verb)
         }
     }
 

@@ -11,6 +11,7 @@ public struct Verb {
     let now: Timestamp
     let random: RandomSource
     let hints: AddressHints
+    let grantCache = GrantCache()
 
     /// The same transaction on the server's own account: no policy, no visibility.
     var elevated: Verb {
@@ -52,10 +53,10 @@ public struct Verb {
     /// The caller's view of a list, as clients are shown it. Who is no administrator sees what belongs to the project or is shared with it,
     /// which no single filter says, and some attributes have no column: both are picked here, and the page is cut after that.
     func list<R: ManagedResource>(_ type: R.Type, _ query: ListQuery) throws -> [R] {
-        guard !caller.isAdmin || !query.computed.isEmpty else { return try transaction.list(type, query).map { R.shown($0, in: self) } }
+        guard !caller.isAdmin || !query.computed.isEmpty else { return try transaction.list(type, query).map { try R.shown($0, in: self) } }
         var whole = query
         whole.limit = nil
-        let seen = try transaction.list(type, whole).filter { try $0.isVisible(in: self) }.map { R.shown($0, in: self) }
+        let seen = try transaction.list(type, whole).filter { try $0.isVisible(in: self) }.map { try R.shown($0, in: self) }
             .filter { resource in query.computed.allSatisfy { resource.hasComputed($0.key, oneOf: $0.value) } }
         // Without a limit the store leaves a page backwards in the order in which it read it.
         guard let limit = query.limit else { return seen }
