@@ -44,6 +44,11 @@ public enum AccessPolicy {
         guard caller.isAdmin || caller.projectID == projectID else { throw notAuthorized("rule:\(verb)_\(R.table.singular)") }
     }
 
+    /// Throws unless the caller may share something with every project.
+    public static func checkWildcardTarget(_ verb: String, caller: Caller) throws(APIError) {
+        guard caller.isAdmin else { throw notAuthorized("(rule:\(verb)_rbac_policy and rule:\(verb)_rbac_policy:target_tenant)") }
+    }
+
     static func notAuthorized(_ rule: String) -> APIError {
         APIError(status: 403, type: "PolicyNotAuthorized", message: "\(rule) is disallowed by policy")
     }

@@ -132,6 +132,19 @@ struct ExtensionDescription: Sendable {
             alias: "quota_details", name: "Quota details management support",
             description: "Expose functions for quotas usage statistics per project", updated: "2017-02-10T10:00:00-00:00"),
         .init(
+            alias: "rbac-address-scope", name: "Add address_scope type to RBAC",
+            description: "Add address_scope type to network RBAC", updated: "2020-02-12T00:00:00-00:00"),
+        .init(
+            alias: "rbac-policies", name: "RBAC Policies",
+            description: "Allows creation and modification of policies that control tenant access to resources.",
+            updated: "2015-06-17T12:15:12-00:00"),
+        .init(
+            alias: "rbac-security-groups", name: "Add security_group type to network RBAC",
+            description: "Add security_group type to network RBAC", updated: "2019-05-17T00:00:00-00:00"),
+        .init(
+            alias: "rbac-subnetpool", name: "Add subnetpool type to RBAC",
+            description: "Add subnetpool type to RBAC", updated: "2020-02-05T00:00:00-00:00"),
+        .init(
             alias: "revision-if-match", name: "If-Match constraints based on revision_number",
             description: "Extension indicating that If-Match based on revision_number is supported.", updated: "2016-12-11T00:00:00-00:00"),
         .init(

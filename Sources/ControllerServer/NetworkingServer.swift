@@ -101,6 +101,7 @@ public struct NetworkingServer: Service {
         TagRoutes<SecurityGroup>(operations: operations).addRoutes(to: router)
         addPoolRoutes(to: router, operations)
         addQoSRoutes(to: router, operations)
+        ResourceRoutes<RBACPolicy>(operations: operations).addRoutes(to: router)
         RouterRoutes(operations: operations).addRoutes(to: router)
         QuotaRoutes(operations: operations).addRoutes(to: router)
         AvailabilityZoneRoutes(operations: operations).addRoutes(to: router)
@@ -132,7 +133,7 @@ public struct NetworkingServer: Service {
     private static let collections: [(singular: String, plural: String, path: String)] = [
         names(Network.table), names(Subnet.table), names(Port.table), names(NetworkModel.Router.table), names(FloatingIP.table),
         names(SecurityGroup.table), names(SecurityGroupRule.table), names(Agent.table), names(AddressScope.table), names(SubnetPool.table),
-        names(QoSPolicy.table),
+        names(QoSPolicy.table), names(RBACPolicy.table),
         ("rule_type", "rule_types", "qos/rule-types"), ("quota", "quotas", "quotas"),
         ("availability_zone", "availability_zones", "availability_zones"),
         ("floatingip_pool", "floatingip_pools", "floatingip_pools"),

@@ -11,6 +11,7 @@ extension AddressScope: ManagedResource {
         scope.id = verb.newID()
         scope.projectID = try verb.project(of: request)
         try verb.transaction.insert(scope)
+        try verb.mirror(scope.isShared, .shared, .addressScope, scope)
         return scope
     }
 
@@ -23,6 +24,7 @@ extension AddressScope: ManagedResource {
             throw APIError.addressScopeUpdate(scope.id, "Shared address scope can't be unshared")
         }
         try verb.transaction.update(scope)
+        try verb.mirror(scope.isShared, was: current.isShared, .shared, .addressScope, scope)
         return scope
     }
 
@@ -30,11 +32,18 @@ extension AddressScope: ManagedResource {
         let pools = try verb.transaction.rows(
             "SELECT 1 FROM subnetpools WHERE address_scope_id = ? LIMIT 1", [scope.id.columnValue])
         guard pools.isEmpty else { throw APIError.addressScopeInUse(scope.id) }
+        try verb.dropGrants(of: scope.id)
         try verb.transaction.delete(AddressScope.self, scope.id)
     }
 
     public func isVisible(in verb: Verb) throws -> Bool {
-        verb.caller.isAdmin || projectID == verb.caller.projectID || isShared
+        try verb.caller.isAdmin || projectID == verb.caller.projectID || verb.isGranted(id)
+    }
+
+    public static func shown(_ scope: AddressScope, in verb: Verb) throws -> AddressScope {
+        var shown = scope
+        shown.isShared = try scope.isShared || verb.isShared(scope.id)
+        return shown
     }
 
     /// Address scopes have none, so no condition on it can fail.

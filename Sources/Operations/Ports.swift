@@ -180,7 +180,9 @@ extension Verb {
 
     private func usableGroups(_ ids: [ResourceID], by projectID: String) throws -> [ResourceID] {
         for id in ids {
-            guard let group = try find(SecurityGroup.self, id), caller.isAdmin || group.projectID == projectID || group.isShared else {
+            guard let group = try find(SecurityGroup.self, id),
+                try caller.isAdmin || group.projectID == projectID || isShared(id, with: projectID)
+            else {
                 throw SecurityGroup.notFound(id.description)
             }
         }

@@ -10,6 +10,7 @@ extension QoSPolicy: ManagedResource {
         if policy.isDefault { try verb.refuseSecondDefault(policy) }
         verb.open(&policy)
         try verb.transaction.insert(policy)
+        try verb.mirror(policy.isShared, .shared, .qosPolicy, policy)
         return policy
     }
 
@@ -17,6 +18,7 @@ extension QoSPolicy: ManagedResource {
         var policy = current
         try request.assign(to: &policy)
         if policy.isDefault, !current.isDefault { try verb.refuseSecondDefault(policy) }
+        try verb.mirror(policy.isShared, was: current.isShared, .shared, .qosPolicy, policy)
         try verb.save(&policy)
         return policy
     }
@@ -29,13 +31,20 @@ extension QoSPolicy: ManagedResource {
             case .dscpMarking(let rule): try verb.transaction.delete(DSCPMarkingRule.self, rule.id)
             }
         }
+        try verb.dropGrants(of: policy.id)
         try verb.transaction.delete(QoSPolicy.self, policy.id)
     }
 
     public static func notFound(_ id: String) -> APIError { .notFound("QosPolicyNotFound", "QoS policy \(id) could not be found.") }
 
     public func isVisible(in verb: Verb) throws -> Bool {
-        verb.caller.isAdmin || projectID == verb.caller.projectID || isShared
+        try verb.caller.isAdmin || projectID == verb.caller.projectID || verb.isGranted(id)
+    }
+
+    public static func shown(_ policy: QoSPolicy, in verb: Verb) throws -> QoSPolicy {
+        var shown = policy
+        shown.isShared = try policy.isShared || verb.isShared(policy.id)
+        return shown
     }
 }
 

@@ -16,7 +16,13 @@ extension SubnetPool: ManagedResource {
     public static func notFound(_ id: String) -> APIError { .notFound("SubnetPoolNotFound", "Subnet pool \(id) could not be found.") }
 
     public func isVisible(in verb: Verb) throws -> Bool {
-        verb.caller.isAdmin || projectID == verb.caller.projectID || isShared
+        try verb.caller.isAdmin || projectID == verb.caller.projectID || verb.isGranted(id)
+    }
+
+    public static func shown(_ pool: SubnetPool, in verb: Verb) throws -> SubnetPool {
+        var shown = pool
+        shown.isShared = try pool.isShared || verb.isShared(pool.id)
+        return shown
     }
 
     var prefixSet: PrefixSet { PrefixSet(prefixes, version: version) }
@@ -37,6 +43,7 @@ extension Verb {
         try checkScope(of: pool, wasIn: nil)
         open(&pool)
         try transaction.insert(pool)
+        try mirror(pool.isShared, .shared, .subnetPool, pool)
         return pool
     }
 
@@ -56,6 +63,7 @@ extension Verb {
     func deleteSubnetPool(_ pool: SubnetPool) throws {
         let subnets = try transaction.rows("SELECT 1 FROM subnets WHERE subnetpool_id = ? LIMIT 1", [pool.id.columnValue])
         guard subnets.isEmpty else { throw APIError.subnetPoolDelete }
+        try dropGrants(of: pool.id)
         try transaction.delete(SubnetPool.self, pool.id)
     }
 
