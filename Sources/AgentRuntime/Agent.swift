@@ -200,6 +200,7 @@ public actor Agent: Service {
         refreshWatches()
         refreshElection()
         cleaner.clean(view, after: result, settings: configuration.settings, processes: processes, logger: logger)
+        if cleaner.hasWork { cycleWakeUp() }
         for report in reports.update(view: view, result: result) { outbox.add(report) }
         outbox.set(failures: conversion.problems + result.failures.map(\.description))
         isViewRealised = result.isComplete

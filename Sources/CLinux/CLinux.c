@@ -19,6 +19,11 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+// linux/if_packet.h, which cannot be included beside netpacket/packet.h; glibc 2.36 does not know it.
+#ifndef PACKET_IGNORE_OUTGOING
+#define PACKET_IGNORE_OUTGOING 23
+#endif
+
 // linux/magic.h: the file system of /proc/PID/ns.
 #define NAMESPACE_FILE_SYSTEM 0x6e736673
 
@@ -113,6 +118,21 @@ int clinux_send_frame(int link_index, const void *frame, size_t count) {
     if (sendto(descriptor, frame, count, 0, (struct sockaddr *)&address, sizeof address) < 0) return fail_closing(descriptor);
     close(descriptor);
     return 0;
+}
+
+int clinux_packet_socket(const char *device) {
+    // Protocol 0 until the socket is bound: nothing of other devices is received.
+    int descriptor = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (descriptor < 0) return -errno;
+    int on = 1, buffer = 8 * 1024 * 1024;
+    if (setsockopt(descriptor, SOL_PACKET, PACKET_VNET_HDR, &on, sizeof on) < 0) return fail_closing(descriptor);
+    if (setsockopt(descriptor, SOL_PACKET, PACKET_IGNORE_OUTGOING, &on, sizeof on) < 0) return fail_closing(descriptor);
+    setsockopt(descriptor, SOL_SOCKET, SO_RCVBUFFORCE, &buffer, sizeof buffer);
+    struct sockaddr_ll address = {.sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL)};
+    address.sll_ifindex = (int)if_nametoindex(device);
+    if (address.sll_ifindex == 0) return fail_closing(descriptor);
+    if (bind(descriptor, (struct sockaddr *)&address, sizeof address) < 0) return fail_closing(descriptor);
+    return descriptor;
 }
 
 int clinux_enter_network_namespace(int descriptor) { return setns(descriptor, CLONE_NEWNET) < 0 ? -errno : 0; }

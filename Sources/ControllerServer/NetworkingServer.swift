@@ -88,6 +88,8 @@ public struct NetworkingServer: Service {
         ResourceRoutes<Port>(operations: operations).addRoutes(to: router)
         ResourceRoutes<NetworkModel.Router>(operations: operations).addRoutes(to: router)
         ResourceRoutes<FloatingIP>(operations: operations).addRoutes(to: router)
+        ChildRoutes<PortForwarding>(operations: operations).addRoutes(to: router)
+        ChildRoutes<ConnectionHelper>(operations: operations).addRoutes(to: router)
         ResourceRoutes<SecurityGroup>(operations: operations).addRoutes(to: router)
         ResourceRoutes<SecurityGroupRule>(operations: operations, methods: [.post, .put, .delete]).addRoutes(to: router)
         ResourceRoutes<Agent>(operations: operations, methods: [.put, .delete]).addRoutes(to: router)
@@ -97,6 +99,8 @@ public struct NetworkingServer: Service {
         TagRoutes<NetworkModel.Router>(operations: operations).addRoutes(to: router)
         TagRoutes<FloatingIP>(operations: operations).addRoutes(to: router)
         TagRoutes<SecurityGroup>(operations: operations).addRoutes(to: router)
+        addPoolRoutes(to: router, operations)
+        addQoSRoutes(to: router, operations)
         RouterRoutes(operations: operations).addRoutes(to: router)
         QuotaRoutes(operations: operations).addRoutes(to: router)
         AvailabilityZoneRoutes(operations: operations).addRoutes(to: router)
@@ -108,10 +112,30 @@ public struct NetworkingServer: Service {
         return router
     }
 
+    private static func addPoolRoutes(to router: APIRouter, _ operations: Operations) {
+        ResourceRoutes<AddressScope>(operations: operations).addRoutes(to: router)
+        ResourceRoutes<SubnetPool>(operations: operations).addRoutes(to: router)
+        TagRoutes<SubnetPool>(operations: operations).addRoutes(to: router)
+        SubnetPoolRoutes(operations: operations).addRoutes(to: router)
+    }
+
+    private static func addQoSRoutes(to router: APIRouter, _ operations: Operations) {
+        ResourceRoutes<QoSPolicy>(operations: operations).addRoutes(to: router)
+        QoSRuleRoutes<BandwidthLimitRule>(operations: operations).addRoutes(to: router)
+        QoSRuleRoutes<DSCPMarkingRule>(operations: operations).addRoutes(to: router)
+        QoSRuleTypeRoutes().addRoutes(to: router)
+        TagRoutes<QoSPolicy>(operations: operations).addRoutes(to: router)
+        // Neutron has the tags of policies without their prefix; clients use either path.
+        TagRoutes<QoSPolicy>(operations: operations, collection: "policies").addRoutes(to: router)
+    }
+
     private static let collections: [(singular: String, plural: String, path: String)] = [
         names(Network.table), names(Subnet.table), names(Port.table), names(NetworkModel.Router.table), names(FloatingIP.table),
-        names(SecurityGroup.table), names(SecurityGroupRule.table), names(Agent.table), ("quota", "quotas", "quotas"),
+        names(SecurityGroup.table), names(SecurityGroupRule.table), names(Agent.table), names(AddressScope.table), names(SubnetPool.table),
+        names(QoSPolicy.table),
+        ("rule_type", "rule_types", "qos/rule-types"), ("quota", "quotas", "quotas"),
         ("availability_zone", "availability_zones", "availability_zones"),
+        ("floatingip_pool", "floatingip_pools", "floatingip_pools"),
     ]
 
     private static func names<Resource>(_ table: ResourceTable<Resource>) -> (singular: String, plural: String, path: String) {

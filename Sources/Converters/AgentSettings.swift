@@ -1,4 +1,5 @@
 import Addressing
+import KernelInterface
 
 /// What an agent was told about its host. The same for every conversion of one run.
 public struct AgentSettings: Hashable, Sendable {
@@ -17,10 +18,13 @@ public struct AgentSettings: Hashable, Sendable {
     /// Whether the kernel knows connection state in the bridge family of nftables (NF_CONNTRACK_BRIDGE). Without it, the state
     /// reaches the bridge rules as packet mark, through br_netfilter.
     public var hasBridgeConntrack: Bool
+    /// Helpers of connection tracking that the kernel has; nil when nobody looked, and all count as there.
+    public var trackingHelpers: Set<TrackingHelper>?
 
     public init(
         stateDirectory: String, tunnelAddress: IPAddress? = nil, physicalNetworks: [String: String] = [:], vxlanPort: Int = 4789,
-        domainName: String = "openstacklocal", leaseSeconds: Int = 86400, hasBridgeConntrack: Bool = false
+        domainName: String = "openstacklocal", leaseSeconds: Int = 86400, hasBridgeConntrack: Bool = false,
+        trackingHelpers: Set<TrackingHelper>? = nil
     ) {
         precondition(stateDirectory.hasPrefix("/"), "daemons start in other directories, so the state directory must be absolute")
         self.stateDirectory = stateDirectory
@@ -30,5 +34,6 @@ public struct AgentSettings: Hashable, Sendable {
         self.domainName = domainName
         self.leaseSeconds = leaseSeconds
         self.hasBridgeConntrack = hasBridgeConntrack
+        self.trackingHelpers = trackingHelpers
     }
 }

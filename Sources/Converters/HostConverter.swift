@@ -27,6 +27,7 @@ public enum HostConverter {
         for router in view.routers.values.sorted(by: { $0.id < $1.id }) {
             let pieces = RouterConverter.convert(router: router, settings: settings)
             host.namespaces[pieces.namespace] = pieces.configuration
+            problems += pieces.problems.map { "router \(router.id): \($0)" }
             for daemon in pieces.daemons { host.daemons[daemon.key] = daemon }
             for link in pieces.hostLinks { add(link, to: &host, &problems) }
         }

@@ -37,32 +37,19 @@ public enum RouterConverter {
             pieces.configuration.links[link.inner.name] = link.inner
         }
         pieces.configuration.sysctls = RouterSysctls.values(carriesIPv6: layout.carriesIPv6)
-        if let table = RouterTranslation.table(for: router) { pieces.configuration.firewall = [table] }
+        pieces.configuration.firewall = [
+            RouterTranslation.table(for: router), RouterScopes.table(for: router), RouterLimits.table(for: router),
+            RouterHelpers.table(for: router, known: settings.trackingHelpers),
+        ].compactMap { $0 }
+        pieces.problems = RouterForwardings(of: router).problems + RouterHelpers.problems(of: router, known: settings.trackingHelpers)
+        if let daemon = RouterAdvertisements.daemon(for: router, layout, settings) { pieces.daemons.append(daemon) }
         if let redundancy = router.redundancy {
-            addKeepalived(router, redundancy, layout, settings, to: &pieces)
+            addRedundancy(router, redundancy, layout, settings, to: &pieces)
         } else {
             pieces.configuration.managesAddresses = Set(layout.devices.map(\.name))
             pieces.configuration.addresses = layout.addresses
             pieces.configuration.routes = layout.routes
         }
         return pieces
-    }
-
-    /// The agent only adds its own address to ha-, and manages none: the primary address on ha- is keepalived's too.
-    private static func addKeepalived(
-        _ router: HostRouter, _ redundancy: HostRouter.Redundancy, _ layout: RouterLayout, _ settings: AgentSettings,
-        to pieces: inout RouterPieces
-    ) {
-        let device = RouterLayout.redundancyDevice(redundancy)
-        pieces.configuration.addresses = Set(redundancy.port.addresses.map { LinkAddress(link: device, address: $0) })
-        let paths = paths(of: router.id, settings: settings)
-        let configuration = KeepalivedConfiguration(
-            virtualRouterID: redundancy.virtualRouterID, interface: device, priority: redundancy.priority, version: redundancy.vrrpVersion,
-            advertisementIntervalMilliseconds: redundancy.advertisementIntervalMilliseconds, addresses: layout.addresses,
-            routes: layout.routes, notifyPipe: paths.notifyPipe)
-        pieces.daemons = [
-            KeepalivedDaemon.daemon(
-                router: router.id.description, namespace: pieces.namespace, paths: paths, configuration: configuration)
-        ]
     }
 }

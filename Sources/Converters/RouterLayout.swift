@@ -32,8 +32,9 @@ struct RouterLayout {
         let connected = addresses
         if let gateway = router.gateway, gateway.isAdminStateUp {
             let link = ServiceLink.innerName(.routerGateway, gateway.id)
-            for floating in router.floatingIPs where floating.address.version == .v4 {
-                addresses.insert(LinkAddress(link: link, address: InterfaceAddress(floating.address, prefixLength: 32)))
+            let external = router.floatingIPs.map(\.address) + router.portForwardings.map(\.externalAddress)
+            for address in external where address.version == .v4 {
+                addresses.insert(LinkAddress(link: link, address: InterfaceAddress(address, prefixLength: 32)))
             }
         }
         carriesIPv6 = connected.contains { $0.address.address.version == .v6 }
@@ -47,19 +48,32 @@ struct RouterLayout {
         ServiceLink.innerName(.redundancy, redundancy.port.id)
     }
 
-    /// The default route of each family, then the routes that the router's owner asked for; of several for one destination the
-    /// owner's with the lowest next hop counts. A next hop that no address of the router is on a link with cannot be routed to.
+    /// The default route of each family, further subnets on the gateway's link, then the routes that the router's owner asked for: these
+    /// win over others for the same destination, and several of them for one destination share its traffic. A next hop that no address of
+    /// the router is on a link with cannot be routed to.
     private static func routes(of router: HostRouter, connected: Set<LinkAddress>) -> Set<Route> {
         var byDestination: [IPPrefix: Route] = [:]
         if let gateway = router.gateway, gateway.isAdminStateUp {
             let link = ServiceLink.innerName(.routerGateway, gateway.id)
-            for route in defaultRoutes(of: gateway, link: link, connected: connected) { byDestination[route.destination] = route }
+            for route in onLinkRoutes(of: gateway, link: link, connected) + defaultRoutes(of: gateway, link: link, connected: connected) {
+                byDestination[route.destination] = route
+            }
         }
-        for route in router.routes.sorted(by: { $0.nextHop > $1.nextHop }) where route.destination.version == route.nextHop.version {
+        var hops: [IPPrefix: [Route.NextHop]] = [:]
+        for route in router.routes where route.destination.version == route.nextHop.version {
             guard let link = Self.link(of: route.nextHop, connected) else { continue }
-            byDestination[route.destination] = Route(destination: route.destination, gateway: route.nextHop, link: link)
+            hops[route.destination, default: []].append(Route.NextHop(gateway: route.nextHop, link: link))
         }
+        for (destination, hops) in hops { byDestination[destination] = Route(destination: destination, nextHops: hops) }
         return Set(byDestination.values)
+    }
+
+    /// Subnets of the external network that the router has no address in, of the families that it speaks there.
+    private static func onLinkRoutes(of port: HostRouter.RouterPort, link: String, _ connected: Set<LinkAddress>) -> [Route] {
+        let own = connected.filter { $0.link == link }
+        return port.onLinkPrefixes.filter { prefix in
+            own.contains { $0.address.address.version == prefix.version } && !own.contains { $0.address.prefix == prefix }
+        }.map { Route(destination: $0, link: link) }
     }
 
     /// A gateway outside of every subnet of the link is made reachable by a route of its own, on the link.

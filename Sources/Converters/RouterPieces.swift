@@ -9,6 +9,8 @@ public struct RouterPieces: Hashable, Sendable {
     /// The outer ends (`tap…`) of the veth pairs, in the host's own namespace: see ``ServiceLink``.
     public var hostLinks: [Link]
     public var daemons: [DaemonConfiguration]
+    /// Sentences about what this host cannot realise; everything else of the router is realised.
+    public var problems: [String] = []
 
     public init(
         namespace: NamespaceName, configuration: NamespaceConfiguration = NamespaceConfiguration(), hostLinks: [Link] = [],

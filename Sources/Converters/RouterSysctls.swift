@@ -25,6 +25,10 @@ enum RouterSysctls {
         // A new master picks up connections in their middle: it knows neither their handshake nor their windows.
         "net/netfilter/nf_conntrack_tcp_be_liberal": "1",
         "net/netfilter/nf_conntrack_tcp_loose": "1",
+        // Connections, not pairs of hosts, are shared among the next hops of a route.
+        "net/ipv4/fib_multipath_hash_policy": "1",
+        // The server gives an address to one port only: nobody waits a second for a new one to be probed for (RFC 4862).
+        "net/ipv6/conf/default/accept_dad": "0",
     ]
 
     /// No link-local address, neighbour discovery or multicast report: backups share the master's MACs, and a switch that hears one of
@@ -40,5 +44,6 @@ enum RouterSysctls {
         "net/ipv6/conf/default/accept_ra": "0",
         "net/ipv6/conf/all/accept_ra": "0",
         "net/ipv6/conf/all/forwarding": "1",
+        "net/ipv6/fib_multipath_hash_policy": "1",
     ]
 }

@@ -2,15 +2,16 @@ import Addressing
 import HostModel
 import KernelInterface
 
-/// Address translation of a router with a gateway: floating IPs, and source translation to the gateway's address.
+/// Address translation of a router with a gateway: floating IPs, port forwardings, and source translation to the gateway's address.
 ///
-/// Floating IPs are elements of two maps, so that adding one costs one element of each and touches no connection. The order in
-/// postrouting, which sees the first packet of each connection:
+/// Floating IPs are elements of two maps, so that adding one costs one element of each and touches no connection; forwardings are elements
+/// of the maps of ``RouterForwardings``. The order in postrouting, which sees the first packet of each connection:
 ///
 /// | leaves by | came | becomes |
 /// |---|---|---|
 /// | not qg- | in by qg- | untouched: the outside's address reaches the instance |
 /// | qg- | from a fixed address with a floating IP | the floating IP |
+/// | qg- | from a network of the external network's address scope | untouched: inside a scope, addresses are routable |
 /// | qg- | from any other | the gateway's address, if source translation is enabled |
 /// | not qg- | to a floating IP of this router (hairpin) | the sender's floating IP, else the gateway's address, so that the answer comes back here |
 /// | not qg- | from another internal network | untouched |
@@ -26,15 +27,18 @@ enum RouterTranslation {
         else { return nil }
         let device = "\"\(ServiceLink.innerName(.routerGateway, gateway.id))\""
         var table = FirewallTable(family: .ip, name: tableName)
-        table.sets = maps(of: router.floatingIPs)
+        table.sets = maps(of: router.floatingIPs).merging(RouterForwardings(of: router).sets) { _, new in new }
+        table.sets[RouterScopes.routedSet] = RouterScopes.routedInterfaces(of: router)
+        let destinations = RouterForwardings.rules + ["dnat to ip daddr map @floating_to_fixed"]
         table.chains["prerouting"] = .init(
-            hook: "type nat hook prerouting priority dstnat; policy accept;", rules: ["dnat to ip daddr map @floating_to_fixed"])
+            hook: "type nat hook prerouting priority dstnat; policy accept;", rules: destinations)
         // For what the router itself sends, such as a probe from inside the namespace.
         table.chains["output"] = .init(
-            hook: "type nat hook output priority -100; policy accept;", rules: ["dnat to ip daddr map @floating_to_fixed"])
+            hook: "type nat hook output priority -100; policy accept;", rules: destinations)
         var rules = [
             "iifname \(device) oifname != \(device) accept",
             "oifname \(device) snat to ip saddr map @fixed_to_floating",
+            "iifname @\(RouterScopes.routedSet) oifname \(device) accept",
         ]
         if router.isSNATEnabled { rules.append("oifname \(device) snat to \(source)\(portChoice(router))") }
         rules += [

@@ -23,7 +23,7 @@ enum FirewallScript {
     /// The commands that turn the elements of `old` into those of `new`: deletions first, so that a key can get another value. Nil when
     /// anything but elements differs; empty when nothing does.
     static func elementChanges(from old: FirewallTable, to new: FirewallTable) -> String? {
-        guard old.chains == new.chains, old.sets.count == new.sets.count else { return nil }
+        guard old.chains == new.chains, old.objects == new.objects, old.sets.count == new.sets.count else { return nil }
         var deletions = ""
         var additions = ""
         for (name, set) in new.sets.sorted(by: { $0.key < $1.key }) {
@@ -64,6 +64,9 @@ enum FirewallScript {
 
     private static func definition(of table: FirewallTable) -> String {
         var text = "table \(table.identity) {\n"
+        for (name, object) in table.objects.sorted(by: { $0.key < $1.key }) {
+            text += "\t\(object.kind) \(name) {\n" + object.lines.map { "\t\t\($0)\n" }.joined() + "\t}\n"
+        }
         for (name, set) in table.sets.sorted(by: { $0.key < $1.key }) {
             text += "\t\(set.form.rawValue) \(name) {\n\t\t\(set.type)\n"
             if !set.flags.isEmpty { text += "\t\tflags \(set.flags.joined(separator: ", "))\n" }

@@ -29,7 +29,7 @@ public struct NamespaceObservation: Hashable, Sendable {
         var result = NamespaceObservation()
         result.links = configuration.links.filter { !missing.contains($0.key) }
         result.addresses = configuration.addresses.filter { !missing.contains($0.link) }
-        result.routes = configuration.routes.filter { !missing.contains($0.link) }
+        result.routes = configuration.routes.filter { route in route.nextHops.allSatisfy { !missing.contains($0.link) } }
         result.forwarding = configuration.forwarding.filter { !missing.contains($0.link) }
         result.neighbours = configuration.neighbours.filter { !missing.contains($0.link) }
         result.sysctls = configuration.sysctls.filter { path, _ in Sysctl.link(of: path).map { !missing.contains($0) } ?? true }

@@ -58,7 +58,7 @@ extension NamespaceObservation {
     /// Removes what the kernel removes along with a link.
     mutating func forget(_ link: String) {
         addresses = addresses.filter { $0.link != link }
-        routes = routes.filter { $0.link != link }
+        routes = routes.filter { $0.nextHops.allSatisfy { $0.link != link } }
         forwarding = forwarding.filter { $0.link != link }
         neighbours = neighbours.filter { $0.link != link }
         sysctls = sysctls.filter { Sysctl.link(of: $0.key) != link }

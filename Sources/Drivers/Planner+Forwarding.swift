@@ -124,15 +124,17 @@ extension Planner {
     mutating func planRoutes(_ place: NamespaceName?) {
         let configuration = configuration(place)
         let observation = observation(place)
-        let found = observation.routes.filter { links.keeps($0.link, place) }
-        let added = configuration.routes.subtracting(found).filter { exists($0.link, place, observation) }
+        let found = observation.routes.filter { $0.nextHops.allSatisfy { links.keeps($0.link, place) } }
+        let added = configuration.routes.subtracting(found).filter { $0.nextHops.allSatisfy { exists($0.link, place, observation) } }
         let destinations = Set(configuration.routes.map(\.destination))
         for route in added.sorted(by: order) {
             phases.routes.append(PlannedOperation(.setRoute(route, place), for: .link(route.link, place), role: .make))
         }
         for route in found.subtracting(configuration.routes).sorted(by: order) {
             // Setting a route replaces the one to the same destination.
-            guard configuration.managesAddresses.contains(route.link), !destinations.contains(route.destination) else { continue }
+            guard route.nextHops.allSatisfy({ configuration.managesAddresses.contains($0.link) }),
+                !destinations.contains(route.destination)
+            else { continue }
             phases.removedRoutes.append(PlannedOperation(.removeRoute(route, place), for: .link(route.link, place), role: .remove))
         }
     }

@@ -75,7 +75,7 @@ struct FakeNamespace: Hashable {
     }
 
     private mutating func bringDown(_ name: String) {
-        routes = routes.filter { $0.link != name }
+        removeRoutes { $0.link == name }
         addresses[name]?.removeAll { $0.address.version == .v6 }
     }
 
@@ -83,7 +83,7 @@ struct FakeNamespace: Hashable {
     mutating func drop(_ name: String) {
         links[name] = nil
         addresses[name] = nil
-        routes = routes.filter { $0.link != name }
+        removeRoutes { $0.link == name }
         neighbours = neighbours.filter { $0.link != name }
         forwarding = forwarding.filter { entry in
             switch entry {
@@ -123,17 +123,25 @@ struct FakeNamespace: Hashable {
         let kept = all.filter { takesAll ? $0.prefix != subnet : $0 != address.address }
         addresses[address.link] = kept.isEmpty ? nil : kept
         if !kept.contains(where: { $0.address.version == .v4 }) {
-            routes = routes.filter { $0.link != address.link || $0.destination.version == .v6 }
+            let link = address.link
+            routes = routes.filter { $0.destination.version == .v6 || $0.nextHops.allSatisfy { $0.link != link } }
         }
     }
 
     mutating func set(_ route: Route) throws(KernelError) {
-        guard try require(route.link).isUp else { throw KernelError(code: ENETDOWN, "\(route.link) is down") }
-        if let gateway = route.gateway, !isReachable(gateway, on: route.link) {
-            throw KernelError(code: ENETUNREACH, "gateway \(gateway) is not reachable on \(route.link)")
+        for hop in route.nextHops {
+            guard try require(hop.link).isUp else { throw KernelError(code: ENETDOWN, "\(hop.link) is down") }
+            if let gateway = hop.gateway, !isReachable(gateway, on: hop.link) {
+                throw KernelError(code: ENETUNREACH, "gateway \(gateway) is not reachable on \(hop.link)")
+            }
         }
         routes = routes.filter { $0.destination != route.destination }
         routes.insert(route)
+    }
+
+    /// What the kernel does when a link goes: IPv6 keeps the other next hops of a route, IPv4 only those of a link that is down.
+    private mutating func removeRoutes(where isGone: (Route.NextHop) -> Bool) {
+        routes = routes.filter { !$0.nextHops.contains(where: isGone) }
     }
 
     private func isReachable(_ gateway: IPAddress, on link: String) -> Bool {
@@ -196,7 +204,8 @@ struct FakeNamespace: Hashable {
     /// Sysctls that this kernel has, by their last word.
     private static let sysctlNames: Set<Substring> = [
         "accept_dad", "accept_ra", "accept_redirects", "addr_gen_mode", "arp_announce", "arp_ignore", "arp_notify", "autoconf",
-        "bridge-nf-call-arptables", "bridge-nf-call-ip6tables", "bridge-nf-call-iptables", "disable_ipv6", "forwarding", "ip_forward",
+        "bridge-nf-call-arptables", "bridge-nf-call-ip6tables", "bridge-nf-call-iptables", "disable_ipv6", "fib_multipath_hash_policy",
+        "forwarding", "ip_forward",
         "ip_nonlocal_bind", "nf_conntrack_tcp_be_liberal", "nf_conntrack_tcp_loose", "promote_secondaries", "proxy_arp", "rp_filter",
         "send_redirects",
     ]

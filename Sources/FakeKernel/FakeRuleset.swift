@@ -36,6 +36,7 @@ struct FakeRuleset: Hashable {
                 both.elements.formUnion(old.elements)
                 return both
             }
+            merged.objects.merge(table.objects) { $1 }
             merged.chains.merge(table.chains) { FirewallTable.Chain(hook: $1.hook, rules: $0.rules + $1.rules) }
             tables[identity] = merged
         case .addElements(let identity, let set, let elements):
@@ -140,8 +141,7 @@ private struct ScriptReader {
     private func syntaxError(_ line: String?) -> KernelError { KernelError(code: 0, "nft: syntax error: \(line ?? "end of script")") }
 
     private static func withoutSemicolon(_ line: String) -> String {
-        guard let semicolon = line.lastIndex(of: ";") else { return line }
-        return String(line[..<semicolon])
+        line.hasSuffix(";") ? String(line.dropLast()) : line
     }
 
     /// The lines up to the closing brace, as elements.
@@ -162,6 +162,10 @@ private struct ScriptReader {
         while let line = line() {
             if line == "}" { return table }
             let words = line.split(separator: " ").map(String.init)
+            if words.count == 4, words[0] == "ct", words[3] == "{" {
+                table.objects[words[2]] = FirewallTable.Object(kind: "ct \(words[1])", lines: try objectLines())
+                continue
+            }
             guard words.count == 3, words[2] == "{" else { throw syntaxError(line) }
             if let form = FirewallTable.ElementSet.Form(rawValue: words[0]) {
                 table.sets[words[1]] = try set(form)
@@ -170,6 +174,15 @@ private struct ScriptReader {
             } else {
                 throw syntaxError(line)
             }
+        }
+        throw syntaxError(nil)
+    }
+
+    private mutating func objectLines() throws(KernelError) -> [String] {
+        var lines: [String] = []
+        while let line = line() {
+            if line == "}" { return lines }
+            lines.append(Self.withoutSemicolon(line))
         }
         throw syntaxError(nil)
     }

@@ -30,7 +30,9 @@ enum HostRendering {
             lines.append(line(link, place))
         }
         lines += space.addresses.flatMap { link, all in all.map { "address \(link) \($0)" } }.sorted()
-        lines += space.routes.map { "route \($0.destination)" + ($0.gateway.map { " via \($0)" } ?? "") + " dev \($0.link)" }.sorted()
+        lines += space.routes.map { route in
+            "route \(route.destination)" + route.nextHops.map { ($0.gateway.map { " via \($0)" } ?? "") + " dev \($0.link)" }.joined()
+        }.sorted()
         lines += space.forwarding.map(line).sorted()
         lines += space.neighbours.map { "neighbour \($0.link) \($0.address) \($0.mac)" }.sorted()
         lines += space.sysctls.filter { FakeNamespace.fresh.sysctls[$0.key] != $0.value }.map { "sysctl \($0.key) = \($0.value)" }.sorted()

@@ -9,14 +9,21 @@ public struct HostDHCP: Hashable, Sendable, Codable {
         public var gateway: IPAddress?
         public var dnsNameservers: [IPAddress]
         public var hostRoutes: [StaticRoute]
+        /// How hosts get their addresses in an IPv6 subnet (`ipv6_address_mode`): `stateful`, dnsmasq gives them out (RFC 8415); `stateless`,
+        /// it tells only name servers and the like, and hosts make their addresses themselves. Nil for IPv4, and for IPv6 subnets whose modes
+        /// nobody set: addresses are given out as with `stateful`, and somebody else announces it to the hosts.
+        public var addressMode: IPv6Mode?
 
-        public init(id: ResourceID, prefix: IPPrefix, gateway: IPAddress?, dnsNameservers: [IPAddress] = [], hostRoutes: [StaticRoute] = [])
-        {
+        public init(
+            id: ResourceID, prefix: IPPrefix, gateway: IPAddress?, dnsNameservers: [IPAddress] = [], hostRoutes: [StaticRoute] = [],
+            addressMode: IPv6Mode? = nil
+        ) {
             self.id = id
             self.prefix = prefix
             self.gateway = gateway
             self.dnsNameservers = dnsNameservers
             self.hostRoutes = hostRoutes
+            self.addressMode = addressMode
         }
     }
 
@@ -26,7 +33,7 @@ public struct HostDHCP: Hashable, Sendable, Codable {
     public var portAddresses: [InterfaceAddress]
     public var portRevision: Int
     public var mtu: Int
-    /// Subnets with DHCP enabled, in the order of their creation.
+    /// Subnets with DHCP enabled, in the order of their creation; of IPv6 those that DHCPv6 serves (no SLAAC alone).
     public var subnets: [Subnet]
 
     public init(
@@ -48,7 +55,7 @@ public struct HostReservation: Hashable, Sendable, Codable {
     public var portID: ResourceID
     public var networkID: ResourceID
     public var mac: MACAddress
-    /// Addresses in subnets with DHCP enabled.
+    /// Addresses that DHCP gives out, of either family.
     public var addresses: [IPAddress]
     /// Such as `host-10-0-0-5`.
     public var hostname: String

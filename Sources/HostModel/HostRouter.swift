@@ -11,6 +11,8 @@ public struct HostRouter: Hashable, Sendable, Codable {
         public var addresses: [InterfaceAddress]
         /// Gateways of the port's subnets: the next hops of the default routes when the port is the router's gateway.
         public var gateways: [IPAddress]
+        /// Subnets of the port's network in which the port has no address: the router finds their hosts on the link.
+        public var onLinkPrefixes: [IPPrefix]
         public var mtu: Int
         public var isAdminStateUp: Bool
         public var revision: Int
@@ -23,7 +25,7 @@ public struct HostRouter: Hashable, Sendable, Codable {
         public init(
             id: ResourceID, networkID: ResourceID, mac: MACAddress, addresses: [InterfaceAddress], gateways: [IPAddress] = [], mtu: Int,
             isAdminStateUp: Bool = true, revision: Int = 0, scope4: ResourceID? = nil, scope6: ResourceID? = nil,
-            advertisement: Advertisement? = nil
+            advertisement: Advertisement? = nil, onLinkPrefixes: [IPPrefix] = []
         ) {
             self.id = id
             self.networkID = networkID
@@ -36,6 +38,7 @@ public struct HostRouter: Hashable, Sendable, Codable {
             self.scope4 = scope4
             self.scope6 = scope6
             self.advertisement = advertisement
+            self.onLinkPrefixes = onLinkPrefixes
         }
     }
 

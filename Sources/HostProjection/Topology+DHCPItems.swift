@@ -2,7 +2,7 @@ import Addressing
 import HostModel
 import NetworkModel
 
-/// DHCP items. DHCPv4 only: IPv6 addresses come from router advertisements.
+/// DHCP items, of both families.
 extension Topology {
     func dhcpItem(_ id: ResourceID, for host: String) -> HostDHCP? {
         guard let network = networks[id], dhcpHosts.contains(host, at: id), let port = dhcpPort(on: id, host: host) else { return nil }
@@ -10,12 +10,12 @@ extension Topology {
         guard !subnets.isEmpty else { return nil }
         return HostDHCP(
             networkID: id, portID: port.id, portMAC: port.mac,
-            portAddresses: interfaceAddresses(of: port).filter { $0.address.version == .v4 },
-            portRevision: port.standard.revisionNumber, mtu: network.mtu,
+            portAddresses: interfaceAddresses(of: port), portRevision: port.standard.revisionNumber,
+            mtu: network.mtu,
             subnets: subnets.map {
                 HostDHCP.Subnet(
                     id: $0.id, prefix: $0.prefix, gateway: $0.gatewayAddress, dnsNameservers: $0.dnsNameservers,
-                    hostRoutes: $0.hostRoutes)
+                    hostRoutes: $0.hostRoutes, addressMode: $0.ipv6AddressMode)
             })
     }
 
@@ -23,15 +23,17 @@ extension Topology {
         dhcpPortsByNetwork[network].lazy.filter { ports[$0]?.hostID == host }.min().flatMap { ports[$0] }
     }
 
-    /// In the order of their creation: as the network lists them, then by time.
     private func dhcpSubnets(of network: Network) -> [Subnet] {
+        inOrderOfCreation(subnetsByNetwork[network.id].compactMap { subnets[$0] }.filter(\.isServedByDHCP), on: network)
+    }
+
+    /// As the network lists them, then by time.
+    func inOrderOfCreation(_ subnets: [Subnet], on network: Network) -> [Subnet] {
         func rank(_ subnet: Subnet) -> (Int, Timestamp, ResourceID) {
             (network.subnetIDs.firstIndex(of: subnet.id) ?? Int.max, subnet.standard.createdAt, subnet.id)
         }
-        return subnetsByNetwork[network.id].compactMap { subnets[$0] }.filter(servesDHCP).sorted { rank($0) < rank($1) }
+        return subnets.sorted { rank($0) < rank($1) }
     }
-
-    private func servesDHCP(_ subnet: Subnet) -> Bool { subnet.isDHCPEnabled && subnet.prefix.version == .v4 }
 
     /// Independent of the DHCP port, which may come and go: it must not touch as many items as the network has ports.
     func reservationItem(_ id: ResourceID, for host: String) -> HostReservation? {
@@ -40,8 +42,8 @@ extension Topology {
         case .dhcp, .floatingIP, .haInterface: return nil
         case .instance, .router, .other: break
         }
-        let addresses = port.fixedIPs.filter { subnet(of: $0, on: port.networkID).map(servesDHCP) == true }.map(\.address)
-        guard let first = addresses.first else { return nil }
+        let addresses = port.fixedIPs.filter { subnet(of: $0, on: port.networkID)?.hasDHCPAddresses == true }.map(\.address)
+        guard let first = addresses.first(where: { $0.version == .v4 }) ?? addresses.first else { return nil }
         return HostReservation(
             portID: id, networkID: port.networkID, mac: port.mac, addresses: addresses, hostname: Self.hostname(for: first),
             revision: port.standard.revisionNumber)

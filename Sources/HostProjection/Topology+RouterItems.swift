@@ -16,7 +16,8 @@ extension Topology {
             gateway: ports.lazy.filter { $0.deviceOwner == DeviceOwner.routerGateway }.compactMap(routerPort).first,
             isSNATEnabled: router.gateway?.isSNATEnabled ?? true,
             interfaces: ports.filter { DeviceOwner.isRouterInterface($0.deviceOwner) }.compactMap(routerPort),
-            floatingIPs: floating(of: id), routes: router.routes, revision: router.standard.revisionNumber)
+            floatingIPs: floating(of: id), portForwardings: portForwardings(of: id), connectionHelpers: connectionHelpers(of: router),
+            gatewayLimits: limits(of: router.gateway?.qosPolicyID), routes: router.routes, revision: router.standard.revisionNumber)
     }
 
     private func redundancy(of router: Router, member: RouterMember) -> HostRouter.Redundancy? {
@@ -52,14 +53,59 @@ extension Topology {
         }
         return HostRouter.RouterPort(
             id: port.id, networkID: port.networkID, mac: port.mac, addresses: interfaceAddresses(of: port), gateways: gateways,
-            mtu: network.mtu, isAdminStateUp: port.isAdminStateUp, revision: port.standard.revisionNumber)
+            mtu: network.mtu, isAdminStateUp: port.isAdminStateUp, revision: port.standard.revisionNumber,
+            scope4: network.ipv4AddressScopeID, scope6: network.ipv6AddressScopeID,
+            advertisement: DeviceOwner.isRouterInterface(port.deviceOwner) ? advertisement(of: port, on: network) : nil)
+    }
+
+    /// radvd refuses more in one RDNSS option.
+    private static let maximumNameservers = 3
+
+    /// What the router says on the port's network of its IPv6 subnets. Those without a mode are somebody else's to advertise.
+    private func advertisement(of port: Port, on network: Network) -> HostRouter.Advertisement? {
+        let announced = inOrderOfCreation(port.fixedIPs.compactMap { subnet(of: $0, on: network.id) }, on: network)
+            .filter { $0.prefix.version == .v6 && $0.ipv6RouterAdvertisementMode != nil }
+        guard !announced.isEmpty else { return nil }
+        var prefixes: [HostRouter.Advertisement.Prefix] = []
+        var servers: [IPAddress] = []
+        for subnet in announced where !prefixes.contains(where: { $0.prefix == subnet.prefix }) {
+            prefixes.append(.init(prefix: subnet.prefix, isAutonomous: subnet.ipv6RouterAdvertisementMode != .stateful))
+            for server in subnet.dnsNameservers where server.version == .v6 && !server.isUnspecified && !servers.contains(server) {
+                servers.append(server)
+            }
+        }
+        return HostRouter.Advertisement(
+            prefixes: prefixes, isManaged: announced.contains { $0.ipv6RouterAdvertisementMode == .stateful },
+            hasOtherConfiguration: announced.contains { $0.ipv6RouterAdvertisementMode == .stateless },
+            dnsNameservers: Array(servers.prefix(Self.maximumNameservers)))
     }
 
     /// Those that lead somewhere.
     private func floating(of router: ResourceID) -> [HostRouter.Floating] {
         floatingIPsByRouter[router].sorted().compactMap { id in
             guard let row = floatingIPs[id], row.portID != nil, let fixedAddress = row.fixedAddress else { return nil }
-            return HostRouter.Floating(id: id, address: row.address, fixedAddress: fixedAddress)
+            return HostRouter.Floating(id: id, address: row.address, fixedAddress: fixedAddress, limits: limits(of: row.qosPolicyID))
         }
+    }
+
+    /// Those of all floating IPs on the router. A protocol that is not known is left out.
+    private func portForwardings(of router: ResourceID) -> [HostRouter.PortForwarding] {
+        floatingIPsByRouter[router].sorted().compactMap { floatingIPs[$0] }.flatMap { row in
+            row.portForwardings.compactMap { forwarding -> HostRouter.PortForwarding? in
+                guard let networkProtocol = NetworkProtocol(forwarding.networkProtocol, version: .v4)?.number else { return nil }
+                return HostRouter.PortForwarding(
+                    id: forwarding.id, protocolNumber: networkProtocol, externalAddress: row.address,
+                    externalPorts: forwarding.externalPorts.first...forwarding.externalPorts.last,
+                    internalAddress: forwarding.internalAddress,
+                    internalPorts: forwarding.internalPorts.first...forwarding.internalPorts.last)
+            }
+        }.sorted { $0.id < $1.id }
+    }
+
+    private func connectionHelpers(of router: Router) -> [HostRouter.ConnectionHelper] {
+        router.helpers.compactMap { helper -> HostRouter.ConnectionHelper? in
+            guard let networkProtocol = NetworkProtocol(helper.networkProtocol, version: .v4)?.number else { return nil }
+            return HostRouter.ConnectionHelper(id: helper.id, helper: helper.helper, protocolNumber: networkProtocol, port: helper.port)
+        }.sorted { $0.id < $1.id }
     }
 }

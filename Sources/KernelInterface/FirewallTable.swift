@@ -1,6 +1,6 @@
 /// A table of nftables, as structure where changes are frequent (sets and maps) and as text where they are rare (chains).
 ///
-/// The driver applies a table in one transaction: the first time and whenever the chains or the declarations of sets changed, the
+/// The driver applies a table in one transaction: the first time and whenever the chains, the objects or the declarations of sets changed, the
 /// whole table is replaced; when only elements changed, only those are added and deleted.
 public struct FirewallTable: Hashable, Sendable {
     public enum Family: String, Hashable, Sendable { case inet, ip, ip6, bridge, netdev }
@@ -36,15 +36,33 @@ public struct FirewallTable: Hashable, Sendable {
         }
     }
 
+    /// A named object that rules refer to, such as a helper of connection tracking.
+    public struct Object: Hashable, Sendable {
+        /// As nft has it: `ct helper`.
+        public var kind: String
+        /// What stands between the braces, one statement per line, without semicolons.
+        public var lines: [String]
+
+        public init(kind: String, lines: [String]) {
+            self.kind = kind
+            self.lines = lines
+        }
+    }
+
     public var family: Family
     public var name: String
+    /// By name.
+    public var objects: [String: Object]
     /// By name. Names must not be nft keywords (`fwd` is one).
     public var sets: [String: ElementSet]
     public var chains: [String: Chain]
 
-    public init(family: Family, name: String, sets: [String: ElementSet] = [:], chains: [String: Chain] = [:]) {
+    public init(
+        family: Family, name: String, objects: [String: Object] = [:], sets: [String: ElementSet] = [:], chains: [String: Chain] = [:]
+    ) {
         self.family = family
         self.name = name
+        self.objects = objects
         self.sets = sets
         self.chains = chains
     }

@@ -11,18 +11,54 @@ public struct LinkAddress: Hashable, Sendable {
     }
 }
 
-/// A route of the main table. `destination` of length 0 is the default route.
+/// A route of the main table. `destination` of length 0 is the default route. One with several next hops shares its traffic among
+/// them by connection (ECMP, RFC 2992).
 public struct Route: Hashable, Sendable {
+    /// One way to the destination.
+    public struct NextHop: Hashable, Sendable, Comparable {
+        /// Nil for a destination that is on the link.
+        public var gateway: IPAddress?
+        public var link: String
+
+        public init(gateway: IPAddress? = nil, link: String) {
+            self.gateway = gateway
+            self.link = link
+        }
+
+        public static func < (left: NextHop, right: NextHop) -> Bool {
+            guard left.gateway != right.gateway else { return left.link < right.link }
+            guard let leftGateway = left.gateway else { return true }
+            return right.gateway.map { leftGateway < $0 } ?? false
+        }
+    }
+
     public var destination: IPPrefix
-    /// Nil for a destination that is on the link.
+    /// The first next hop's. Nil for a destination that is on the link.
     public var gateway: IPAddress?
+    /// The first next hop's.
     public var link: String
+    /// Next hops beside the first, all of the same weight; greater than it, and sorted.
+    public private(set) var furtherHops: [NextHop] = []
 
     public init(destination: IPPrefix, gateway: IPAddress? = nil, link: String) {
         self.destination = destination
         self.gateway = gateway
         self.link = link
     }
+
+    /// - Parameter nextHops: In any order; equal ones count once. Must not be empty.
+    public init(destination: IPPrefix, nextHops: [NextHop]) {
+        let hops = Set(nextHops).sorted()
+        guard let first = hops.first else { preconditionFailure("a route has a next hop") }
+        self.init(destination: destination, gateway: first.gateway, link: first.link)
+        furtherHops = Array(hops.dropFirst())
+    }
+
+    /// All of them, sorted.
+    public var nextHops: [NextHop] { [NextHop(gateway: gateway, link: link)] + furtherHops }
+
+    /// Whether traffic for the destination has more than one way.
+    public var isMultiPath: Bool { !furtherHops.isEmpty }
 }
 
 /// Where a frame for `mac` goes. The all-zero MAC of a VXLAN device is the flooding list (one entry per remote endpoint).

@@ -46,7 +46,9 @@ extension KernelOperation {
 }
 
 extension Route {
-    fileprivate var words: String { "\(destination)\(gateway.map { " via \($0)" } ?? "") dev \(link)" }
+    fileprivate var words: String {
+        "\(destination)" + nextHops.map { ($0.gateway.map { " via \($0)" } ?? "") + " dev \($0.link)" }.joined()
+    }
 }
 
 extension ForwardingEntry {

@@ -28,8 +28,10 @@ extension LinuxKernel {
                 try socket.dumpIfThere(RouteMessages.dump(version), RouteMessages.parse)
             }
             for entry in found {
-                guard let link = names[entry.index] else { continue }
-                routes.insert(Route(destination: entry.destination, gateway: entry.gateway, link: link))
+                let hops = entry.hops.compactMap { hop in
+                    names[hop.index].map { Route.NextHop(gateway: hop.gateway, link: $0) }
+                }
+                if hops.count == entry.hops.count { routes.insert(Route(destination: entry.destination, nextHops: hops)) }
             }
         }
         return routes

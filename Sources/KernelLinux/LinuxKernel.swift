@@ -32,9 +32,9 @@ public final class LinuxKernel: NetworkKernel {
         case .removeAddress(let address, let namespace):
             try send(operation, address.link, namespace) { AddressMessages.removal(address.address, index: $0) }
         case .setRoute(let route, let namespace):
-            try send(operation, route.link, namespace) { RouteMessages.replacement(route, index: $0) }
+            try send(operation, route, namespace) { RouteMessages.replacement(route, index: $0, furtherIndices: $1) }
         case .removeRoute(let route, let namespace):
-            try send(operation, route.link, namespace) { RouteMessages.removal(route, index: $0) }
+            try send(operation, route, namespace) { RouteMessages.removal(route, index: $0, furtherIndices: $1) }
         case .addForwarding(let entry, let namespace):
             try send(operation, entry.link, namespace) { NeighbourMessages.addition(entry, index: $0) }
         case .removeForwarding(let entry, let namespace):
@@ -52,6 +52,18 @@ public final class LinuxKernel: NetworkKernel {
     ) throws(KernelError) {
         let socket = try handles.handle(namespace).route
         try attempt(operation.action) { () throws(NetlinkError) in try socket.perform(message(socket.indexOfLink(link))) }
+    }
+
+    /// One message about a route, whose links all exist.
+    private func send(
+        _ operation: KernelOperation, _ route: Route, _ namespace: NamespaceName?, _ message: (Int32, [Int32]) -> NetlinkMessage
+    ) throws(KernelError) {
+        let socket = try handles.handle(namespace).route
+        try attempt(operation.action) { () throws(NetlinkError) in
+            var further: [Int32] = []
+            for hop in route.furtherHops { further.append(try socket.indexOfLink(hop.link)) }
+            try socket.perform(message(try socket.indexOfLink(route.link), further))
+        }
     }
 
     private func announce(_ address: LinkAddress, in namespace: NamespaceName?) throws(KernelError) {

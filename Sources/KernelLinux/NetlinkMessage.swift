@@ -10,6 +10,13 @@ struct NetlinkMessage: Hashable, Sendable {
     /// Length of `nlmsghdr`.
     static let headerLength = 16
 
+    /// A piece without a header, to be appended to a message.
+    static var bare: NetlinkMessage {
+        var piece = NetlinkMessage(type: 0, flags: 0)
+        piece.bytes = []
+        return piece
+    }
+
     init(type: Int, flags: Int) {
         bytes = []
         bytes.reserveCapacity(256)
@@ -23,6 +30,8 @@ struct NetlinkMessage: Hashable, Sendable {
     mutating func append<Number: FixedWidthInteger>(_ number: Number) {
         withUnsafeBytes(of: number) { bytes.append(contentsOf: $0) }
     }
+
+    mutating func append(bytes more: [UInt8]) { bytes += more }
 
     mutating func append(zeros count: Int) { bytes.append(contentsOf: repeatElement(0, count: count)) }
 

@@ -89,7 +89,8 @@ extension Lab {
             guard let made = mkdtemp(&template) else { throw Files.failure("make a directory in /var/tmp") }
             let directory = String(cString: made)
             for place in places {
-                let result = try? place.runBlocking(["sh", "-c", Self.evidenceScript], timeoutMilliseconds: 20_000)
+                let result = try? place.runBlocking(
+                    ["sh", "-c", Self.evidenceScript, "sh", "\(state)/\(place.name)/state"], timeoutMilliseconds: 20_000)
                 try Files.write("\(directory)/\(place.name).txt", (result?.standardOutput ?? "") + (result?.standardError ?? ""))
             }
             _ = try runProgram(["cp", "-r", state, "\(directory)/state"], timeoutMilliseconds: 30_000)
@@ -106,6 +107,9 @@ extension Lab {
         }
         ps ax -o pid,ppid,stat,etimes,args
         show "the place itself" env
-        for name in $(ls /run/netns); do show "$name" ip netns exec "$name"; done
+        for name in $(ls /run/netns | head -n 50); do show "$name" ip netns exec "$name"; done
+        [ -d "$1" ] || exit 0
+        # A host's disk, which only the host sees.
+        find "$1" -type f -size -64k | head -n 300 | while read -r file; do echo "--- $file"; cat "$file"; done
         """
 }

@@ -29,14 +29,16 @@ extension Lab {
         return id
     }
 
-    /// A project network with a DHCP subnet. Answers the network as the API shows it, and the subnet's id.
-    public func createNetwork(_ networkName: String, prefix: String) async throws -> (network: JSONValue, subnetID: String) {
+    /// A project network with a subnet, with DHCP or without. Answers the network as the API shows it, and the subnet's id.
+    public func createNetwork(_ networkName: String, prefix: String, hasDHCP: Bool = true) async throws -> (
+        network: JSONValue, subnetID: String
+    ) {
         let network = try await api.create("networks", ["name": .string(networkName)])
         let subnet = try await api.create(
             "subnets",
             [
                 "name": .string("\(networkName)-subnet"), "network_id": .string(try network.text("id")), "ip_version": 4,
-                "cidr": .string(prefix),
+                "cidr": .string(prefix), "enable_dhcp": .bool(hasDHCP),
             ])
         return (network, try subnet.text("id"))
     }
@@ -54,12 +56,41 @@ extension Lab {
         return LabRouter(id: id, gatewayAddress: fixed?["ip_address"]?.stringValue ?? "")
     }
 
-    /// Lets everybody ping the instances of a port's security groups.
-    public func allowPings(toPort portID: String) async throws {
+    /// Lets everybody ping the instances of a port's security groups. Answers the rule's id.
+    @discardableResult
+    public func allowPings(toPort portID: String) async throws -> String { try await allow("icmp", toPort: portID) }
+
+    /// Lets everybody reach the instances of a port's security groups by a protocol (`icmp`, `tcp`). Answers the rule's id.
+    @discardableResult
+    public func allow(_ protocolName: String, toPort portID: String) async throws -> String {
         let groups = try await api.show("ports", portID)["security_groups"]?.arrayValue?.compactMap(\.stringValue) ?? []
         guard let group = groups.first else { throw LabError("Port \(portID) is in no security group.") }
-        _ = try await api.create(
+        return try await api.create(
             "security-group-rules",
-            ["security_group_id": .string(group), "direction": "ingress", "ethertype": "IPv4", "protocol": "icmp"])
+            ["security_group_id": .string(group), "direction": "ingress", "ethertype": "IPv4", "protocol": .string(protocolName)]
+        ).text("id")
+    }
+
+    /// A floating IP for a port. Answers its id and address.
+    public func createFloatingIP(externalNetwork: String, portID: String) async throws -> (id: String, address: String) {
+        let floating = try await api.create(
+            "floatingips", ["floating_network_id": .string(externalNetwork), "port_id": .string(portID)])
+        return (try floating.text("id"), try floating.text("floating_ip_address"))
+    }
+
+    /// Waits until every host has an L3 agent that is alive.
+    public func waitForAgents(timeoutMilliseconds: Int = 60_000) async throws {
+        let names = Set(hosts.map(\.name))
+        try await waitUntil("an L3 agent on each host", timeoutMilliseconds: timeoutMilliseconds) {
+            let agents = try await api.list("agents", "agent_type=L3%20agent").filter { $0["alive"]?.boolValue == true }
+            return Set(agents.compactMap { $0["host"]?.stringValue }) == names
+        }
+    }
+
+    /// Lets the scheduler use the L3 agent of a host, or moves its masters away (`openstack network agent set --disable`).
+    public func setL3Agent(of host: String, isEnabled: Bool) async throws {
+        let agents = try await api.list("agents", "agent_type=L3%20agent&host=\(host)")
+        guard let id = agents.first?["id"]?.stringValue else { throw LabError("\(host) has no L3 agent.") }
+        _ = try await api.update("agents", id, ["admin_state_up": .bool(isEnabled)])
     }
 }

@@ -1,13 +1,9 @@
 extension Lab {
     /// The hosts whose namespace of the router has the address.
     public func hosts(withAddress address: String, router: String) async throws -> [String] {
-        var found: [String] = []
-        for host in hosts {
-            let result = try await host.place.run(
-                ["ip", "-netns", "qrouter-\(router)", "-oneline", "-4", "address", "show"], timeoutMilliseconds: 10_000)
-            if result.exitCode == 0, result.standardOutput.contains(" \(address)/") { found.append(host.name) }
-        }
-        return found
+        let hosts = hosts
+        let addresses = try await RouterNamespace.addresses(of: hosts.map { RouterNamespace(of: router, on: $0) })
+        return zip(hosts, addresses).filter { $1.contains(address) }.map(\.0.name)
     }
 
     /// The hosts whose agent says in the API that its router is the master.

@@ -40,6 +40,22 @@ extension Lab {
         _ = try await BackgroundThread.run { LabProcess.end([process]) }
     }
 
+    /// Asks the server to end (SIGTERM) and waits until it is gone.
+    public func stopServer(timeoutMilliseconds: Int = 60_000) async throws {
+        guard let process = serverProcess, kill(process.id, SIGTERM) == 0 else { throw LabError("The server is not running.") }
+        try await waitUntil("the server to end", timeoutMilliseconds: timeoutMilliseconds, intervalMilliseconds: 20) {
+            // The process that started it is asked for its end.
+            waitpid(process.id, nil, WNOHANG)
+            return !process.isRunning
+        }
+    }
+
+    /// Ends the server and every agent that runs; packets go on.
+    public func stopServices() async throws {
+        if isServerRunning { try await stopServer() }
+        for host in hosts where host.isAgentRunning { try await host.endAgent() }
+    }
+
     private func startRelay(port: Int) throws {
         let relays = LabProcess.all(ofLab: name).filter { $0.environment(LabProcess.roleMark) == "relay" }
         guard relays.isEmpty else { return }

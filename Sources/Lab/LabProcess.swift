@@ -48,11 +48,17 @@ struct LabProcess: Hashable, Sendable {
     }
 
     /// Whether the process is there and no zombie.
-    var isRunning: Bool {
-        guard let bytes = Files.read("/proc/\(id)/stat") else { return false }
+    var isRunning: Bool { state.map { $0 != UInt8(ascii: "Z") && $0 != UInt8(ascii: "X") } ?? false }
+
+    /// Whether a signal (SIGSTOP) keeps it from running.
+    var isStopped: Bool { state == UInt8(ascii: "T") }
+
+    /// The letter of its state, as proc(5) has it.
+    private var state: UInt8? {
+        guard let bytes = Files.read("/proc/\(id)/stat") else { return nil }
         // The state follows the name, which stands in parentheses and may hold any character.
-        guard let end = bytes.lastIndex(of: UInt8(ascii: ")")), end + 2 < bytes.count else { return false }
-        return bytes[end + 2] != UInt8(ascii: "Z") && bytes[end + 2] != UInt8(ascii: "X")
+        guard let end = bytes.lastIndex(of: UInt8(ascii: ")")), end + 2 < bytes.count else { return nil }
+        return bytes[end + 2]
     }
 
     private var processNamespace: UInt64? {

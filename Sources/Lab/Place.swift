@@ -13,17 +13,20 @@ public struct Place: Hashable, Sendable {
 
     public static let commandTimeoutMilliseconds = 60_000
     static let startTimeoutMilliseconds = 10_000
+    /// The disk that a host's agent keeps its state on: small, so that it can be filled up, and large enough for 1,000 routers.
+    static let hostDiskKibibytes = 96 * 1024
 
     /// Makes the place private (its own /run with what `ip netns` keeps there, /sys, /proc), says its process id, then sleeps.
     ///
     /// The id is read from /proc before that is replaced: the new one numbers the place's processes from 1. A lab's state directory
-    /// under /run stays visible inside. Ended orphans are reaped by the kernel since SIGCHLD is ignored.
+    /// under /run stays visible inside, and a host has a disk of its own for its agent's state. Ended orphans are reaped by the kernel since SIGCHLD is ignored.
     private static let holdScript = """
         read pid rest < /proc/self/stat
         ip link set lo up || exit 1
         mkdir -p "$1" && mount -n -t tmpfs tmpfs "$1" && mkdir -p "$1/netns" || exit 1
         case "$2" in /run/*) mkdir -p "$1/${2#/run/}" && mount -n --bind "$2" "$1/${2#/run/}" || exit 1;; esac
         mount -n --move "$1" /run && mount -n -t sysfs sysfs /sys && mount -n -t proc proc /proc && hostname "$3" || exit 1
+        [ "$4" != host ] || { mkdir -p "$2/$3/state" && mount -n -t tmpfs -o size=$5k,mode=755 tmpfs "$2/$3/state"; } || exit 1
         for knob in /proc/sys/net/bridge/bridge-nf-call-*; do [ "$4" = host ] || [ ! -e "$knob" ] || echo 0 > "$knob"; done
         echo "$pid"
         exec env --ignore-signal=CHLD sleep infinity > /dev/null
@@ -48,7 +51,7 @@ public struct Place: Hashable, Sendable {
         }
         let words =
             ["unshare", "--mount", "--net", "--uts", "--pid", "--fork", "--kill-child=SIGKILL", "sh", "-c", holdScript, "sh"]
-            + ["\(state)/\(role)-\(name).run", state, name, role]
+            + ["\(state)/\(role)-\(name).run", state, name, role, "\(hostDiskKibibytes)"]
         do throws(LabError) {
             _ = try LabProcess.start(words, lab: lab, role: role, output: ends[1], error: error)
         } catch {

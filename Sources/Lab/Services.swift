@@ -12,11 +12,22 @@ enum Services {
         ]
     }
 
+    /// Where a host's agent keeps its state: a disk that only the host itself sees.
+    static func hostState(_ host: String, state: String) -> String { "\(state)/\(host)/state" }
+
+    static func wire(_ executable: String, fabric: Place, ends: (host: String, fabric: String), _ options: FaultOptions) -> [String] {
+        [
+            executable, "lab", "wire", "--network-of", "\(fabric.processID)", "--host-device", ends.host, "--fabric-device", ends.fabric,
+            "--direction", options.direction.rawValue, "--loss", "\(options.lossPercent ?? 0)", "--delay", "\(options.delayMilliseconds)",
+            "--jitter", "\(options.jitterMilliseconds)", "--reorder", "\(options.reorderPercent)", "--seed", "\(options.seed)",
+        ]
+    }
+
     static func agent(_ executable: String, host: String, number: Int, state: String) -> [String] {
         [
             executable, "agent", "--host", host, "--server", "http://\(Underlay.controlAddress):\(Underlay.controlPort)",
             "--state-directory",
-            "\(state)/\(host)", "--tunnel-address", Underlay.hostAddress(number), "--physical-network", "physnet1:eth1",
+            hostState(host, state: state), "--tunnel-address", Underlay.hostAddress(number), "--physical-network", "physnet1:eth1",
         ]
     }
 

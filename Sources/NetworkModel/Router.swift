@@ -6,12 +6,17 @@ public struct ExternalGateway: Sendable, Hashable {
     public var portID: ResourceID
     public var isSNATEnabled: Bool
     public var fixedIPs: [FixedIP]
+    /// What limits everything that passes the gateway and belongs to no floating IP with a policy of its own.
+    public var qosPolicyID: ResourceID?
 
-    public init(networkID: ResourceID, portID: ResourceID, isSNATEnabled: Bool = true, fixedIPs: [FixedIP] = []) {
+    public init(
+        networkID: ResourceID, portID: ResourceID, isSNATEnabled: Bool = true, fixedIPs: [FixedIP] = [], qosPolicyID: ResourceID? = nil
+    ) {
         self.networkID = networkID
         self.portID = portID
         self.isSNATEnabled = isSNATEnabled
         self.fixedIPs = fixedIPs
+        self.qosPolicyID = qosPolicyID
     }
 }
 
@@ -31,6 +36,8 @@ public struct Router: Sendable, Hashable {
     public var availabilityZones: [String] = []
     /// The VRRP group on the project's HA network, 1...254; nil for standalone routers. Groups may repeat: members speak to each other only.
     public var virtualRouterID: Int?
+    /// In the order of their creation.
+    public var helpers: [Helper] = []
     public var standard = StandardAttributes()
 
     public init(id: ResourceID, projectID: String) {
@@ -75,6 +82,11 @@ public struct FloatingIP: Sendable, Hashable {
     public var fixedAddress: IPAddress?
     public var routerID: ResourceID?
     public var status: ResourceStatus = .down
+    /// In the order of their creation. A floating IP with any leads to no port as a whole, and its router is theirs.
+    public var portForwardings: [Forwarding] = []
+    /// Of the port that it leads to; not kept: whoever shows the row reads it.
+    public var portDetails: PortDetails?
+    public var qosPolicyID: ResourceID?
     public var standard = StandardAttributes()
 
     public init(id: ResourceID, projectID: String, floatingNetworkID: ResourceID, address: IPAddress, floatingPortID: ResourceID) {

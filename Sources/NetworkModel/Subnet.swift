@@ -34,6 +34,8 @@ public struct Subnet: Sendable, Hashable {
     public var ipv6RouterAdvertisementMode: IPv6Mode?
     public var ipv6AddressMode: IPv6Mode?
     public var serviceTypes: [String] = []
+    /// The pool that the prefix was cut from; nil: none.
+    public var subnetPoolID: ResourceID?
     public var standard = StandardAttributes()
 
     public init(id: ResourceID, projectID: String, networkID: ResourceID, prefix: IPPrefix) {
@@ -42,4 +44,21 @@ public struct Subnet: Sendable, Hashable {
         self.networkID = networkID
         self.prefix = prefix
     }
+}
+
+extension Subnet {
+    /// Whether a DHCP server serves the subnet. IPv6: when it gives out addresses or other settings, or when nobody said how addresses are made
+    /// (then it gives them out, and a router that is not ours announces it). Hosts of SLAAC subnets need none.
+    public var isServedByDHCP: Bool {
+        guard isDHCPEnabled else { return false }
+        guard prefix.version == .v6 else { return true }
+        switch ipv6AddressMode {
+        case .stateful, .stateless: return true
+        case .slaac: return false
+        case nil: return ipv6RouterAdvertisementMode == nil
+        }
+    }
+
+    /// Whether that server gives out the addresses as well, rather than only the settings beside them.
+    public var hasDHCPAddresses: Bool { isServedByDHCP && ipv6AddressMode != .stateless }
 }

@@ -62,7 +62,9 @@ extension Verb {
     }
 
     private func hasServedAddress(_ port: Port) throws -> Bool {
-        for fixed in port.fixedIPs where try find(Subnet.self, fixed.subnetID)?.hasDHCPServer ?? false { return true }
+        for fixed in port.fixedIPs where fixed.address.version == .v4 {
+            if try find(Subnet.self, fixed.subnetID)?.isServedByDHCP == true { return true }
+        }
         return false
     }
 

@@ -9,7 +9,7 @@ extension Verb {
     ///
     /// Where no agent is alive nothing happens: a host that registers asks again (``schedulePending(_:)``).
     func serveDHCP(on network: Network) throws {
-        let served = try subnets(of: network).filter(\.hasDHCPServer)
+        let served = try subnets(of: network).filter(\.isServedByDHCP)
         guard !served.isEmpty else { return try unscheduleDHCP(network.id) }
         var bound = try dhcpBindings(of: network.id)
         let missing = settings.dhcpAgentsPerNetwork - bound.count
@@ -131,9 +131,4 @@ extension Verb {
         let shortName = hostID.prefix { $0 != "." }
         return "dhcp\(ResourceID(namespace: .dns, name: String(shortName)))-\(networkID)"
     }
-}
-
-extension Subnet {
-    /// Whether dnsmasq serves the subnet: IPv4 with DHCP switched on.
-    var hasDHCPServer: Bool { isDHCPEnabled && prefix.version == .v4 }
 }

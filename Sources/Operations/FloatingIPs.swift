@@ -13,6 +13,12 @@ extension FloatingIP: ManagedResource {
     }
     public static func delete(_ floating: FloatingIP, in verb: Verb) throws { try verb.deleteFloatingIP(floating) }
 
+    public static func shown(_ floating: FloatingIP, in verb: Verb) throws -> FloatingIP {
+        var floating = floating
+        floating.portDetails = try floating.portID.flatMap { try verb.find(Port.self, $0) }.map(PortDetails.init)
+        return floating
+    }
+
     public static func notFound(_ id: String) -> APIError { .notFound("FloatingIPNotFound", "Floating IP \(id) could not be found") }
 }
 
@@ -32,6 +38,7 @@ extension Verb {
             id: id, projectID: projectID, floatingNetworkID: network.id, address: address, floatingPortID: port.id)
         try request.assign(to: &floating)
         try associate(&floating, request)
+        try setQoSPolicy(of: &floating, request)
         open(&floating)
         try transaction.insert(floating)
         if let routerID = floating.routerID { try touch(Router.self, routerID) }
@@ -42,6 +49,7 @@ extension Verb {
         var floating = current
         try request.assign(to: &floating)
         try associate(&floating, request)
+        try setQoSPolicy(of: &floating, request)
         try save(&floating)
         // Both routers: the one that translated until now and the one that does from now on.
         for routerID in Set([current.routerID, floating.routerID].compactMap(\.self)) { try touch(Router.self, routerID) }
@@ -49,6 +57,7 @@ extension Verb {
     }
 
     func deleteFloatingIP(_ floating: FloatingIP) throws {
+        guard floating.portForwardings.isEmpty else { throw APIError.floatingIPInUseByPortForwarding(floating.id) }
         try transaction.delete(FloatingIP.self, floating.id)
         if let port = try find(Port.self, floating.floatingPortID) { try dropPort(port) }
         if let routerID = floating.routerID { try touch(Router.self, routerID) }
@@ -81,6 +90,10 @@ extension Verb {
         return port
     }
 
+    private func setQoSPolicy(of floating: inout FloatingIP, _ request: ResourceRequest<FloatingIP>) throws {
+        if let policy = try qosPolicy(request.value("qos_policy_id", as: ResourceID?.self)) { floating.qosPolicyID = policy }
+    }
+
     // MARK: Association
 
     /// Carries out what the request says about the port: absent, nothing changes; null, the floating IP leads nowhere.
@@ -94,10 +107,13 @@ extension Verb {
         guard let portID else {
             floating.portID = nil
             floating.fixedAddress = nil
+            // Port forwardings keep it on their router.
+            guard floating.portForwardings.isEmpty else { return }
             floating.routerID = nil
             floating.status = .down
             return
         }
+        guard floating.portForwardings.isEmpty else { throw APIError.floatingIPInUseByPortForwarding(floating.id) }
         let port = try visible(Port.self, portID)
         let fixed = try internalAddress(of: port, fixedAddress, floating)
         try refuseSecond(floating, port, fixed.address)
@@ -141,7 +157,7 @@ extension Verb {
     }
 
     /// The router between the port's subnet and the external network: the one that has the subnet's gateway address, else any.
-    private func router(from fixed: FixedIP, of port: Port, to externalNetworkID: ResourceID) throws -> ResourceID {
+    func router(from fixed: FixedIP, of port: Port, to externalNetworkID: ResourceID) throws -> ResourceID {
         let subnet = try existing(Subnet.self, fixed.subnetID)
         let interfaces = try transaction.rows(
             "SELECT r.router_id, a.ip_address FROM router_ports r JOIN ip_allocations a ON a.port_id = r.port_id WHERE a.subnet_id = ? "

@@ -21,7 +21,7 @@ public protocol ManagedResource: APIResource {
     /// Whether an attribute that no column has is one of the texts that a filter names.
     func hasComputed(_ attribute: String, oneOf texts: [String]) -> Bool
     /// The resource with what is computed at reading.
-    static func shown(_ resource: Self, in verb: Verb) -> Self
+    static func shown(_ resource: Self, in verb: Verb) throws -> Self
     /// The same of several resources, for what takes a query.
     static func withComputed(_ resources: [Self], in verb: Verb) throws -> [Self]
 }
@@ -29,8 +29,8 @@ public protocol ManagedResource: APIResource {
 extension ManagedResource {
     public static func checkBulk(_ requests: [ResourceRequest<Self>], in verb: Verb) throws {}
     public static func notFound(_ id: String) -> APIError { table.notFound(id) }
-    public static func shown(_ resource: Self, in verb: Verb) -> Self { resource }
-    public static func withComputed(_ resources: [Self], in verb: Verb) throws -> [Self] { resources.map { shown($0, in: verb) } }
+    public static func shown(_ resource: Self, in verb: Verb) throws -> Self { resource }
+    public static func withComputed(_ resources: [Self], in verb: Verb) throws -> [Self] { try resources.map { try shown($0, in: verb) } }
     public func hasComputed(_ attribute: String, oneOf texts: [String]) -> Bool { true }
 }
 

@@ -69,7 +69,7 @@ extension Verb {
     }
 
     /// A router's row repeats the addresses of its gateway's port.
-    private func showGatewayAddresses(of port: Port, was current: Port) throws {
+    func showGatewayAddresses(of port: Port, was current: Port) throws {
         guard port.deviceOwner == DeviceOwner.routerGateway, port.fixedIPs != current.fixedIPs, let routerID = ResourceID(port.deviceID),
             var router = try find(Router.self, routerID), router.gateway?.portID == port.id
         else { return }
@@ -94,6 +94,7 @@ extension Verb {
 
     /// Deletes the port with its addresses, without asking who uses it.
     func dropPort(_ port: Port) throws {
+        try dropPortForwardings(to: port.id)
         for fixed in port.fixedIPs { try release(fixed) }
         try transaction.execute("DELETE FROM port_security_groups WHERE port_id = ?", [port.id.columnValue])
         try transaction.delete(Port.self, port.id)
@@ -149,6 +150,7 @@ extension Verb {
         for fixed in spare { try release(fixed) }
         port.fixedIPs = kept
         try allocateAddresses(for: &port, in: subnets, open)
+        if !spare.isEmpty { try dropPortForwardings(to: port.id, keeping: port.fixedIPs) }
     }
 
     // MARK: Security

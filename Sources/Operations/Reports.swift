@@ -96,7 +96,8 @@ extension Verb {
     func schedulePending(_ hostID: String? = nil) throws {
         if let hostID { try rebindFailed(on: hostID) }
         let networks = try transaction.rows(
-            "SELECT DISTINCT s.network_id FROM subnets s WHERE s.enable_dhcp = 1 AND s.ip_version = 4 AND "
+            "SELECT DISTINCT s.network_id FROM subnets s WHERE s.enable_dhcp = 1 AND (s.ip_version = 4 "
+                + "OR COALESCE(s.ipv6_address_mode, 'slaac') <> 'slaac' OR (s.ipv6_address_mode IS NULL AND s.ipv6_ra_mode IS NULL)) AND "
                 + "(SELECT COUNT(*) FROM dhcp_bindings b WHERE b.network_id = s.network_id) < ? LIMIT ?",
             [.integer(settings.dhcpAgentsPerNetwork), .integer(Self.maximumPending)])
         for row in networks { if let network = try row[0].id.flatMap({ try find(Network.self, $0) }) { try serveDHCP(on: network) } }

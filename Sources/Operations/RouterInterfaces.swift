@@ -204,6 +204,9 @@ extension Verb {
     private func refuseNeeded(_ subnet: Subnet, _ router: Router) throws {
         guard !isNeededByRoute(subnet, router) else { throw APIError.routerInterfaceInUseByRoute(router.id, subnetID: subnet.id) }
         for floating in try list(FloatingIP.self, where: "router_id", router.id) {
+            if floating.portForwardings.contains(where: { subnet.prefix.contains($0.internalAddress) }) {
+                throw APIError.routerInterfaceInUseByFloatingIP(router.id, subnetID: subnet.id)
+            }
             guard let fixed = floating.fixedAddress, subnet.prefix.contains(fixed), let portID = floating.portID,
                 try existing(Port.self, portID).fixedIPs.contains(where: { $0.subnetID == subnet.id })
             else { continue }

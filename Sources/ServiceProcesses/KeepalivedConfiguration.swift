@@ -29,6 +29,13 @@ import KernelInterface
 ///   address would stay deleted until the next election.
 /// - `dynamic_interfaces`: without it, a reload that names a missing device ends keepalived and leaves all addresses behind.
 ///   With it the member is in FAULT until the device is there.
+/// - A master that hears a lower priority stays silent (`lower_prio_no_advert`) and announces its addresses again; one that hears a
+///   higher priority gives way without a word. `higher_prio_send_advert`, its last word, would throw down the successor that was made
+///   before: see ``VRRPAdvertisement/owningPriority``.
+/// - Advertisements go to each peer's own address, so that two groups of one network may have one number. Without any peer keepalived
+///   speaks to the multicast group instead, and takes the first peer that a reload names for the end of the group: the addresses are gone
+///   for three seconds. So the peer of a member without peers is the multicast group, which nobody listens to and nobody is asked for by
+///   ARP; the reload that names a real one changes nothing else.
 /// - On start as BACKUP, keepalived removes the addresses of its configuration that it finds, and nothing else. What an earlier
 ///   configuration set, ``KeepalivedDaemon`` removes before the start.
 ///
@@ -43,6 +50,12 @@ public struct KeepalivedConfiguration: Hashable, Sendable {
     /// 2 or 3.
     public var version: Int
     public var advertisementIntervalMilliseconds: Int
+    /// The address of ``interface`` that advertisements come from. A member with another one is another member.
+    public var source: IPv4Address
+    /// The other members' sources. May change by reload.
+    public var peers: [IPv4Address]
+    /// Version 2 only (RFC 2338, section 5.3.6); at most 8 octets count.
+    public var password: String?
     /// What the master holds beside the primary address.
     public var addresses: Set<LinkAddress>
     /// What the master routes beside the prefixes of its addresses.
@@ -52,7 +65,8 @@ public struct KeepalivedConfiguration: Hashable, Sendable {
 
     public init(
         virtualRouterID: Int, interface: String, priority: Int, version: Int, advertisementIntervalMilliseconds: Int,
-        addresses: Set<LinkAddress> = [], routes: Set<Route> = [], notifyPipe: String
+        source: IPv4Address, peers: [IPv4Address], password: String? = nil, addresses: Set<LinkAddress> = [], routes: Set<Route> = [],
+        notifyPipe: String
     ) {
         precondition((1...255).contains(virtualRouterID), "a VRRP group's number has 8 bits and is not 0")
         precondition((1...254).contains(priority), "priority 0 resigns and 255 owns the addresses")
@@ -61,6 +75,9 @@ public struct KeepalivedConfiguration: Hashable, Sendable {
         self.priority = priority
         self.version = version
         self.advertisementIntervalMilliseconds = advertisementIntervalMilliseconds
+        self.source = source
+        self.peers = peers
+        self.password = password
         self.addresses = addresses
         self.routes = routes
         self.notifyPipe = notifyPipe
@@ -107,13 +124,19 @@ extension KeepalivedConfiguration {
             "    virtual_router_id \(virtualRouterID)",
             "    priority \(priority)",
             "    garp_master_delay 1",
-            // When two masters meet, the one that stays announces its addresses again and the one that goes makes it do so.
+            // When two masters meet, the one that stays announces its addresses again.
             "    garp_lower_prio_delay 0",
             "    garp_lower_prio_repeat 3",
-            "    higher_prio_send_advert",
+            "    lower_prio_no_advert",
             "    nopreempt",
             "    advert_int \(intervalText)",
         ]
+        if version == 2, let password {
+            lines += block(
+                "authentication", ["auth_type PASS", "auth_pass \(Self.quoted(String(decoding: password.utf8.prefix(8), as: UTF8.self)))"])
+        }
+        lines.append("    unicast_src_ip \(source)")
+        lines += block("unicast_peer", (peers.isEmpty ? [VRRPAdvertisement.group] : peers.sorted()).map(\.description))
         lines += block("track_interface", [interface])
         lines += block("virtual_ipaddress", [Self.text(primaryAddress)])
         lines += block("virtual_ipaddress_excluded", sortedAddresses.map(Self.text))
@@ -142,6 +165,10 @@ extension KeepalivedConfiguration {
     private static func text(_ address: LinkAddress) -> String { "\(address.address) dev \(address.link)" }
 
     private static func text(_ route: Route) -> String {
+        if route.isMultiPath {
+            let hops = route.nextHops.map { " nexthop" + ($0.gateway.map { " via \($0)" } ?? "") + " dev \($0.link) weight 1" }
+            return "\(route.destination)" + hops.joined()
+        }
         guard let gateway = route.gateway else { return "\(route.destination) dev \(route.link) scope link" }
         return "\(route.destination) via \(gateway) dev \(route.link)"
     }

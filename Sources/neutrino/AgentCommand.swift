@@ -49,6 +49,7 @@ struct AgentCommand: AsyncParsableCommand {
         guard problems.isEmpty else { throw CleanExit.failure(problems.joined(separator: "\nneutrino: ")) }
         guard let connectionState = BridgeConntrack.detect() else { throw CleanExit.failure(BridgeConntrack.advice) }
         configuration.settings.hasBridgeConntrack = connectionState == .native
+        configuration.settings.trackingHelpers = TrackingHelpers.detect()
         do {
             try FileManager.default.createDirectory(atPath: stateDirectory, withIntermediateDirectories: true)
         } catch {

@@ -25,7 +25,7 @@ struct LabCommand: AsyncParsableCommand {
             """,
         subcommands: [
             LabUp.self, LabDown.self, LabStatus.self, LabEnvironment.self, LabInstance.self, LabExecute.self, LabFault.self, LabHeal.self,
-            LabProbe.self, LabRelay.self,
+            LabProbe.self, LabRelay.self, LabWire.self,
         ])
 }
 
@@ -145,36 +145,6 @@ struct LabExecute: AsyncParsableCommand {
     @Argument(parsing: .postTerminator, help: "After --: the command and its arguments (default: a shell).") var command: [String] = []
 
     func run() async throws { throw try lab.open().place(place).execute(command.isEmpty ? ["sh"] : command) }
-}
-
-extension Fault: ExpressibleByArgument {}
-
-struct LabFault: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "fault", abstract: "Break something of a host; 'neutrino lab heal' undoes it.",
-        discussion: """
-            power       both uplinks lose their carrier and every process of the host is killed
-            uplink      both uplinks lose their carrier
-            ha          the host drops what HA routers tell each other (VRRP)
-            agent       the agent is killed
-            keepalived  every keepalived of the host is killed
-            """)
-
-    @Argument(help: "The host: h1, h2, …") var host: String
-    @Argument(help: "What breaks.") var fault: Fault
-    @OptionGroup var lab: LabOptions
-
-    func run() async throws { try await lab.open().host(host).fault(fault) }
-}
-
-struct LabHeal: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "heal", abstract: "Undo the faults of a host: links up, agent running; after 'power' the host boots.")
-
-    @Argument(help: "The host: h1, h2, …") var host: String
-    @OptionGroup var lab: LabOptions
-
-    func run() async throws { try await lab.open().host(host).heal() }
 }
 
 struct LabProbe: AsyncParsableCommand {

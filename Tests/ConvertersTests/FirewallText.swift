@@ -5,6 +5,9 @@ func firewallScript(_ tables: [FirewallTable]) -> String {
     tables.map { table in
         let name = "\(table.family.rawValue) \(table.name)"
         var lines = ["table \(name)", "delete table \(name)", "table \(name) {"]
+        for (name, object) in table.objects.sorted(by: { $0.key < $1.key }) {
+            lines += [" \(object.kind) \(name) {"] + object.lines.map { "  \($0)" } + [" }"]
+        }
         for (set, definition) in table.sets.sorted(by: { $0.key < $1.key }) {
             lines.append(" \(definition.form.rawValue) \(set) {")
             lines.append("  \(definition.type)")

@@ -52,6 +52,7 @@ final class RealRouter {
     private let name: String
     private(set) var router: HostRouter
     private var madeLinks: Set<String> = []
+    private var madeTables: Set<String> = []
 
     init(_ router: HostRouter, _ name: String, on network: RealSwitch) throws {
         self.router = router
@@ -72,7 +73,7 @@ final class RealRouter {
         try host.expect(sysctls, in: namespace)
         try makeLinks()
         let addresses = pieces.configuration.addresses.map { "ip addr add \($0.address) dev \($0.link)" }
-        let routes = pieces.configuration.routes.map { "ip route add \($0.destination) via \($0.gateway ?? ip("0.0.0.0")) dev \($0.link)" }
+        let routes = pieces.configuration.routes.sorted { $0.nextHops[0] < $1.nextHops[0] }.map { "ip route add \(Self.words($0))" }
         try host.expect((["true"] + addresses + routes).joined(separator: " && "), in: namespace)
         try applyFirewall()
     }
@@ -94,7 +95,33 @@ final class RealRouter {
         }
     }
 
+    /// As ip(8) has it.
+    private static func words(_ route: Route) -> String {
+        if !route.isMultiPath { return "\(route.destination)" + (route.gateway.map { " via \($0)" } ?? "") + " dev \(route.link)" }
+        return "\(route.destination)"
+            + route.nextHops.map { " nexthop" + ($0.gateway.map { " via \($0)" } ?? "") + " dev \($0.link)" }.joined()
+    }
+
+    /// What the agent does with a change of a standalone router, in its order: new things first, then what is no longer wanted.
+    func realise(_ change: (inout HostRouter) -> Void) throws {
+        let before = pieces.configuration
+        try note(change)
+        let after = pieces.configuration
+        var script = ["true"]
+        script += after.addresses.subtracting(before.addresses).map { "ip addr add \($0.address) dev \($0.link)" }
+        script += after.routes.subtracting(before.routes).sorted { $0.nextHops[0] < $1.nextHops[0] }.map {
+            "ip route replace \(Self.words($0))"
+        }
+        let kept = Set(after.routes.map(\.destination))
+        script += before.routes.subtracting(after.routes).filter { !kept.contains($0.destination) }.map { "ip route del \(Self.words($0))" }
+        script += before.addresses.subtracting(after.addresses).map { "ip addr del \($0.address) dev \($0.link)" }
+        try host.expect(script.joined(separator: " && "), in: namespace)
+    }
+
     private func applyFirewall() throws {
+        let gone = madeTables.subtracting(pieces.configuration.firewall.map { "\($0.family.rawValue) \($0.name)" })
+        for table in gone { try host.expect("nft delete table \(table)", in: namespace) }
+        madeTables = Set(pieces.configuration.firewall.map { "\($0.family.rawValue) \($0.name)" })
         let path = try host.write("\(name).nft", firewallScript(pieces.configuration.firewall))
         try host.expect("nft -f \(path)", in: namespace)
     }
@@ -118,15 +145,21 @@ final class RealRouter {
 
     // MARK: keepalived
 
-    func daemon() throws -> DaemonConfiguration { try #require(pieces.daemons.first) }
+    func daemon(_ program: String = "keepalived") throws -> DaemonConfiguration {
+        try #require(pieces.daemons.first { $0.key.hasPrefix(program + "/") })
+    }
 
     func startKeepalived() throws {
-        let daemon = try daemon()
-        for file in daemon.files { _ = try host.write(file.path, file.contents) }
-        for pipe in daemon.namedPipes { try host.expect("[ -p \(pipe) ] || mkfifo \(pipe)") }
-        let status = try runDetaching(["ip", "netns", "exec", namespace] + daemon.command)
+        let status = try start(daemon())
         let log = try host.run("cat \(paths.log)").text
         #expect(status == 0, "keepalived did not start: \(log)")
+    }
+
+    /// Answers the exit status of the daemon's start.
+    func start(_ daemon: DaemonConfiguration) throws -> Int32 {
+        for file in daemon.files { _ = try host.write(file.path, file.contents) }
+        for pipe in daemon.namedPipes { try host.expect("[ -p \(pipe) ] || mkfifo \(pipe)") }
+        return try runDetaching(["ip", "netns", "exec", namespace] + daemon.command)
     }
 
     /// Ends keepalived without giving it a chance to remove anything.
@@ -175,4 +208,12 @@ func runDetaching(_ words: [String]) throws -> Int32 {
     var status: Int32 = 0
     while waitpid(process, &status, 0) == -1 { try #require(errno == EINTR) }
     return status & 0x7F == 0 ? status >> 8 & 0xFF : -1
+}
+
+extension TestHost {
+    /// Runs a script that leaves something running in the background, which `run` would wait for.
+    func launch(_ script: String, in namespace: String) throws {
+        let status = try runDetaching(["ip", "netns", "exec", namespace, "sh", "-c", script])
+        #expect(status == 0, "\(script)")
+    }
 }

@@ -24,11 +24,16 @@ func standaloneRouter(floatingIPs: [HostRouter.Floating] = [], isSNATEnabled: Bo
         interfaces: [routerPort(11, network: 1, "10.0.0.1/24"), routerPort(12, network: 2, "10.0.2.1/24")], floatingIPs: floatingIPs)
 }
 
-/// The same as member `member` (1, 2…) of group 5, with port 20 + member on HA network 4.
-func redundantRouter(member: Int, priority: Int = 200, floatingIPs: [HostRouter.Floating] = []) -> HostRouter {
+/// The same as member `member` (1, 2…) of group 5 with `members` members, with port 20 + member on HA network 4.
+func redundantRouter(
+    member: Int, of members: Int = 2, priority: Int = 200, replicatesConnections: Bool = false, floatingIPs: [HostRouter.Floating] = []
+) -> HostRouter {
     var router = standaloneRouter(floatingIPs: floatingIPs)
     router.redundancy = .init(
-        virtualRouterID: 5, priority: priority, port: routerPort(20 + member, network: 4, "169.254.192.\(member)/18"))
+        virtualRouterID: 5, priority: priority, port: routerPort(20 + member, network: 4, "169.254.192.\(member)/18"),
+        peers: (1...members).filter { $0 != member }.map {
+            .init(hostID: "host\($0)", address: ip("169.254.192.\($0)"), endpoint: nil, priority: 254)
+        }, replicatesConnections: replicatesConnections)
     return router
 }
 

@@ -59,7 +59,8 @@ struct RouterConverterTests {
         #expect(pieces.configuration.routes.isEmpty)
         let text = try keepalived(router)
         for line in [
-            "interface \(ha)", "virtual_router_id 5", "priority 200", "advert_int 0.1", "169.254.0.5/24 dev \(ha)",
+            "interface \(ha)", "virtual_router_id 5", "priority 200", "advert_int 1", "unicast_src_ip 169.254.192.1",
+            "169.254.0.5/24 dev \(ha)",
             "10.0.0.1/24 dev \(qr)", "203.0.113.10/24 dev \(qg)", "203.0.113.50/32 dev \(qg)", "0.0.0.0/0 via 203.0.113.1 dev \(qg)",
             "vrrp_notify_fifo /state/ha_confs/\(routerID)/notify.fifo",
         ] {
@@ -70,11 +71,15 @@ struct RouterConverterTests {
         #expect(daemon.processIDFile == "/state/ha_confs/\(routerID).pid")
     }
 
-    @Test("Members of a group differ in keepalived's configuration only by their ha- device")
+    @Test("Members of a group differ in keepalived's configuration only by their ha- device and whom they speak to")
     func members() throws {
-        let first = try keepalived(redundantRouter(member: 1))
-        let second = try keepalived(redundantRouter(member: 2))
-        #expect(first.replacing(device("ha-", 21), with: "ha") == second.replacing(device("ha-", 22), with: "ha"))
+        func text(_ member: Int) throws -> String {
+            try keepalived(redundantRouter(member: member)).replacing(device("ha-", 20 + member), with: "ha")
+                .replacing("unicast_src_ip 169.254.192.\(member)\n", with: "unicast_src_ip own\n")
+                .replacing("        169.254.192.\(3 - member)\n", with: "        other\n")
+        }
+        #expect(try text(1) == text(2))
+        #expect(try text(1).contains("unicast_peer {\n        other\n    }\n"))
     }
 
     @Test("IPv6 is off where there are no IPv6 addresses, before any device is made, and on an HA router always")
@@ -113,7 +118,7 @@ struct RouterConverterTests {
         #expect(try !keepalived(router).contains(qr))
     }
 
-    @Test("Extra routes leave by the device that their next hop is on the link with; one without such a device is left out")
+    @Test("Extra routes leave by the device that their next hop is on the link with, those with one destination as one")
     func extraRoutes() {
         var router = standaloneRouter()
         router.routes = [
@@ -127,7 +132,9 @@ struct RouterConverterTests {
             convert(router).configuration.routes == [
                 Route(destination: prefix("0.0.0.0/0"), gateway: ip("203.0.113.1"), link: qg),
                 Route(destination: prefix("172.16.0.0/16"), gateway: ip("10.0.2.9"), link: device("qr-", 12)),
-                Route(destination: prefix("172.18.0.0/16"), gateway: ip("10.0.0.8"), link: qr),
+                Route(
+                    destination: prefix("172.18.0.0/16"),
+                    nextHops: [.init(gateway: ip("10.0.0.8"), link: qr), .init(gateway: ip("10.0.0.9"), link: qr)]),
             ])
     }
 

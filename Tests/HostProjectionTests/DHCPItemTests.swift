@@ -20,16 +20,20 @@ import Testing
         $0.standard.revisionNumber = 4
     }
 
-    @Test("A bound host with its DHCP port serves the IPv4 subnets with DHCP, in the order of their creation")
+    @Test("A bound host with its DHCP port serves the subnets with DHCP, in the order of their creation, and no SLAAC")
     func serves() {
         let rows = [
-            network(1) { $0.subnetIDs = [3, 1, 2, 4].map(subnetID) },
+            network(1) { $0.subnetIDs = [3, 1, 2, 4, 5].map(subnetID) },
             subnet(1, on: 1, "10.0.0.0/24") {
                 $0.dnsNameservers = [address("8.8.8.8")]
                 $0.hostRoutes = [StaticRoute(destination: prefix("172.16.0.0/12"), nextHop: address("10.0.0.9"))]
             },
-            subnet(2, on: 1, "10.0.1.0/24") { $0.isDHCPEnabled = false }, subnet(3, on: 1, "10.0.2.0/24"), subnet(4, on: 1, "fd00::/64"),
-            dhcp(1, on: "h1"), dhcpPort,
+            subnet(2, on: 1, "10.0.1.0/24") { $0.isDHCPEnabled = false }, subnet(3, on: 1, "10.0.2.0/24"),
+            subnet(4, on: 1, "fd00::/64") { $0.ipv6AddressMode = .slaac },
+            subnet(5, on: 1, "fd01::/64") {
+                $0.ipv6AddressMode = .stateful
+                $0.gatewayAddress = nil
+            }, dhcp(1, on: "h1"), dhcpPort,
         ]
         let item = service(rows, "h1")
         #expect(item?.portID == portID(2))
@@ -42,6 +46,7 @@ import Testing
                 HostDHCP.Subnet(
                     id: subnetID(1), prefix: prefix("10.0.0.0/24"), gateway: address("10.0.0.1"), dnsNameservers: [address("8.8.8.8")],
                     hostRoutes: [StaticRoute(destination: prefix("172.16.0.0/12"), nextHop: address("10.0.0.9"))]),
+                HostDHCP.Subnet(id: subnetID(5), prefix: prefix("fd01::/64"), gateway: nil, addressMode: .stateful),
             ])
     }
 
@@ -70,13 +75,16 @@ import Testing
     func reserves() {
         let rows = [
             network(1), subnet(1, on: 1, "10.0.0.0/24"), subnet(2, on: 1, "10.0.1.0/24") { $0.isDHCPEnabled = false },
-            subnet(3, on: 1, "fd00::/64"), dhcp(1, on: "h1"),
-            port(1, on: 1, addresses: [(2, "10.0.1.5"), (1, "10.0.0.5"), (3, "fd00::5")]) { $0.standard.revisionNumber = 9 },
+            subnet(3, on: 1, "fd00::/64") { $0.ipv6AddressMode = .stateful },
+            subnet(4, on: 1, "fd01::/64") { $0.ipv6AddressMode = .stateless }, dhcp(1, on: "h1"),
+            port(1, on: 1, addresses: [(2, "10.0.1.5"), (3, "fd00::5"), (1, "10.0.0.5"), (4, "fd01::5")]) {
+                $0.standard.revisionNumber = 9
+            },
             port(3, on: 1, addresses: [(2, "10.0.1.6")]),
             port(4, on: 1, owner: DeviceOwner.routerInterface, device: routerID(1).description, addresses: [(1, "10.0.0.1")]),
         ]
         let item = reservation(rows, 1, "h1")
-        #expect(item?.addresses == [address("10.0.0.5")])
+        #expect(item?.addresses == [address("fd00::5"), address("10.0.0.5")])
         #expect(item?.hostname == "host-10-0-0-5")
         #expect(item?.networkID == networkID(1))
         #expect(item?.revision == 9)

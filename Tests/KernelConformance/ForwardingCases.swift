@@ -54,6 +54,37 @@ extension KernelConformance {
             }
             try subject.expect(try kernel.routes(in: subject.first).isEmpty, "all routes are gone")
         },
+        Case(description: "A route with several next hops comes, takes the place of one with a single hop, gives it back and goes") {
+            subject in
+            let kernel = subject.kernel
+            for (link, texts) in [("brq-one", ["192.0.2.1/24", "2001:db8::1/64"]), ("brq-two", ["198.51.100.1/24", "2001:db8:2::1/64"])] {
+                try kernel.perform(.addLink(Link(name: link, kind: .bridge), subject.first))
+                for text in texts {
+                    try kernel.perform(.addAddress(LinkAddress(link: link, address: try subject.interfaceAddress(text)), subject.first))
+                }
+            }
+            for (destination, first, second, third) in [
+                ("203.0.113.0/24", "192.0.2.9", "192.0.2.10", "198.51.100.9"),
+                ("2001:db8:9::/48", "2001:db8::9", "2001:db8::a", "2001:db8:2::9"),
+            ] {
+                let hops = [
+                    Route.NextHop(gateway: try subject.address(first), link: "brq-one"),
+                    Route.NextHop(gateway: try subject.address(second), link: "brq-one"),
+                    Route.NextHop(gateway: try subject.address(third), link: "brq-two"),
+                ]
+                let steps = [[hops[0]], hops, [hops[2], hops[1]], [hops[1]], [hops[0], hops[2]]]
+                for step in steps {
+                    let route = Route(destination: try subject.prefix(destination), nextHops: step)
+                    try kernel.perform(.setRoute(route, subject.first))
+                    let found = try kernel.routes(in: subject.first)
+                    try subject.expect(found == [route], "set \(route), found \(found)")
+                }
+                let last = Route(destination: try subject.prefix(destination), nextHops: [hops[0], hops[2]])
+                try kernel.perform(.removeRoute(last, subject.first))
+                try subject.expect(try kernel.routes(in: subject.first).isEmpty, "found \(try kernel.routes(in: subject.first))")
+                try subject.expectRefusal(.removeRoute(last, subject.first))
+            }
+        },
         Case(description: "Forwarding entries of tunnels and bridge ports come and go") { subject in
             let kernel = subject.kernel
             try kernel.perform(.addLink(Link(name: "brq-one", kind: .bridge), subject.first))

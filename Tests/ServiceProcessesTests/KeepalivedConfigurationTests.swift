@@ -15,10 +15,13 @@ struct KeepalivedConfigurationTests {
             destination: try #require(IPPrefix(destination)), gateway: try gateway.map { try #require(IPAddress($0)) }, link: link)
     }
 
-    private func member(version: Int = 3, interval: Int = 100, pipe: String = "/state/notify.fifo") -> KeepalivedConfiguration {
+    private func member(
+        version: Int = 3, interval: Int = 100, password: String? = nil, pipe: String = "/state/notify.fifo"
+    ) -> KeepalivedConfiguration {
         KeepalivedConfiguration(
             virtualRouterID: 5, interface: "ha-1", priority: 200, version: version, advertisementIntervalMilliseconds: interval,
-            notifyPipe: pipe)
+            source: IPv4Address(169, 254, 192, 1), peers: [IPv4Address(169, 254, 192, 3), IPv4Address(169, 254, 192, 2)],
+            password: password, notifyPipe: pipe)
     }
 
     @Test("A member with addresses and routes is rendered in the order that keepalived needs, sorted")
@@ -51,9 +54,14 @@ struct KeepalivedConfigurationTests {
                     garp_master_delay 1
                     garp_lower_prio_delay 0
                     garp_lower_prio_repeat 3
-                    higher_prio_send_advert
+                    lower_prio_no_advert
                     nopreempt
                     advert_int 0.1
+                    unicast_src_ip 169.254.192.1
+                    unicast_peer {
+                        169.254.192.2
+                        169.254.192.3
+                    }
                     track_interface {
                         ha-1
                     }
@@ -92,6 +100,22 @@ struct KeepalivedConfigurationTests {
         ])
     func interval(version: Int, milliseconds: Int, text: String) {
         #expect(member(version: version, interval: milliseconds).rendered.contains("    advert_int \(text)\n"))
+    }
+
+    @Test("A member without peers speaks to the multicast group, as to a peer")
+    func alone() {
+        var member = member()
+        member.peers = []
+        #expect(member.rendered.contains("    unicast_peer {\n        224.0.0.18\n    }\n"))
+    }
+
+    @Test("The password is given with version 2 only, quoted and cut after eight octets")
+    func password() {
+        #expect(
+            member(version: 2, password: "a b#cdefgh").rendered
+                .contains("    authentication {\n        auth_type PASS\n        auth_pass \"a b#cdef\"\n    }\n"))
+        #expect(!member(version: 3, password: "secret").rendered.contains("auth"))
+        #expect(!member(version: 2).rendered.contains("auth"))
     }
 
     @Test("A pipe's path that keepalived would read as comment or as several words is quoted")

@@ -5,7 +5,7 @@ extension Router: ProjectResource {
 
     private static let gatewayType = AttributeType.nullable(
         .object([
-            .init("network_id", .uuid), .init("enable_snat", .boolean),
+            .init("network_id", .uuid), .init("enable_snat", .boolean), .init("qos_policy_id", .nullable(.uuid)),
             .init("external_fixed_ips", .nullable(.list(of: .object([.init("subnet_id", .uuid), .init("ip_address", .ipAddress)])))),
         ]))
 
@@ -17,18 +17,28 @@ extension Router: ProjectResource {
             .keptRequest("status", \.status, .any, [.filter, .sort]),
             .keptRequest("external_gateway_info", \.gateway, gatewayType, [.create, .update, .guarded], from: "router"),
             .keptRequest("ha", \.isHighlyAvailable, .nullable(.boolean), [.create, .update, .filter, .guarded], from: "l3-ha"),
-            .keptRequest(
-                "routes", \.routes,
-                .nullable(.list(of: .object([.init("destination", .cidr, required: true), .init("nexthop", .ipAddress, required: true)]))),
-                [.update], from: "extraroute"),
+            .keptRequest("routes", \.routes, .nullable(.routes), [.update], from: "extraroute"),
             .stored(
                 "availability_zone_hints", \.availabilityZoneHints, .list(of: .string(maximum: 255)), [.create], default: [],
                 from: "router_availability_zone"),
             .request(
                 "availability_zones", .any, [], from: "router_availability_zone",
                 show: { router, writer in router.availabilityZones.write(to: &writer) }),
+            .request("conntrack_helpers", .any, [], from: "expose-l3-conntrack-helper") { router, writer in
+                writer.array { writer in for helper in router.helpers { helper.show(to: &writer) } }
+            },
+            .internal("helpers", \.helpers),
+            .internal("gateway_qos_policy_id", \.gatewayQoSPolicyColumn),
             .internal("virtual_router_id", \.virtualRouterID),
         ] + standardAttributes)
+}
+
+extension Router {
+    /// The gateway's policy has a column of its own so that its users are found; the gateway decides it, so loading the column changes nothing.
+    var gatewayQoSPolicyColumn: ResourceID? {
+        get { gateway?.qosPolicyID }
+        set {}
+    }
 }
 
 extension FloatingIP: ProjectResource {
@@ -49,6 +59,29 @@ extension FloatingIP: ProjectResource {
             .keptRequest("fixed_ip_address", \.fixedAddress, .nullable(.ipAddress), [.create, .update, .filter, .sort], from: "router"),
             .keptRequest("router_id", \.routerID, .nullable(.uuid), [.filter, .sort], from: "router"),
             .keptRequest("status", \.status, .any, [.filter, .sort], from: "router"),
+            .keptRequest("port_forwardings", \.portForwardings, .any, [], from: "expose-port-forwarding-in-fip"),
+            .request("port_details", .any, [], from: "fip-port-details", show: showPortDetails),
+            .keptRequest("qos_policy_id", \.qosPolicyID, .nullable(.uuid), [.create, .update], from: "qos-fip"),
             .internal("floating_port_id", \.floatingPortID),
         ] + standardAttributes)
+
+    /// Null when the floating IP leads to no port.
+    private static let showPortDetails: @Sendable (FloatingIP, inout JSONWriter) -> Void = { floating, writer in
+        guard let details = floating.portDetails else { return writer.null() }
+        writer.object { writer in
+            let texts = [("name", details.name), ("device_id", details.deviceID), ("device_owner", details.deviceOwner)]
+            for (key, text) in texts {
+                writer.key(key)
+                writer.string(text)
+            }
+            writer.key("network_id")
+            details.networkID.write(to: &writer)
+            writer.key("mac_address")
+            details.mac.write(to: &writer)
+            writer.key("admin_state_up")
+            writer.bool(details.isAdminStateUp)
+            writer.key("status")
+            details.status.write(to: &writer)
+        }
+    }
 }

@@ -38,6 +38,10 @@ int clinux_link_mac(int descriptor, const char *name, uint8_t *mac);
 /// Sends one whole Ethernet frame through the device with this index in the calling thread's namespace.
 int clinux_send_frame(int link_index, const void *frame, size_t count);
 
+/// A packet socket on a device of the calling thread's namespace: whole Ethernet frames, each behind a virtio_net_hdr (10 bytes) that keeps what
+/// is left to do for checksums and segments. Frames that are sent are not received; reads do not wait.
+int clinux_packet_socket(const char *device);
+
 /// Moves the calling thread into a network namespace.
 int clinux_enter_network_namespace(int descriptor);
 /// Moves the calling thread into a new network namespace.

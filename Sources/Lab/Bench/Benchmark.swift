@@ -15,16 +15,63 @@ public struct Benchmark: Sendable {
         case wire
         /// From the request for a security group rule to the first reply that it allows.
         case rule
-        /// Gaps while the master's host is cut off, and while it returns.
-        case failover
-        /// Lost pings while an agent restarts.
+        /// From the association of a floating IP to its first reply.
+        case floating
+        /// The master's host loses its uplinks, and returns.
+        case uplink
+        /// It loses its power, and returns.
+        case power
+        /// Its keepalived is killed.
+        case keepalived
+        /// Its L3 agent is disabled, and enabled.
+        case drain
+        /// Its agent is stopped, killed, replaced.
+        case agent
+        /// The server is stopped, and started.
+        case server
+        /// 50 floating IPs come in 5 s, and go.
+        case reload
+        /// The master's host hears nothing on the HA network, and then does.
+        case partition
+        /// Power, uplinks and keepalived with no agent and no server.
+        case unattended
+        /// Lost pings while an agent of a host with 20 routers restarts.
         case restart
+        /// Memory and processes of HA routers.
+        case footprint
+        /// Processor time of HA routers while nothing happens.
+        case idle
+        /// False failovers while both processors are busy.
+        case saturation
+        /// Full sync of an agent.
+        case sync
+        /// The host that is master of all routers loses its power.
+        case fleet
+
+        /// In a lab with a server and no agents.
+        static let ofServer: [Part] = [.ports, .list]
+        /// In a cloud with one HA router. In this order: what is idle first, what leaves most behind last.
+        static let inCloud: [Part] = [
+            .memory, .wire, .rule, .floating, .uplink, .power, .keepalived, .drain, .agent, .server, .reload, .partition, .unattended,
+            .restart,
+        ]
+        /// In a cloud with hundreds of HA routers.
+        static let inFleet: [Part] = [.footprint, .idle, .saturation, .sync, .fleet]
+
+        /// What is measured unless something else is asked for: minutes, not hours.
+        public static let usual: Set<Part> = [.ports, .list, .memory, .wire, .rule, .floating, .uplink, .restart]
+        /// Everything about routers.
+        public static let ofRouters: Set<Part> = Set(allCases).subtracting([.ports, .list, .memory, .wire, .rule, .restart])
     }
 
     public let name: String
-    public var parts = Set(Part.allCases)
-    /// How many times the master's host is cut off.
-    public var failoverRuns = 10
+    public var parts = Part.usual
+    /// How many times each event happens.
+    public var runs = 20
+    /// How many times each event happens without agents and server: each takes long.
+    public var unattendedRuns = 5
+    public var fleetRouters = 200
+    public var saturationSeconds = 60
 
     let narrator: Narrator
 
@@ -34,61 +81,97 @@ public struct Benchmark: Sendable {
     }
 
     /// The names of the labs that it uses.
-    private var labs: (api: String, cloud: String) { ("\(name)-api", "\(name)-cloud") }
+    private var labs: (api: String, cloud: String, fleet: String) { ("\(name)-api", "\(name)-cloud", "\(name)-fleet") }
 
     /// Measures all parts; one that fails does not keep the others from being measured.
     public func run() async -> BenchmarkReport {
         var report = BenchmarkReport()
-        for part in [Part.ports, .list] where parts.contains(part) {
-            await measure([part], &report) { part in
+        for part in Part.ofServer where parts.contains(part) {
+            await measure(part, &report) { part in
                 try await withLab(labs.api, hosts: 1, startsAgents: false) { lab in
                     try await part == .ports
                         ? PortRateBenchmark(lab: lab, narrator: narrator).run() : PortListBenchmark(lab: lab, narrator: narrator).run()
                 }
             }
         }
-        // In this order: what is idle first, what leaves most behind last.
-        let inCloud = [Part.memory, .wire, .rule, .failover, .restart].filter(parts.contains)
-        guard !inCloud.isEmpty else { return report }
-        do {
-            try await withLab(labs.cloud, hosts: 3, startsAgents: true) { lab in
-                let cloud = try await BenchmarkCloud.build(lab, narrator: narrator)
-                await measure(inCloud, &report) { try await measureInCloud($0, cloud) }
-            }
-        } catch {
-            let missing = inCloud.filter { part in
-                !report.measurements.contains { $0.part == part } && !report.failures.contains { $0.part == part }
-            }
-            report.failures += missing.map { (part: $0, reason: "\(error)") }
+        await measureAll(Part.inCloud.filter(parts.contains), in: labs.cloud, &report, BenchmarkCloud.build, measureInCloud)
+        await measureAll(Part.inFleet.filter(parts.contains), in: labs.fleet, &report, buildFleet) {
+            try await FleetBenchmark(fleet: $1).measure($0)
         }
         return report
     }
 
-    private func measure(
-        _ parts: [Part], _ report: inout BenchmarkReport, _ body: (Part) async throws -> [Measurement]
+    /// Measures several parts in one lab.
+    private func measureAll<Cloud>(
+        _ parts: [Part], in lab: String, _ report: inout BenchmarkReport, _ build: (Lab, Narrator) async throws -> Cloud,
+        _ body: (Part, Cloud) async throws -> [Measurement]
     ) async {
-        for part in parts {
-            do { report.measurements += try await body(part) } catch {
-                narrator.say("\(part.rawValue) could not be measured: \(error)")
-                report.failures.append((part: part, reason: "\(error)"))
+        guard !parts.isEmpty else { return }
+        do {
+            try await withLab(lab, hosts: 3, startsAgents: true) { lab in
+                let cloud = try await build(lab, narrator)
+                for part in parts { await measure(part, &report) { try await body($0, cloud) } }
             }
+        } catch {
+            let missing = parts.filter { part in
+                !report.measurements.contains { $0.part == part } && !report.failures.contains { $0.part == part }
+            }
+            report.failures += missing.map { (part: $0, reason: "\(error)") }
         }
+    }
+
+    private func measure(_ part: Part, _ report: inout BenchmarkReport, _ body: (Part) async throws -> [Measurement]) async {
+        do { report.measurements += try await body(part) } catch {
+            narrator.say("\(part.rawValue) could not be measured: \(error)")
+            report.failures.append((part: part, reason: "\(error)"))
+        }
+    }
+
+    private func buildFleet(_ lab: Lab, _ narrator: Narrator) async throws -> RouterFleet {
+        try await RouterFleet.build(lab, narrator: narrator, routers: fleetRouters, saturationSeconds: saturationSeconds)
     }
 
     private func measureInCloud(_ part: Part, _ cloud: BenchmarkCloud) async throws -> [Measurement] {
         switch part {
-        case .memory: try await MemoryBenchmark(cloud: cloud).run()
-        case .wire: try await WiringBenchmark(cloud: cloud).run()
-        case .rule: try await RuleBenchmark(cloud: cloud).run()
-        case .failover: try await FailoverBenchmark(cloud: cloud, runs: failoverRuns).run()
-        case .restart: try await RestartBenchmark(cloud: cloud).run()
-        case .ports, .list: []
+        case .memory: return try await MemoryBenchmark(cloud: cloud).run()
+        case .wire: return try await WiringBenchmark(cloud: cloud).run()
+        case .rule: return try await RuleBenchmark(cloud: cloud).run()
+        case .floating: return try await FloatingIPBenchmark(cloud: cloud, runs: runs).run()
+        case .restart: return try await RestartBenchmark(cloud: cloud).run()
+        case .unattended:
+            var measurements: [Measurement] = []
+            for event in RouterEvent.unattended {
+                measurements += try await RouterEventBenchmark(cloud: cloud, part: part, event: event, runs: unattendedRuns).runUnattended()
+            }
+            return measurements
+        default:
+            var measurements: [Measurement] = []
+            for event in RouterEvent.events(of: part) {
+                do {
+                    measurements += try await RouterEventBenchmark(cloud: cloud, part: part, event: event, runs: runs).run()
+                } catch {
+                    // What the event left must not spoil the parts after it.
+                    await restore(cloud)
+                    throw error
+                }
+            }
+            return measurements
         }
+    }
+
+    private func restore(_ cloud: BenchmarkCloud) async {
+        let lab = cloud.lab
+        if !lab.isServerRunning { try? await lab.startServer() }
+        for host in lab.hosts {
+            try? await host.heal()
+            try? await lab.setL3Agent(of: host.name, isEnabled: true)
+        }
+        _ = try? await cloud.settledMaster()
     }
 
     /// Ends every lab of this benchmark, whoever started it.
     public func cleanUp() async {
-        for lab in [labs.api, labs.cloud] { try? await Lab.down(name: lab) }
+        for lab in [labs.api, labs.cloud, labs.fleet] { try? await Lab.down(name: lab) }
     }
 
     /// Starts a lab whose database is a file on a disk, and ends it whatever happens.

@@ -4,7 +4,6 @@ import APISchema
 struct BenchmarkCloud: Sendable {
     /// The project of callers that name none.
     static let project = "default"
-    static let agentTimeoutMilliseconds = 60_000
     static let masterTimeoutMilliseconds = 60_000
     static let prefix = "10.0.0.0/24"
 
@@ -12,7 +11,6 @@ struct BenchmarkCloud: Sendable {
     let narrator: Narrator
     var external: String
     var network: String
-    var group: String
     var router: String
     var gatewayAddress: String
     /// The floating addresses of instances, by their names.
@@ -21,24 +19,21 @@ struct BenchmarkCloud: Sendable {
     var instances: [Instance] { lab.instances.filter { floating[$0.name] != nil } }
 
     static func build(_ lab: Lab, narrator: Narrator) async throws -> BenchmarkCloud {
-        try await waitForAgents(lab)
+        try await lab.waitForAgents()
         try await liftQuota(lab)
-        let api = lab.api
-        let external = try await makeExternalNetwork(lab)
-        let network = try await api.create("networks", ["name": "private"]).text("id")
-        let subnet = try await makeSubnet(lab, network: network, prefix: prefix, hasDHCP: true)
-        let router = try await api.create(
-            "routers", ["name": "r1", "ha": true, "external_gateway_info": ["network_id": .string(external)]])
-        let routerID = try router.text("id")
-        try await api.call("PUT", "/v2.0/routers/\(routerID)/add_router_interface", ["subnet_id": .string(subnet)])
-        guard let fixed = router["external_gateway_info"]?["external_fixed_ips"]?.arrayValue?.first else {
-            throw LabError("The router has no external address: \(router.text)")
-        }
+        let external = try await lab.createExternalNetwork()
+        let (network, subnet) = try await lab.createNetwork("private", prefix: prefix)
+        let router = try await lab.createRouter("r1", externalNetwork: external, subnets: [subnet])
+        guard !router.gatewayAddress.isEmpty else { throw LabError("The router has no external address.") }
         var cloud = BenchmarkCloud(
-            lab: lab, narrator: narrator, external: external, network: network, group: "", router: routerID,
-            gatewayAddress: try fixed.text("ip_address"))
-        for host in lab.hosts { try await cloud.addInstance("vm\(host.number)", on: host.name) }
+            lab: lab, narrator: narrator, external: external, network: try network.text("id"), router: router.id,
+            gatewayAddress: router.gatewayAddress)
+        for host in lab.hosts {
+            let instance = try await lab.createInstance("vm\(host.number)", host: host.name, network: cloud.network)
+            cloud.floating[instance.name] = try await lab.createFloatingIP(externalNetwork: external, portID: instance.portID).address
+        }
         _ = try await cloud.allowPings()
+        if let instance = cloud.instances.first { try await lab.allow("tcp", toPort: instance.portID) }
         _ = try await cloud.settledMaster()
         for instance in cloud.instances {
             try await lab.waitForReply(from: lab.outside, to: cloud.floating[instance.name] ?? "")
@@ -48,29 +43,29 @@ struct BenchmarkCloud: Sendable {
         return cloud
     }
 
-    private mutating func addInstance(_ name: String, on host: String) async throws {
-        let instance = try await lab.createInstance(name, host: host, network: network)
-        let port = try await lab.api.show("ports", instance.portID)
-        group = port["security_groups"]?.arrayValue?.first?.stringValue ?? ""
-        let address = try await lab.api.create(
-            "floatingips", ["floating_network_id": .string(external), "port_id": .string(instance.portID)])
-        floating[name] = try address.text("floating_ip_address")
+    /// Adds the rule that lets pings in, and answers its id.
+    @discardableResult
+    func allowPings() async throws -> String {
+        guard let instance = instances.first else { throw LabError("There is no instance.") }
+        return try await lab.allowPings(toPort: instance.portID)
     }
 
-    /// Adds the rule that lets pings in, and answers its id.
-    func allowPings() async throws -> String {
-        try await lab.api.create(
-            "security-group-rules",
-            ["security_group_id": .string(group), "direction": "ingress", "ethertype": "IPv4", "protocol": "icmp"]
-        ).text("id")
+    /// The security group of all instances.
+    func securityGroup() async throws -> String {
+        guard let instance = instances.first else { throw LabError("There is no instance.") }
+        return try await lab.api.show("ports", instance.portID)["security_groups"]?.arrayValue?.first?.stringValue ?? ""
     }
 
     // MARK: The master
 
+    /// The hosts whose router has the gateway address, as their kernels say.
+    func holders() async throws -> [String] { try await lab.hosts(withAddress: gatewayAddress, router: router) }
+
     /// Waits until exactly one router has the gateway address, and the API says the same and that the others stand by.
+    @discardableResult
     func settledMaster() async throws -> String {
         try await waitFor("one master and standbys beside it", timeoutMilliseconds: Self.masterTimeoutMilliseconds) {
-            let holders = try await lab.hosts(withAddress: gatewayAddress, router: router)
+            let holders = try await holders()
             let states = try await lab.api.agents(ofRouter: router).compactMap { $0["ha_state"]?.stringValue }.sorted()
             let active = try await lab.activeHosts(router: router)
             let isSettled = holders.count == 1 && holders == active && states == ["active", "standby", "standby"]
@@ -79,56 +74,47 @@ struct BenchmarkCloud: Sendable {
     }
 
     /// Waits until another host than the given one has taken over.
-    func successor(of master: String) async throws -> String {
+    ///
+    /// - Parameter asksServer: whether the API must say so, too.
+    @discardableResult
+    func successor(of master: String, asksServer: Bool = true) async throws -> String {
         try await waitFor("another master than \(master)", timeoutMilliseconds: Self.masterTimeoutMilliseconds) {
-            let holders = try await lab.hosts(withAddress: gatewayAddress, router: router).filter { $0 != master }
-            let active = try await lab.activeHosts(router: router).filter { $0 != master }
-            return holders.count == 1 && holders == active ? holders.first : nil
+            let others = try await holders().filter { $0 != master }
+            guard others.count == 1 else { return nil }
+            let active = asksServer ? try await lab.activeHosts(router: router).filter { $0 != master } : others
+            return others == active ? others.first : nil
         }
+    }
+
+    /// An instance that is not on the given host, and its floating IP.
+    func instance(offHost host: String) throws -> (instance: Instance, floating: String) {
+        guard let instance = instances.first(where: { $0.host != host }), let address = floating[instance.name] else {
+            throw LabError("No instance is off \(host).")
+        }
+        return (instance, address)
+    }
+
+    /// A new port that becomes ACTIVE shows that the host's agent holds the whole view and has gone through a cycle.
+    func realiseSomething(on host: LabHost, timeoutMilliseconds: Int = 120_000) async throws {
+        let name = "marker-\(host.name)"
+        let instance = try await lab.createInstance(name, host: host.name, network: network, configuration: .fixed)
+        try await waitUntil("port \(instance.portID) to become ACTIVE", timeoutMilliseconds: timeoutMilliseconds) {
+            try await lab.api.show("ports", instance.portID)["status"]?.stringValue == "ACTIVE"
+        }
+        try await lab.deleteInstance(name)
     }
 
     // MARK: Parts
 
-    static func waitForAgents(_ lab: Lab) async throws {
-        let names = Set(lab.hosts.map(\.name))
-        try await waitUntil("an L3 agent on each host", timeoutMilliseconds: agentTimeoutMilliseconds) {
-            let agents = try await lab.api.list("agents").filter { $0["alive"]?.boolValue == true }
-            return Set(agents.filter { $0["agent_type"]?.stringValue == "L3 agent" }.compactMap { $0["host"]?.stringValue }) == names
-        }
-    }
-
     /// Takes away the limits that measurements reach.
     static func liftQuota(_ lab: Lab) async throws {
-        let limits: JSONValue = ["port": -1, "network": -1, "subnet": -1, "router": -1]
+        let limits: JSONValue = ["port": -1, "network": -1, "subnet": -1, "router": -1, "floatingip": -1]
         try await lab.api.call("PUT", "/v2.0/quotas/\(project)", ["quota": limits])
     }
 
     /// A network with a subnet of 65,533 addresses, no DHCP, and no limit for ports.
     static func makeLargeNetwork(_ lab: Lab) async throws -> String {
         try await liftQuota(lab)
-        let network = try await lab.api.create("networks", ["name": "large"]).text("id")
-        _ = try await makeSubnet(lab, network: network, prefix: "10.1.0.0/16", hasDHCP: false)
-        return network
-    }
-
-    static func makeSubnet(_ lab: Lab, network: String, prefix: String, hasDHCP: Bool) async throws -> String {
-        let attributes: JSONValue = [
-            "network_id": .string(network), "ip_version": 4, "cidr": .string(prefix), "enable_dhcp": .bool(hasDHCP),
-        ]
-        return try await lab.api.create("subnets", attributes).text("id")
-    }
-
-    private static func makeExternalNetwork(_ lab: Lab) async throws -> String {
-        let network: JSONValue = [
-            "name": "public", "router:external": true, "provider:network_type": "flat",
-            "provider:physical_network": .string(Underlay.physicalNetwork),
-        ]
-        let id = try await lab.api.create("networks", network).text("id")
-        let subnet: JSONValue = [
-            "network_id": .string(id), "ip_version": 4, "cidr": .string(Underlay.outsidePrefix), "enable_dhcp": false,
-            "gateway_ip": .string(Underlay.outsideAddress), "allocation_pools": [["start": "203.0.113.100", "end": "203.0.113.199"]],
-        ]
-        _ = try await lab.api.create("subnets", subnet)
-        return id
+        return try await lab.createNetwork("large", prefix: "10.1.0.0/16", hasDHCP: false).network.text("id")
     }
 }

@@ -27,7 +27,8 @@ public struct BenchmarkReport: Sendable {
             rows.append([
                 measurement.part.rawValue, measurement.what, Self.wanted(measurement), number(measurement.minimum),
                 number(measurement.median),
-                number(measurement.maximum), "\(measurement.samples.count)", measurement.isMet ? "yes" : "NO",
+                number(measurement.maximum), "\(measurement.samples.count)",
+                measurement.targets.isEmpty ? "-" : measurement.isMet ? "yes" : "NO",
             ])
         }
         let widths = rows[0].indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
@@ -41,11 +42,18 @@ public struct BenchmarkReport: Sendable {
     }
 
     private static func wanted(_ measurement: Measurement) -> String {
-        let figure = measurement.figure == .median ? "median " : ""
-        switch measurement.aim {
-        case .atMost(let value): return "\(figure)<= \(number(value)) \(measurement.unit)"
-        case .atLeast(let value): return "\(figure)>= \(number(value)) \(measurement.unit)"
-        }
+        measurement.targets.map { target in
+            let figure =
+                switch target.figure {
+                case .median: "median "
+                case .ninetyNinth: "p99 "
+                case .worst: measurement.targets.count > 1 ? "max " : ""
+                }
+            return switch target.aim {
+            case .atMost(let value): "\(figure)<= \(number(value)) \(measurement.unit)"
+            case .atLeast(let value): "\(figure)>= \(number(value)) \(measurement.unit)"
+            }
+        }.joined(separator: ", ")
     }
 
     static var build: String {

@@ -7,7 +7,6 @@ struct RestartBenchmark {
     static let highlyAvailableRouters = 14
     static let runs = 3
     static let buildTimeoutMilliseconds = 120_000
-    static let stopTimeoutMilliseconds = 20_000
     static let steadyReplies = 50
     /// Replies after the agent has realised its first new port: two seconds.
     static let settledReplies = 200
@@ -23,7 +22,7 @@ struct RestartBenchmark {
         for (signal, name) in [(SIGKILL, "SIGKILL"), (SIGTERM, "SIGTERM")] {
             var lost: [Double] = []
             for run in 1...Self.runs {
-                let (count, longestGap) = try await lostPings(host, signal: signal, run: run)
+                let (count, longestGap) = try await lostPings(host, signal: signal)
                 cloud.narrator.say(
                     "restart, \(name), run \(run) of \(Self.runs): \(number(count)) lost, longest gap \(number(longestGap)) ms")
                 lost.append(count)
@@ -37,7 +36,7 @@ struct RestartBenchmark {
         return measurements
     }
 
-    private func lostPings(_ host: LabHost, signal: Int32, run: Int) async throws -> (lost: Double, longestGap: Double) {
+    private func lostPings(_ host: LabHost, signal: Int32) async throws -> (lost: Double, longestGap: Double) {
         guard let here = cloud.instances.first(where: { $0.host == host.name }),
             let there = cloud.instances.first(where: { $0.host != host.name })
         else { throw LabError("There are no two instances.") }
@@ -50,9 +49,9 @@ struct RestartBenchmark {
         defer { for probe in probes { probe.cancel() } }
         for probe in probes { try await probe.waitUntilSteady(replies: Self.steadyReplies) }
         let before = probes.map(\.report)
-        try await end(host, signal)
+        try await host.endAgent(signal: signal)
         try await host.startAgent()
-        try await realiseSomething(on: host, run: run)
+        try await cloud.realiseSomething(on: host)
         for probe in probes { try await probe.waitUntilSteady(replies: Self.settledReplies) }
         var lost = 0
         var longestGap = 0.0
@@ -65,24 +64,6 @@ struct RestartBenchmark {
         return (Double(lost), longestGap)
     }
 
-    private func end(_ host: LabHost, _ signal: Int32) async throws {
-        guard let agent = host.agentProcessID, kill(agent, signal) == 0 else { throw LabError("The agent of \(host.name) is not running.") }
-        try await waitUntil("the agent of \(host.name) to end", timeoutMilliseconds: Self.stopTimeoutMilliseconds, intervalMilliseconds: 20)
-        {
-            !host.isAgentRunning
-        }
-    }
-
-    /// A new port that becomes ACTIVE shows that the agent holds the whole view again and has gone through a cycle.
-    private func realiseSomething(on host: LabHost, run: Int) async throws {
-        let name = "marker-\(run)"
-        let instance = try await cloud.lab.createInstance(name, host: host.name, network: cloud.network, configuration: .fixed)
-        try await waitUntil("port \(instance.portID) to become ACTIVE", timeoutMilliseconds: Self.buildTimeoutMilliseconds) {
-            try await cloud.lab.api.show("ports", instance.portID)["status"]?.stringValue == "ACTIVE"
-        }
-        try await cloud.lab.deleteInstance(name)
-    }
-
     // MARK: The routers
 
     /// HA routers have a member on each host, others are spread over them: together 20 on each.
@@ -91,16 +72,9 @@ struct RestartBenchmark {
         cloud.narrator.say("restart: adding \(Self.highlyAvailableRouters - 1) HA routers and \(others) others")
         for number in 1..<Self.highlyAvailableRouters + others {
             let isHighlyAvailable = number < Self.highlyAvailableRouters
-            let network = try await cloud.lab.api.create("networks", ["name": .string("n\(number)")]).text("id")
-            let subnet = try await BenchmarkCloud.makeSubnet(cloud.lab, network: network, prefix: "10.2.\(number).0/24", hasDHCP: false)
-            let router = try await cloud.lab.api.create(
-                "routers",
-                [
-                    "name": .string("router-\(number)"), "ha": .bool(isHighlyAvailable),
-                    "external_gateway_info": ["network_id": .string(cloud.external)],
-                ]
-            ).text("id")
-            try await cloud.lab.api.call("PUT", "/v2.0/routers/\(router)/add_router_interface", ["subnet_id": .string(subnet)])
+            let (_, subnet) = try await cloud.lab.createNetwork("n\(number)", prefix: "10.2.\(number).0/24", hasDHCP: false)
+            _ = try await cloud.lab.createRouter(
+                "router-\(number)", isHighlyAvailable: isHighlyAvailable, externalNetwork: cloud.external, subnets: [subnet])
         }
     }
 

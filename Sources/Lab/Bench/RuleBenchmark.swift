@@ -17,7 +17,7 @@ struct RuleBenchmark {
             let probe = try Probe.start(from: cloud.lab.outside, to: address, intervalMilliseconds: Self.intervalMilliseconds)
             defer { probe.cancel() }
             let start = MonotonicTime.nanoseconds
-            _ = try await cloud.allowPings()
+            try await cloud.allowPings()
             let reply = try await waitFor("\(address) to answer", timeoutMilliseconds: 20_000, intervalMilliseconds: 5) {
                 probe.firstReplyNanoseconds
             }
@@ -33,7 +33,8 @@ struct RuleBenchmark {
 
     /// Removes every rule that lets pings in from anywhere, and waits until none is answered.
     private func forbidPings(to address: String) async throws {
-        let rules = try await cloud.lab.api.list("security-group-rules", "security_group_id=\(cloud.group)&protocol=icmp")
+        let rules = try await cloud.lab.api.list(
+            "security-group-rules", "security_group_id=\(try await cloud.securityGroup())&protocol=icmp")
         for rule in rules { try await cloud.lab.api.delete("security-group-rules", rule.text("id")) }
         for _ in 1...Self.refusalTries {
             let seconds = Double(Self.refusedPings * Self.intervalMilliseconds) / 1000

@@ -1,0 +1,86 @@
+import APISchema
+import HTTPTypes
+import Hummingbird
+import NetworkModel
+import Operations
+
+/// The routes of a resource that is a part of another: `/v2.0/{wholes}/{whole}/{parts}/{part}`, from its table.
+struct ChildRoutes<Resource: ChildResource>: Sendable {
+    let operations: Operations
+
+    /// More parts than this are not created in one request.
+    static var maximumBulkCount: Int { 1000 }
+
+    private var table: ResourceTable<Resource> { Resource.table }
+
+    func addRoutes(to router: APIRouter) {
+        // Every parameter at that place of a path has the same name, whatever route it belongs to.
+        let path = RouterPath("/v2.0/\(Resource.Parent.table.collection)/:id/\(table.collection)")
+        let itemPath = RouterPath("/v2.0/\(Resource.Parent.table.collection)/:id/\(table.collection)/:part")
+        router.get(path) { request, context in try await answerList(request, context) }
+        router.post(path) { request, context in try await answerCreate(request, context) }
+        router.get(itemPath) { request, context in
+            let part = try await operations.show(Resource.self, context.part, under: context.id, caller: context.caller)
+            return Response.resource(part, fields: request.fields)
+        }
+        router.put(itemPath) { request, context in
+            let members = try object(in: await request.jsonObject())
+            let part: Resource = try await operations.update(
+                context.part, .update(members), under: context.id, caller: context.caller)
+            return Response.resource(part)
+        }
+        router.delete(itemPath) { _, context in
+            try await operations.delete(Resource.self, context.part, under: context.id, caller: context.caller)
+            return Response.noContent
+        }
+    }
+
+    private func answerList(_ request: Request, _ context: APIContext) async throws -> Response {
+        let query = try ListQuery.parse(request.queryParameters, for: Resource.self)
+        let parts = try await operations.list(Resource.self, query, under: context.id, caller: context.caller)
+        var writer = JSONWriter(reservingCapacity: 256 + parts.count * 512)
+        writer.object { writer in
+            writer.key(table.plural)
+            writer.array { writer in for part in parts { table.write(part, fields: query.fields, to: &writer) } }
+            PageLinks(request: request, query: query, ids: parts.map(\.id)).write(to: &writer, name: table.plural + "_links")
+        }
+        return .json(writer)
+    }
+
+    private func answerCreate(_ request: Request, _ context: APIContext) async throws -> Response {
+        let body = try await request.jsonObject()
+        guard let many = body[table.plural] else {
+            let requests = [try ResourceRequest<Resource>.create(object(in: body))]
+            let created = try await operations.create(requests, under: context.id, caller: context.caller)
+            guard let part = created.first else { preconditionFailure("one request creates one part") }
+            return Response.resource(part, status: .created)
+        }
+        guard let elements = many.arrayValue, !elements.isEmpty, elements.count <= Self.maximumBulkCount else {
+            throw APIError.badRequest("Resources required: a list of 1 to \(Self.maximumBulkCount)")
+        }
+        var requests: [ResourceRequest<Resource>] = []
+        for element in elements {
+            guard let members = element.objectValue else { throw APIError.badRequest("Unable to find '\(table.singular)' in request body") }
+            requests.append(try .create(members))
+        }
+        let created = try await operations.create(requests, under: context.id, caller: context.caller)
+        var writer = JSONWriter(reservingCapacity: 256 + created.count * 512)
+        writer.object { writer in
+            writer.key(table.plural)
+            writer.array { writer in for part in created { table.write(part, to: &writer) } }
+        }
+        return .json(writer, status: .created)
+    }
+
+    private func object(in body: [String: JSONValue]) throws -> [String: JSONValue] {
+        guard let members = body[table.singular]?.objectValue else {
+            throw APIError.badRequest("Unable to find '\(table.singular)' in request body")
+        }
+        return members
+    }
+}
+
+extension APIContext {
+    /// The id of the part in the path, as the client wrote it.
+    fileprivate var part: String { parameters.get("part") ?? "" }
+}

@@ -1,0 +1,74 @@
+import Addressing
+import HostModel
+import KernelInterface
+
+/// Limits of bandwidth on the external network: what is over a limit is dropped (policed), which needs no queue and no further device.
+///
+/// Every floating IP with a limit is an element that holds its own token bucket, so the rules do not grow with the addresses and a changed
+/// limit touches nobody else's bucket and no connection. Packets are counted with the addresses that they have on the external network:
+/// those that come in before they are translated back, those that leave after translation.
+enum RouterLimits {
+    static let tableName = "neutrino_limits"
+
+    /// The bucket of a limit that names none, as a share of a second's traffic: Neutron's.
+    static let defaultBurstPercent = 80
+    /// A bucket that never holds the largest packet (64 KiB, with segmentation offload) lets none of its size pass.
+    static let minimumBurstBytes = 65_536
+
+    /// Nil for a router without gateway or limits.
+    static func table(for router: HostRouter) -> FirewallTable? {
+        guard let gateway = router.gateway, gateway.isAdminStateUp else { return nil }
+        let device = "\"\(ServiceLink.innerName(.routerGateway, gateway.id))\""
+        let limited = router.floatingIPs.filter { $0.address.version == .v4 && $0.limits != nil }
+        guard !limited.isEmpty || router.gatewayLimits != nil else { return nil }
+        var table = FirewallTable(family: .inet, name: tableName)
+        for direction in [Direction.ingress, .egress] {
+            var buckets: [IPAddress: HostRouter.RateLimits.Limit] = [:]
+            for floating in limited {
+                guard let limits = floating.limits, let limit = limits[keyPath: direction.limit] else { continue }
+                buckets[floating.address] = limit
+            }
+            // The set's own limit is only the pattern of its elements'.
+            table.sets["\(direction.rawValue)_buckets"] = .init(
+                type: "type ipv4_addr; limit rate over 1 bytes/second", elements: Set(buckets.map { "\($0.key) \(text($0.value))" }))
+            table.sets["\(direction.rawValue)_limited"] = .init(type: "type ipv4_addr", elements: Set(buckets.keys.map { "\($0)" }))
+            table.chains[direction.rawValue] = .init(hook: direction.hook, rules: rules(direction, device, router.gatewayLimits))
+        }
+        return table
+    }
+
+    private enum Direction: String {
+        case ingress, egress
+
+        var limit: KeyPath<HostRouter.RateLimits, HostRouter.RateLimits.Limit?> { self == .ingress ? \.ingress : \.egress }
+        /// Before connection tracking (-200), so that what is dropped costs nothing; and after source translation (100).
+        var hook: String {
+            self == .ingress
+                ? "type filter hook prerouting priority -310; policy accept;" : "type filter hook postrouting priority 110; policy accept;"
+        }
+        var device: String { self == .ingress ? "iifname" : "oifname" }
+        var address: String { self == .ingress ? "ip daddr" : "ip saddr" }
+    }
+
+    /// A lookup in the buckets matches what is over the address's limit.
+    private static func rules(_ direction: Direction, _ device: String, _ gateway: HostRouter.RateLimits?) -> [String] {
+        var rules = [
+            "\(direction.device) != \(device) accept",
+            "\(direction.address) @\(direction.rawValue)_buckets drop",
+            "\(direction.address) @\(direction.rawValue)_limited accept",
+        ]
+        if let limit = gateway?[keyPath: direction.limit] {
+            // Without its neighbours a router passes nothing at all.
+            rules.append("icmpv6 type { nd-router-solicit, nd-router-advert, nd-neighbor-solicit, nd-neighbor-advert } accept")
+            rules.append("\(text(limit)) drop")
+        }
+        return rules
+    }
+
+    /// nft's own "kbytes" are 1024 bytes, so bytes are said. The kernel's bucket holds a second's traffic beside the burst.
+    private static func text(_ limit: HostRouter.RateLimits.Limit) -> String {
+        let rate = max(limit.kilobitsPerSecond * 125, 1)
+        let burst = limit.burstKilobits > 0 ? limit.burstKilobits * 125 : rate * defaultBurstPercent / 100
+        return "limit rate over \(rate) bytes/second burst \(max(burst, minimumBurstBytes)) bytes"
+    }
+}

@@ -1,0 +1,75 @@
+import Addressing
+import HostModel
+import KernelInterface
+import NetworkModel
+import ServiceProcesses
+
+/// What makes a router one member of a VRRP group: its keepalived, and its conntrackd.
+extension RouterConverter {
+    /// The agent only adds its own address to ha-, and manages none: the primary address on ha- is keepalived's too.
+    static func addRedundancy(
+        _ router: HostRouter, _ redundancy: HostRouter.Redundancy, _ layout: RouterLayout, _ settings: AgentSettings,
+        to pieces: inout RouterPieces
+    ) {
+        let device = RouterLayout.redundancyDevice(redundancy)
+        pieces.configuration.addresses = Set(redundancy.port.addresses.map { LinkAddress(link: device, address: $0) })
+        // A member that has no address on the HA network yet cannot speak to the others.
+        guard let source = source(of: redundancy) else { return }
+        let paths = paths(of: router.id, settings: settings)
+        let configuration = KeepalivedConfiguration(
+            virtualRouterID: redundancy.virtualRouterID, interface: device, priority: redundancy.priority, version: redundancy.vrrpVersion,
+            advertisementIntervalMilliseconds: redundancy.advertisementIntervalMilliseconds, source: source, peers: peers(of: redundancy),
+            password: redundancy.password, addresses: layout.addresses, routes: layout.routes, notifyPipe: paths.notifyPipe)
+        pieces.daemons.append(
+            KeepalivedDaemon.daemon(
+                router: router.id.description, namespace: pieces.namespace, paths: paths, configuration: configuration))
+        if let daemon = conntrackd(router, redundancy, source: source, pieces.namespace, settings) { pieces.daemons.append(daemon) }
+    }
+
+    public static func conntrackdPaths(of routerID: ResourceID, settings: AgentSettings) -> ConntrackdPaths {
+        ConntrackdPaths(stateDirectory: settings.stateDirectory, router: routerID.description)
+    }
+
+    /// Nil for a router whose connections nobody else needs to know.
+    private static func conntrackd(
+        _ router: HostRouter, _ redundancy: HostRouter.Redundancy, source: IPv4Address, _ namespace: NamespaceName,
+        _ settings: AgentSettings
+    ) -> DaemonConfiguration? {
+        let peers = peers(of: redundancy)
+        guard redundancy.replicatesConnections, let peer = peers.first else { return nil }
+        let device = RouterLayout.redundancyDevice(redundancy)
+        var configuration = ConntrackdConfiguration(interface: device, source: source, transport: .peer(peer))
+        if peers.count > 1 {
+            let hash = StableHash.hash64(router.id)
+            configuration.transport = .group(replicationGroup(hash))
+            configuration.port = replicationPort(hash)
+        }
+        let primary = KeepalivedConfiguration.primaryAddress(virtualRouterID: redundancy.virtualRouterID, interface: device)
+        return ConntrackdDaemon.daemon(
+            router: router.id.description, namespace: namespace, paths: conntrackdPaths(of: router.id, settings: settings),
+            configuration: configuration, masterAddress: primary.address.address.description)
+    }
+
+    /// An administratively scoped group (RFC 2365): 239 and 24 bits of the router's own. With 14 more of the port, two routers among a
+    /// thousand of one HA network share both with a probability of one to half a million.
+    private static func replicationGroup(_ hash: UInt64) -> IPv4Address {
+        IPv4Address(rawValue: 239 << 24 | UInt32(truncatingIfNeeded: hash & 0xFF_FFFF))
+    }
+
+    /// 32768...49151.
+    private static func replicationPort(_ hash: UInt64) -> Int { 32768 + Int(hash >> 24 & 0x3FFF) }
+
+    /// Where this member's advertisements come from.
+    static func source(of redundancy: HostRouter.Redundancy) -> IPv4Address? {
+        redundancy.port.addresses.lazy.compactMap { ipv4($0.address) }.first
+    }
+
+    static func peers(of redundancy: HostRouter.Redundancy) -> [IPv4Address] {
+        redundancy.peers.compactMap { ipv4($0.address) }
+    }
+
+    private static func ipv4(_ address: IPAddress) -> IPv4Address? {
+        guard case .v4(let address) = address else { return nil }
+        return address
+    }
+}

@@ -1,0 +1,67 @@
+import HostModel
+import KernelInterface
+import NetworkModel
+
+/// Address scopes: addresses are unique and routable only inside their scope. Interfaces without a scope are one scope of their own.
+///
+/// Between scopes only translated traffic passes: what belongs to a floating IP or a port forwarding, and what leaves by the gateway when
+/// its source is translated. A packet is given the number of the scope that it came in from as its mark (which the kernel forgets when it
+/// leaves the namespace), so that the rules and elements are as many as the interfaces, not as their pairs.
+enum RouterScopes {
+    static let tableName = "neutrino_scopes"
+    /// A set of the translation's table: interfaces whose networks leave by the gateway as they are.
+    static let routedSet = "routed"
+
+    /// Nil when all of the router's interfaces are in one scope.
+    static func table(for router: HostRouter) -> FirewallTable? {
+        let devices = devices(of: router)
+        guard Set(devices.map(\.port.scope4)).count > 1 || Set(devices.map(\.port.scope6)).count > 1 else { return nil }
+        var table = FirewallTable(family: .inet, name: tableName)
+        let scopes = Set(devices.flatMap { [$0.port.scope4, $0.port.scope6] }.compactMap { $0 }).sorted()
+        for (family, scope) in [("4", \HostRouter.RouterPort.scope4), ("6", \.scope6)] {
+            let numbered = devices.map { device in
+                (device.name, device.port[keyPath: scope].flatMap(scopes.firstIndex).map { $0 + 2 } ?? 1)
+            }
+            table.sets["scope\(family)"] = .init(
+                form: .map, type: "type ifname : mark", elements: Set(numbered.map { "\"\($0.0)\" : \($0.1)" }))
+            table.sets["inside\(family)"] = .init(type: "type ifname . mark", elements: Set(numbered.map { "\"\($0.0)\" . \($0.1)" }))
+            table.chains["forward\(family)"] = .init(rules: rules(family))
+        }
+        let floating = router.floatingIPs.filter { $0.fixedAddress.version == .v4 }.map { "\($0.fixedAddress)" }
+        table.sets["translated"] = .init(type: "type ipv4_addr", elements: Set(floating))
+        table.chains["forward4"]?.rules += exits(of: router) + ["drop"]
+        table.chains["forward6"]?.rules.append("drop")
+        table.chains["forward"] = .init(
+            hook: "type filter hook forward priority filter; policy accept;",
+            rules: [
+                // Where the first packet of a connection may go, its answers may come back.
+                "ct direction reply accept",
+                "ct status dnat accept",
+                "meta nfproto ipv4 jump forward4",
+                "meta nfproto ipv6 jump forward6",
+            ])
+        return table
+    }
+
+    private static func rules(_ family: String) -> [String] {
+        ["meta mark set iifname map @scope\(family)", "oifname . meta mark @inside\(family) accept"]
+    }
+
+    /// What leaves by the gateway and is translated there, which happens after this hook.
+    private static func exits(of router: HostRouter) -> [String] {
+        guard let gateway = router.gateway, gateway.isAdminStateUp else { return [] }
+        let device = "oifname \"\(ServiceLink.innerName(.routerGateway, gateway.id))\""
+        return [router.isSNATEnabled ? "\(device) accept" : "\(device) ip saddr @translated accept"]
+    }
+
+    static func routedInterfaces(of router: HostRouter) -> FirewallTable.ElementSet {
+        let names = router.interfaces.filter { $0.scope4 != nil && $0.scope4 == router.gateway?.scope4 }
+            .map { "\"\(ServiceLink.innerName(.routerInterface, $0.id))\"" }
+        return .init(type: "type ifname", elements: Set(names))
+    }
+
+    private static func devices(of router: HostRouter) -> [RouterLayout.Device] {
+        router.interfaces.map { .init(prefix: .routerInterface, port: $0) }
+            + (router.gateway.map { [.init(prefix: .routerGateway, port: $0)] } ?? [])
+    }
+}
