@@ -29,7 +29,7 @@ extension Operations {
             router.routes = change(router.routes)
             try verb.checkRoutes(of: router)
             try verb.save(&router)
-            return router
+            return try verb.withComputed(router)
         }
     }
 
