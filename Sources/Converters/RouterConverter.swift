@@ -36,10 +36,10 @@ public enum RouterConverter {
             pieces.hostLinks.append(link.outer)
             pieces.configuration.links[link.inner.name] = link.inner
         }
-        pieces.configuration.sysctls = RouterSysctls.values(carriesIPv6: layout.carriesIPv6)
+        pieces.configuration.sysctls = RouterSysctls.values(carriesIPv6: layout.carriesIPv6, isRedundant: router.redundancy != nil)
         pieces.configuration.firewall = [
             RouterTranslation.table(for: router), RouterScopes.table(for: router), RouterLimits.table(for: router),
-            RouterHelpers.table(for: router, known: settings.trackingHelpers),
+            RouterHelpers.table(for: router, known: settings.trackingHelpers), RouterSilence.table(for: router),
         ].compactMap { $0 }
         pieces.problems = RouterForwardings(of: router).problems + RouterHelpers.problems(of: router, known: settings.trackingHelpers)
         if let daemon = RouterAdvertisements.daemon(for: router, layout, settings) { pieces.daemons.append(daemon) }

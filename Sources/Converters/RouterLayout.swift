@@ -13,21 +13,17 @@ struct RouterLayout {
 
     /// qr- by port id, then qg-, then ha-.
     let devices: [Device]
-    /// Those of qr- and qg-, floating IPs included.
+    /// Those of qr- and qg-, floating IPs included; of an HA router also the link-local addresses, which the kernel gives to others itself.
     let addresses: Set<LinkAddress>
     let routes: Set<Route>
-    /// A member of a VRRP group never speaks IPv6 on the devices whose MAC it shares, so its IPv6 addresses are left out.
     let carriesIPv6: Bool
 
     init(_ router: HostRouter) {
-        let isRedundant = router.redundancy != nil
         var devices = router.interfaces.sorted { $0.id < $1.id }.map { Device(prefix: .routerInterface, port: $0) }
         if let gateway = router.gateway { devices.append(Device(prefix: .routerGateway, port: gateway)) }
         var addresses: Set<LinkAddress> = []
         for device in devices where device.port.isAdminStateUp {
-            for address in device.port.addresses where !isRedundant || address.address.version == .v4 {
-                addresses.insert(LinkAddress(link: device.name, address: address))
-            }
+            for address in device.port.addresses { addresses.insert(LinkAddress(link: device.name, address: address)) }
         }
         let connected = addresses
         if let gateway = router.gateway, gateway.isAdminStateUp {
@@ -39,9 +35,18 @@ struct RouterLayout {
         }
         carriesIPv6 = connected.contains { $0.address.address.version == .v6 }
         routes = Self.routes(of: router, connected: connected)
+        if router.redundancy != nil { addresses.formUnion(devices.compactMap(Self.linkLocalAddress)) }
         if let redundancy = router.redundancy { devices.append(Device(prefix: .redundancy, port: redundancy.port)) }
         self.devices = devices
         self.addresses = addresses
+    }
+
+    /// What the kernel would give a device that speaks IPv6 (RFC 4291, appendix A). Nil for others.
+    private static func linkLocalAddress(_ device: Device) -> LinkAddress? {
+        guard device.port.isAdminStateUp, device.port.addresses.contains(where: { $0.address.version == .v6 }),
+            let linkLocal = IPPrefix("fe80::/64"), let address = device.port.mac.eui64(in: linkLocal)
+        else { return nil }
+        return LinkAddress(link: device.name, address: InterfaceAddress(address, prefixLength: linkLocal.length))
     }
 
     static func redundancyDevice(_ redundancy: HostRouter.Redundancy) -> String {

@@ -1,8 +1,18 @@
 /// Kernel settings of a router's namespace. All of them hold for devices that are made later too (`all`, `default`), so they are set
 /// before there are any: a device's own setting could only follow after the device has spoken.
 enum RouterSysctls {
-    static func values(carriesIPv6: Bool) -> [String: String] {
-        base.merging(carriesIPv6 ? withIPv6 : withoutIPv6) { _, new in new }
+    static func values(carriesIPv6: Bool, isRedundant: Bool) -> [String: String] {
+        base.merging(carriesIPv6 ? withIPv6 : withoutIPv6) { _, new in new }.merging(ownership(isRedundant: isRedundant)) { _, new in new }
+    }
+
+    /// Whether the kernel gives devices link-local addresses (0), or keepalived does (1): backups share the master's MACs, and with them
+    /// the addresses made of these. See ``RouterSilence``.
+    private static func ownership(isRedundant: Bool) -> [String: String] {
+        let mode = isRedundant ? "1" : "0"
+        return [
+            "net/ipv6/conf/all/addr_gen_mode": mode,
+            "net/ipv6/conf/default/addr_gen_mode": mode,
+        ]
     }
 
     private static let base = [
@@ -31,8 +41,6 @@ enum RouterSysctls {
         "net/ipv6/conf/default/accept_dad": "0",
     ]
 
-    /// No link-local address, neighbour discovery or multicast report: backups share the master's MACs, and a switch that hears one of
-    /// them sends the master's traffic there.
     private static let withoutIPv6 = [
         "net/ipv6/conf/default/disable_ipv6": "1",
         "net/ipv6/conf/all/disable_ipv6": "1",

@@ -6,6 +6,7 @@ import KernelInterface
 ///     make way          links whose kind cannot be changed, and what else stands where something new must be
 ///     namespaces        made
 ///     sysctls           those that new links inherit
+///     firewall          of new namespaces: what must not be said by a new link
 ///     links             made: bridges, tunnels, veth pairs; sysctls of links while they are down; changes, such as up
 ///     detach            foreign links leave their bridge before the rules that name them go
 ///     firewall          one transaction for each namespace
@@ -126,10 +127,15 @@ public struct Planner {
         if let step = FirewallPlan.step(
             to: wanted, from: memory, tables: found.firewallTables, generation: found.firewallGeneration)
         {
-            phases.firewall.append(
-                PlannedOperation(
-                    .applyFirewall(script: step.script, place), for: .firewall(place), role: .make,
-                    fallback: step.fallback.map { .applyFirewall(script: $0, place) }))
+            let operation = PlannedOperation(
+                .applyFirewall(script: step.script, place), for: .firewall(place), role: .make,
+                fallback: step.fallback.map { .applyFirewall(script: $0, place) })
+            // Devices speak as soon as they are up. Only tables of the family netdev need theirs to be there.
+            if isMade(place), !wanted.contains(where: { $0.family == .netdev }) {
+                phases.firstFirewall.append(operation)
+            } else {
+                phases.firewall.append(operation)
+            }
         }
         let kept = Set(wanted.map(\.identity))
         let removed = found.firewallTables.filter { Ownership.owns(table: $0) && !kept.contains($0) }
@@ -145,6 +151,8 @@ struct Phases {
     var clear: [PlannedOperation] = []
     var namespaces: [PlannedOperation] = []
     var sysctls: [PlannedOperation] = []
+    /// Of new namespaces.
+    var firstFirewall: [PlannedOperation] = []
     var bridges: [PlannedOperation] = []
     var tunnels: [PlannedOperation] = []
     var pairs: [PlannedOperation] = []
@@ -170,7 +178,7 @@ struct Phases {
     var removedNamespaces: [PlannedOperation] = []
 
     var build: [PlannedOperation] {
-        let made = clear + namespaces + sysctls + bridges + tunnels + pairs + linkSysctls + changes
+        let made = clear + namespaces + sysctls + firstFirewall + bridges + tunnels + pairs + linkSysctls + changes
         return made + detachments + firewall + attachments + addresses + forwarding + neighbours + routes + announcements
     }
 

@@ -150,8 +150,18 @@ extension KeepalivedConfiguration {
         return ["    \(name) {"] + entries.map { "        " + $0 } + ["    }"]
     }
 
+    /// Link-local addresses first: what the kernel says of the others comes from them, and nothing of their removal may be said any more.
     private var sortedAddresses: [LinkAddress] {
-        addresses.sorted { $0.address == $1.address ? $0.link < $1.link : $0.address < $1.address }
+        addresses.sorted { left, right in
+            if Self.isLinkLocal(left) != Self.isLinkLocal(right) { return Self.isLinkLocal(left) }
+            return left.address == right.address ? left.link < right.link : left.address < right.address
+        }
+    }
+
+    /// fe80::/10 (RFC 4291).
+    private static func isLinkLocal(_ address: LinkAddress) -> Bool {
+        guard case .v6(let address) = address.address.address else { return false }
+        return address.rawValue >> 118 == 0x3FA
     }
 
     /// Routes to what is on the link come first: others may need them to reach their gateway.
@@ -162,7 +172,13 @@ extension KeepalivedConfiguration {
         }
     }
 
-    private static func text(_ address: LinkAddress) -> String { "\(address.address) dev \(address.link)" }
+    /// IPv6: not probed for, since no other has it and it is needed now; and one with a whole prefix is not deprecated, as keepalived would
+    /// have it.
+    private static func text(_ address: LinkAddress) -> String {
+        let text = "\(address.address) dev \(address.link)"
+        if address.address.address.version == .v4 { return text }
+        return text + (address.address.prefixLength == 128 ? " -nodad preferred_lft forever" : " -nodad")
+    }
 
     private static func text(_ route: Route) -> String {
         if route.isMultiPath {

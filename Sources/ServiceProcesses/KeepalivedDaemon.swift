@@ -40,16 +40,18 @@ public enum KeepalivedDaemon {
     /// Starts keepalived and returns when it runs, or fails with the end of its log.
     ///
     /// 1. A member whose keepalived was killed still has the master's addresses. Of these keepalived removes what its (newer)
-    ///    configuration names, and no others; so they all go here. With a device's last address the kernel removes its routes.
+    ///    configuration names, and no others; so they all go here. With a device's last address the kernel removes its IPv4 routes;
+    ///    IPv6 routes go by their protocol number, 18 of keepalived.
     /// 2. A process id file of a killed keepalived would make this one refuse to start while the killed one is a zombie.
     /// 3. keepalived can log to a file only as "console" and in the foreground. The kernel refuses to let the file grow over
     ///    8192 blocks of 512 octets (4 MiB); keepalived, which inherits that SIGXFSZ is ignored, goes on. The log of the run
     ///    before is kept.
     static let startScript = """
         log=$1 parent=$2 child=$3 configuration=$4
-        ip -4 -oneline address show | while read -r index device rest; do
-            case $device in qr-* | qg-*) ip -4 address flush dev "$device" ;; esac
+        ip -oneline address show | while read -r index device rest; do
+            case $device in qr-* | qg-*) ip address flush dev "$device" ;; esac
         done
+        ip -6 route flush proto 18 2>/dev/null
         rm -f "$parent" "$child"
         if [ -e "$log" ]; then mv -f "$log" "$log.1"; fi
         trap '' XFSZ

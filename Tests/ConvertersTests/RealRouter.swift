@@ -71,11 +71,11 @@ final class RealRouter {
         // A setting that the kernel does not have is a failure: the converter must not ask for it.
         let sysctls = pieces.configuration.sysctls.map { "echo \($0.value) > /proc/sys/\($0.key)" }.sorted().joined(separator: " && ")
         try host.expect(sysctls, in: namespace)
+        try applyFirewall()
         try makeLinks()
         let addresses = pieces.configuration.addresses.map { "ip addr add \($0.address) dev \($0.link)" }
         let routes = pieces.configuration.routes.sorted { $0.nextHops[0] < $1.nextHops[0] }.map { "ip route add \(Self.words($0))" }
         try host.expect((["true"] + addresses + routes).joined(separator: " && "), in: namespace)
-        try applyFirewall()
     }
 
     private func makeLinks() throws {

@@ -82,8 +82,10 @@ struct RouterConverterTests {
         #expect(try text(1).contains("unicast_peer {\n        other\n    }\n"))
     }
 
-    @Test("IPv6 is off where there are no IPv6 addresses, before any device is made, and on an HA router always")
-    func ipv6() {
+    @Test(
+        "IPv6 is off where there are no IPv6 addresses, before any device is made; of an HA router it is keepalived's with link-local addresses"
+    )
+    func ipv6() throws {
         let disabled = ["net/ipv6/conf/default/disable_ipv6": "1", "net/ipv6/conf/all/disable_ipv6": "1"]
         func has(_ values: [String: String], _ router: HostRouter) -> Bool {
             let sysctls = convert(router).configuration.sysctls
@@ -95,9 +97,14 @@ struct RouterConverterTests {
         router.interfaces[0].addresses.append(interfaceAddress("2001:db8::1/64"))
         #expect(has(["net/ipv6/conf/all/forwarding": "1", "net/ipv6/conf/all/disable_ipv6": "0"], router))
         #expect(convert(router).configuration.addresses.contains(linkAddress("2001:db8::1/64", qr)))
+        #expect(has(["net/ipv6/conf/default/addr_gen_mode": "0"], router))
         router.redundancy = redundantRouter(member: 1).redundancy
-        #expect(has(disabled, router))
-        #expect(convert(router).daemons.allSatisfy { !$0.files.contains { $0.contents.contains("2001:db8") } })
+        #expect(has(["net/ipv6/conf/default/addr_gen_mode": "1", "net/ipv6/conf/all/disable_ipv6": "0"], router))
+        #expect(convert(router).configuration.addresses == [linkAddress("169.254.192.1/18", device("ha-", 21))])
+        let text = try keepalived(router)
+        #expect(text.contains("fe80::f816:3eff:fe00:b/64 dev \(qr) -nodad\n        10.0.0.1/24"))
+        #expect(text.contains("2001:db8::1/64 dev \(qr) -nodad\n"))
+        #expect(!text.contains("fe80::f816:3eff:fe00:c"))
     }
 
     @Test("A router that is administratively down is a namespace that forwards nothing", arguments: [false, true])
