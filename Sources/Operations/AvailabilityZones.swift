@@ -75,8 +75,8 @@ extension Verb {
 extension Router {
     public static func withComputed(_ routers: [Router], in verb: Verb) throws -> [Router] {
         let zones = try verb.zones(of: routers.map(\.id), in: ("router_members", "router_id"))
-        return routers.map { router in
-            var router = router
+        return try routers.map { router in
+            var router = try shown(router, in: verb)
             router.availabilityZones = zones[router.id] ?? []
             return router
         }
@@ -86,8 +86,8 @@ extension Router {
 extension Network {
     public static func withComputed(_ networks: [Network], in verb: Verb) throws -> [Network] {
         let zones = try verb.zones(of: networks.map(\.id), in: ("dhcp_bindings", "network_id"))
-        return networks.map { network in
-            var network = network
+        return try networks.map { network in
+            var network = try shown(network, in: verb)
             network.availabilityZones = zones[network.id] ?? []
             return network
         }
