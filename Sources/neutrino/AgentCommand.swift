@@ -51,7 +51,8 @@ struct AgentCommand: AsyncParsableCommand {
         }
         let events = try NetworkEvents(namespace: nil)
         let agent = Agent(
-            configuration: configuration, kernel: LinuxKernel(), processes: LinuxProcessHost(), senses: Self.senses(events), logger: logger)
+            configuration: configuration, kernel: LinuxKernel(), processes: LinuxProcessHost(), senses: try Self.senses(events),
+            logger: logger)
         logger.notice(
             "The agent starts",
             metadata: [
@@ -93,13 +94,18 @@ struct AgentCommand: AsyncParsableCommand {
     }
 
     /// The kernel's events and keepalived's pipes, as the agent hears them.
-    private static func senses(_ events: NetworkEvents) -> AgentSenses {
+    private static func senses(_ events: NetworkEvents) throws -> AgentSenses {
         let (changes, continuation) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
         Task {
             for await event in events where isOfInterest(event) { continuation.yield() }
             continuation.finish()
         }
-        return AgentSenses(linkChanges: changes, openPipe: open, hasEnded: LinuxProcessHost.hasEnded)
+        // Of more namespaces than these the resync finds the rest.
+        let (names, namesContinuation) = AsyncStream.makeStream(of: NamespaceName.self, bufferingPolicy: .bufferingNewest(4096))
+        let namespaceEvents = try NamespaceEvents { namesContinuation.yield($0) }
+        return AgentSenses(
+            linkChanges: changes, namespaceChanges: names, watchNamespaces: { namespaceEvents.watch($0) }, openPipe: open,
+            hasEnded: LinuxProcessHost.hasEnded)
     }
 
     /// Of lines that nobody took the newest are kept: they tell the state.

@@ -59,6 +59,9 @@ final class TimedKernel: NetworkKernel {
     func sysctl(_ path: String, in namespace: NamespaceName?) throws(KernelError) -> String {
         try watch.time("sysctl") { () throws(KernelError) in try kernel.sysctl(path, in: namespace) }
     }
+    func sysctls(_ paths: [String], in namespace: NamespaceName?) throws(KernelError) -> [String: String] {
+        try watch.time("sysctls") { () throws(KernelError) in try kernel.sysctls(paths, in: namespace) }
+    }
     func firewallTables(in namespace: NamespaceName?) throws(KernelError) -> Set<String> {
         try watch.time("firewallTables") { () throws(KernelError) in try kernel.firewallTables(in: namespace) }
     }

@@ -78,11 +78,12 @@ func measure(_ name: String, _ body: () -> ApplyReport) {
     var report = body()
     var cycles = 1
     let first = now() - start
+    print("  \(name), first cycle: complete \(report.isComplete), operations \(report.performed)")
     for failure in report.failures.prefix(3) { print("  \(name), first cycle: \(failure)") }
     fflush(nil)
     // Until it is complete, as the agent does.
-    while !report.isComplete, now() - start < 60 {
-        usleep(UInt32(1000 * (report.retryAfterMilliseconds ?? 1000)))
+    while !report.isComplete || report.retryAfterMilliseconds != nil, now() - start < 60 {
+        _ = poll(nil, 0, Int32(report.retryAfterMilliseconds ?? 100))
         report = body()
         cycles += 1
     }
