@@ -54,6 +54,14 @@ let pureRooms: [Target] = [
     tests("FakeKernelTests", ["Addressing", "KernelInterface", "FakeKernel", "KernelConformance"]),
 ]
 
+// How long a host with many HA routers takes (scripts/bench-routers): no part of the product, and built only by itself.
+let benchmarks: [Target] = [
+    .executableTarget(
+        name: "RouterBench",
+        dependencies: ["Addressing", "NetworkModel", "HostModel", "KernelInterface", "Converters", "Drivers", "KernelLinux"],
+        path: "Tests/RouterBench", swiftSettings: strict)
+]
+
 let log = Target.Dependency.product(name: "Logging", package: "swift-log")
 let sqlite = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
 let sqliteLibrary = Target.Dependency.product(name: "GRDBSQLite", package: "GRDB.swift")
@@ -134,6 +142,6 @@ let rooms = Context.environment["NEUTRINO_ROOMS"] ?? "all"
 let package = Package(
     name: "neutrino",
     dependencies: rooms == "pure" ? [] : rooms == "store" ? storePackages : storePackages + wholePackages,
-    targets: rooms == "pure" ? pureRooms : rooms == "store" ? pureRooms + storeRooms : pureRooms + storeRooms + wholeRooms,
+    targets: rooms == "pure" ? pureRooms + benchmarks : rooms == "store" ? pureRooms + storeRooms : pureRooms + storeRooms + wholeRooms,
     swiftLanguageModes: [.v6]
 )

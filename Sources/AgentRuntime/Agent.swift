@@ -22,7 +22,7 @@ import ServiceProcesses
 /// one runs. What happens meanwhile waits and coalesces: link events and wake-ups in streams that hold one, the feed in its socket.
 public actor Agent: Service {
     /// How long a cycle that failed in part waits for its next try: doubling, since what fails again and again costs a look at the kernel each time.
-    static let firstRetryMilliseconds = 1000
+    static let firstRetryMilliseconds = 100
     static let lastRetryMilliseconds = 16_000
     /// Changes that arrive within this time after the first are realised together.
     static let throttleMilliseconds = 2
@@ -60,6 +60,8 @@ public actor Agent: Service {
     private var reports = PortReports()
     private var cleaner = ConnectionCleaner()
     private var needsFullCheck = true
+    /// Whether the last cycle left something of a resync to look at.
+    private var isResyncing = false
     /// The one retry that waits; each cycle decides anew.
     private var retry: Task<Void, Never>?
     private var retryBackoff = Backoff(firstMilliseconds: firstRetryMilliseconds, lastMilliseconds: lastRetryMilliseconds)
@@ -98,6 +100,7 @@ public actor Agent: Service {
             group.addTask { await self.sendReports() }
             group.addTask { await self.runCycles() }
             group.addTask { await self.watchLinks() }
+            group.addTask { await self.watchNamespaceLinks() }
             group.addTask { await self.requestFullChecks() }
             group.addTask { await self.watchFirewalls() }
             group.addTask { await self.followElection() }
@@ -194,9 +197,16 @@ public actor Agent: Service {
         let mode: Reconciler.Mode = needsFullCheck ? .full : .changed
         needsFullCheck = false
         let conversion = currentConversion()
+        let namespaces = Set(conversion.configuration.namespaces.keys)
+        // Before, so that those that go can end; after, for those that were made.
+        senses.watchNamespaces(namespaces)
         let result = reconciler.apply(conversion.configuration, mode)
+        senses.watchNamespaces(namespaces)
         log(result)
-        refreshMembers(isClose: mode == .full || !result.daemonActions.isEmpty || result.concernsDaemons)
+        if result.isResyncing { cycleWakeUp() }
+        let isResynced = isResyncing && !result.isResyncing
+        isResyncing = result.isResyncing
+        refreshMembers(isClose: mode == .full || isResynced || !result.daemonActions.isEmpty || result.concernsDaemons)
         refreshWatches()
         refreshElection()
         cleaner.clean(view, after: result, settings: configuration.settings, processes: processes, logger: logger)
@@ -227,10 +237,8 @@ public actor Agent: Service {
     private func scheduleRetry(_ result: ApplyReport) {
         retry?.cancel()
         retry = nil
-        guard !result.isComplete else {
-            retryBackoff.reset()
-            return
-        }
+        if result.isComplete { retryBackoff.reset() }
+        guard !result.isComplete || result.retryAfterMilliseconds != nil else { return }
         var generator = SystemRandomNumberGenerator()
         let delay = result.retryAfterMilliseconds.map { Duration.milliseconds($0) } ?? retryBackoff.next(using: &generator)
         retry = Task {
@@ -243,6 +251,14 @@ public actor Agent: Service {
         for await _ in senses.linkChanges {
             if Task.isCancelled { return }
             reconciler.markLinksDirty(nil)
+            cycleWakeUp()
+        }
+    }
+
+    private func watchNamespaceLinks() async {
+        for await namespace in senses.namespaceChanges {
+            if Task.isCancelled { return }
+            reconciler.markLinksDirty(namespace)
             cycleWakeUp()
         }
     }
@@ -261,7 +277,8 @@ public actor Agent: Service {
             let quarter = configuration.fullCheckSeconds * 250
             let jitter = Int.random(in: -quarter...quarter, using: &generator)
             try? await Task.sleep(for: .milliseconds(configuration.fullCheckSeconds * 1000 + jitter))
-            needsFullCheck = true
+            reconciler.requestResync()
+            isResyncing = true
             cycleWakeUp()
         }
     }

@@ -1,7 +1,13 @@
+import KernelInterface
+
 /// How an agent hears of what happens on its host. The executable wires these to the kernel; tests feed them by hand.
 public struct AgentSenses: Sendable {
     /// Something about a link or an address of the host's own namespace changed: a tap appeared, a bridge was deleted. Coalesces.
     public var linkChanges: AsyncStream<Void>
+    /// The names of watched namespaces in which a link changed.
+    public var namespaceChanges: AsyncStream<NamespaceName>
+    /// Chooses the namespaces that ``namespaceChanges`` tells of. One that shall be removed must be left out before, or it lives on.
+    public var watchNamespaces: @Sendable (Set<NamespaceName>) -> Void
     /// Opens the named pipe at a path for reading; yields whole lines until it is closed.
     public var openPipe: @Sendable (_ path: String) throws -> PipeLines
     /// Waits for the end of a process. True when it has ended; false when the task was cancelled or the process cannot be watched.
@@ -10,10 +16,14 @@ public struct AgentSenses: Sendable {
     public var election: ElectionSense?
 
     public init(
-        linkChanges: AsyncStream<Void>, openPipe: @escaping @Sendable (_ path: String) throws -> PipeLines,
+        linkChanges: AsyncStream<Void>, namespaceChanges: AsyncStream<NamespaceName> = AsyncStream { $0.finish() },
+        watchNamespaces: @escaping @Sendable (Set<NamespaceName>) -> Void = { _ in },
+        openPipe: @escaping @Sendable (_ path: String) throws -> PipeLines,
         hasEnded: @escaping @Sendable (_ process: Int32) async -> Bool, election: ElectionSense? = nil
     ) {
         self.linkChanges = linkChanges
+        self.namespaceChanges = namespaceChanges
+        self.watchNamespaces = watchNamespaces
         self.openPipe = openPipe
         self.hasEnded = hasEnded
         self.election = election

@@ -30,7 +30,7 @@ extension Agent {
         logger.warning("A daemon ended by itself", metadata: ["key": "\(key)", "process": "\(process)"])
         if senses.election != nil, KeepalivedDaemon.router(ofKey: key) != nil {
             // Its start would take the master's addresses away: first another member shall have them. The election says when.
-            reconciler.hold(key, milliseconds: Self.successionMilliseconds)
+            reconciler.holdDaemon(key, forMilliseconds: Self.successionMilliseconds)
         }
         reconciler.markDaemonDirty(key)
         cycleWakeUp()

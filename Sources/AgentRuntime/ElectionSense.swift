@@ -96,7 +96,7 @@ extension Agent {
             errands.strip(id, view.routers[id])
         case .restartDaemon(let id):
             let key = KeepalivedDaemon.key(router: id.description)
-            reconciler.release(key)
+            reconciler.releaseDaemon(key)
             reconciler.markDaemonDirty(key)
             cycleWakeUp()
         case .conflict(let id, let host, let isOver):

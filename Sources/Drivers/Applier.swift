@@ -2,7 +2,7 @@ import Glibc
 import KernelInterface
 
 /// Does the operations of plans. One that fails is recorded with its object; what needs that object is left out, everything else goes on.
-struct Applier {
+struct Applier: Sendable {
     let kernel: any NetworkKernel
     private(set) var performed = 0
     private(set) var failures: [Failure] = []
@@ -21,6 +21,38 @@ struct Applier {
 
     mutating func perform(_ operations: [PlannedOperation]) {
         for operation in operations { perform(operation) }
+    }
+
+    /// Performs the operations of a plan that make and change, the lanes side by side.
+    mutating func build(_ lanes: Lanes, width: Int) {
+        perform(lanes.first)
+        let start = fork()
+        let parts = Parallel.map(lanes.lanes, width: width) { operations in
+            var part = start
+            part.perform(operations)
+            return part
+        }
+        for part in parts { merge(part) }
+    }
+
+    /// An applier that knows what failed so far and has done nothing yet.
+    private func fork() -> Applier {
+        var copy = self
+        copy.performed = 0
+        copy.failures = []
+        return copy
+    }
+
+    private mutating func merge(_ part: Applier) {
+        performed += part.performed
+        failures += part.failures
+        failedPlaces.formUnion(part.failedPlaces)
+        firewallPlaces.formUnion(part.firewallPlaces)
+        failedFirewalls.formUnion(part.failedFirewalls)
+        vanished.merge(part.vanished) { $0.union($1) }
+        failedNamespaces.formUnion(part.failedNamespaces)
+        failedLinks.formUnion(part.failedLinks)
+        reported.formUnion(part.reported)
     }
 
     private mutating func perform(_ planned: PlannedOperation) {

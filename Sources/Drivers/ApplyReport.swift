@@ -42,21 +42,43 @@ public struct ApplyReport: Hashable, Sendable {
     /// Foreign links that are wanted and do not exist (yet): a port without its device.
     public var missingLinks: Set<String> = []
     public var daemonActions: [DaemonAction] = []
-    /// When to run a cycle again although nothing changed: a daemon is starting, or waits for its next attempt.
+    /// When to run a cycle again although nothing changed: a daemon is starting, ends, or waits for its next attempt.
     public var retryAfterMilliseconds: Int?
+    /// Whether something that is wanted is not there yet although it did not fail: a daemon that is starting.
+    public private(set) var isWaiting = false
+    /// Whether a resync (``Reconciler/requestResync()``) has more to look at: another cycle shall follow at once.
+    public var isResyncing = false
 
     public static let maximumFailures = 200
 
     public init() {}
 
-    public var isComplete: Bool { failureCount == 0 && retryAfterMilliseconds == nil }
+    /// Whether everything that is wanted is there. What nobody wants any more may still be ending: then there is a time to look again.
+    public var isComplete: Bool { failureCount == 0 && !isWaiting }
 
     mutating func add(_ failure: Failure) {
         failureCount += 1
         if failures.count < Self.maximumFailures { failures.append(failure) }
     }
 
+    /// Takes over what another part of the cycle did.
+    mutating func merge(_ part: ApplyReport) {
+        performed += part.performed
+        failureCount += part.failureCount
+        failures += part.failures.prefix(max(Self.maximumFailures - failures.count, 0))
+        missingLinks.formUnion(part.missingLinks)
+        daemonActions += part.daemonActions
+        if let milliseconds = part.retryAfterMilliseconds { lookAgain(afterMilliseconds: milliseconds) }
+        isWaiting = isWaiting || part.isWaiting
+    }
+
+    /// Something that is wanted has to wait.
     mutating func retry(afterMilliseconds milliseconds: Int) {
+        isWaiting = true
+        lookAgain(afterMilliseconds: milliseconds)
+    }
+
+    mutating func lookAgain(afterMilliseconds milliseconds: Int) {
         retryAfterMilliseconds = min(retryAfterMilliseconds ?? milliseconds, milliseconds)
     }
 }

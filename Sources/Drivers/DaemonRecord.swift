@@ -12,7 +12,7 @@ import KernelInterface
 ///     file a7f3… /var/lib/neutrino/dhcp/0b0c…/hosts
 ///     pipe …
 ///     directory /var/lib/neutrino/dhcp/0b0c…
-struct DaemonRecord: Hashable {
+struct DaemonRecord: Hashable, Sendable {
     var key: String
     var mark: String
     var processIDFile: String

@@ -5,56 +5,64 @@ import KernelInterface
 ///
 ///                  start                     process id file names a process with the mark
 ///     absent -----------------> starting ------------------------------------------------> running
-///       ^  ^                       |                                                        |   |
-///       |  +---- grace is over ----+                            files changed: signal ------+   |
-///       +------ died, stopped, or must be restarted (command, namespace, a file that asks for it)
+///     ^ ^  ^                       |                                                       |   |  |
+///     | |  +---- grace is over ----+                           files changed: signal ------+   |  |
+///     | +------ died --------------------------------------------------------------------------+  |
+///     |                                                                                           |
+///     +---- all processes gone ---- ending <---- signal: not wanted, or must be restarted --------+
+///                                                 (command, namespace, a file that asks for it)
+///
+/// Nothing waits for a daemon that ends: later cycles look at it (``EndingDaemon``), while others are started, and it is started again, or its
+/// files are removed, when it has gone. Daemons are handled side by side, each apart from the others (``DaemonWork``).
 ///
 /// A process of an earlier agent is adopted: the record that is kept for each daemon under `daemons/` in the state directory says what it was
 /// started with and what it has read, so that it is touched only when that differs. Every start but the first waits for ``RestartBackoff``.
 final class DaemonSupervisor {
-    /// How long a program that detached itself may take to write its process id.
-    static let startGraceMilliseconds = 3_000
-    /// When to look again at a daemon that is starting.
-    static let startPollMilliseconds = 100
-    /// The time a program may take to detach itself.
-    static let startTimeoutMilliseconds = 10_000
-    static let killTimeoutMilliseconds = 1_000
-    /// Processes with a daemon's mark that are stopped before it starts.
-    static let maximumStrays = 16
-
-    /// What is known about a daemon of the last configuration.
-    private struct Memory {
-        var configuration: DaemonConfiguration
-        var backoff = RestartBackoff()
-        /// Started, and its process id is not written yet.
-        var isStarting = false
-        /// Must be looked at in the next cycle even if nothing changed.
-        var isDirty = true
-        var mustRestart = false
-        /// The process that ran when the daemon was last looked at.
-        var process: Int32?
-    }
+    /// Holds of daemons that are not wanted (yet) are kept as well, but no more than these.
+    static let maximumHolds = 4_096
 
     private let host: any ProcessHost
-    private let directory: String
+    private let files: DaemonFiles
+    private let width: Int
     private let clock: () -> Int
-    private var memories: [String: Memory] = [:]
-    /// Daemons that must not be started before a time of the clock.
+    private var memories: [String: DaemonWork.Memory] = [:]
+    /// By key: daemons that nobody wants and that are still there.
+    private var leaving: [String: EndingDaemon] = [:]
+    /// By key: when a daemon may be started again.
     private var holds: [String: Int] = [:]
 
-    init(host: any ProcessHost, stateDirectory: String, clock: @escaping () -> Int) {
+    /// `width`: how many daemons are handled at once. Most of a start is waiting.
+    init(host: any ProcessHost, stateDirectory: String, width: Int, clock: @escaping () -> Int) {
         self.host = host
-        directory = stateDirectory + "/daemons"
+        self.width = width
         self.clock = clock
+        files = DaemonFiles(host: host, stateDirectory: stateDirectory)
     }
 
     func markDirty(_ key: String) { memories[key]?.isDirty = true }
 
-    /// Does not start the daemon before so many milliseconds have passed or it is released.
-    func hold(_ key: String, milliseconds: Int) { holds[key] = clock() + milliseconds }
-    func release(_ key: String) { holds[key] = nil }
+    /// All daemons of the namespace.
+    func markDirty(in namespace: NamespaceName?) {
+        for (key, memory) in memories where memory.configuration.namespace == namespace { memories[key]?.isDirty = true }
+    }
+
+    /// The daemon is neither started nor restarted for so long; one that runs goes on.
+    func hold(_ key: String, forMilliseconds milliseconds: Int) {
+        guard holds[key] != nil || holds.count < Self.maximumHolds else { return }
+        holds[key] = clock() + milliseconds
+    }
+
+    /// The daemon may be started again: the next cycle does.
+    func release(_ key: String) {
+        if holds.removeValue(forKey: key) != nil { markDirty(key) }
+    }
 
     var processes: [String: Int32] { memories.compactMapValues(\.process) }
+
+    /// Namespaces that processes are still in that were told to end.
+    var occupiedNamespaces: Set<NamespaceName> {
+        Set(leaving.values.compactMap { $0.record.namespace.map { NamespaceName($0) } })
+    }
 
     /// Starts, adopts, reloads, restarts and stops. `restartingIn`: namespaces that are not those that their daemons run in, or whose devices
     /// are new. `holdingIn`: namespaces that are not ready for daemons to be started in.
@@ -62,247 +70,88 @@ final class DaemonSupervisor {
         _ wanted: [String: DaemonConfiguration], isFull: Bool, restartingIn renewed: Set<NamespaceName>,
         holdingIn unready: Set<NamespaceName>, report: inout ApplyReport
     ) {
-        stopUnwanted(wanted, isFull: isFull, &report)
+        let now = clock()
+        stopUnwanted(wanted, isFull: isFull, now, &report)
+        holds = holds.filter { $0.value > now }
+        var works: [DaemonWork] = []
         for (key, configuration) in wanted.sorted(by: { $0.key < $1.key }) {
             let mustRestart = configuration.namespace.map(renewed.contains) ?? false
             guard isFull || mustRestart || memories[key].map({ $0.isDirty || $0.configuration != configuration }) ?? true else { continue }
-            var memory = memories[key] ?? Memory(configuration: configuration)
+            var memory = memories[key] ?? DaemonWork.Memory(configuration: configuration)
+            if let ending = leaving.removeValue(forKey: key) {
+                // Wanted again before it has ended.
+                memory.ending = ending
+                memory.cleared = .daemon
+            }
             if memory.configuration != configuration { memory.backoff = RestartBackoff() }
             memory.configuration = configuration
             memory.mustRestart = memory.mustRestart || mustRestart
             memory.isDirty = true
-            let isHeld = configuration.namespace.map(unready.contains) ?? false
-            do throws(KernelError) {
-                try ensure(&memory, isHeld: isHeld, isNew: memories[key] == nil, &report)
-            } catch {
-                report.add(Failure(.daemon(key), error.description))
-                report.retry(afterMilliseconds: max(memory.backoff.wait(at: clock()), RestartBackoff.firstDelayMilliseconds))
-            }
-            memories[key] = memory
+            works.append(
+                DaemonWork(
+                    host: host, files: files, now: now, isHeld: configuration.namespace.map(unready.contains) ?? false,
+                    heldMilliseconds: holds[key].map { $0 - now }, isNew: memories[key] == nil, memory: memory))
         }
-    }
-
-    // MARK: One daemon
-
-    private func ensure(_ memory: inout Memory, isHeld: Bool, isNew: Bool, _ report: inout ApplyReport) throws(KernelError) {
-        let configuration = memory.configuration
-        let record = try record(of: configuration.key)
-        let found = try running(record ?? DaemonRecord(configuration))
-        memory.process = found
-        let action = try writeFiles(configuration, record)
-        guard let found else {
-            try startIfDue(&memory, isHeld: isHeld, record, &report)
-            return
+        let done = Parallel.map(works, width: width) { work in
+            var work = work
+            work.run()
+            return work
         }
-        if memory.mustRestart || action == .restart || record.map({ !$0.runs(configuration) }) == true {
-            if isHeld { return }
-            try stop(record ?? DaemonRecord(configuration), process: found)
-            try start(&memory, report: &report)
-            report.daemonActions.append(DaemonAction(configuration.key, .restarted))
-            return
-        }
-        if case .signal(let signal) = action {
-            try host.signal(signal, process: found)
-            report.daemonActions.append(DaemonAction(configuration.key, .signalled(signal)))
-        }
-        if record != DaemonRecord(configuration) { try write(DaemonRecord(configuration)) }
-        if isNew { report.daemonActions.append(DaemonAction(configuration.key, .adopted)) }
-        memory.isStarting = false
-        memory.isDirty = false
-    }
-
-    private func startIfDue(
-        _ memory: inout Memory, isHeld: Bool, _ record: DaemonRecord?, _ report: inout ApplyReport
-    ) throws(KernelError) {
-        if isHeld { return }
-        let now = clock()
-        if let end = holds[memory.configuration.key] {
-            if now < end {
-                report.retry(afterMilliseconds: end - now)
-                return
-            }
-            release(memory.configuration.key)
-        }
-        if memory.isStarting, let started = memory.backoff.lastStart, now - started < Self.startGraceMilliseconds,
-            record?.runs(memory.configuration) == true
-        {
-            report.retry(afterMilliseconds: Self.startPollMilliseconds)
-            return
-        }
-        let wait = memory.backoff.wait(at: now)
-        if wait > 0 {
-            report.add(Failure(.daemon(memory.configuration.key), "ended soon after its start; the next attempt waits"))
-            report.retry(afterMilliseconds: wait)
-            return
-        }
-        try start(&memory, report: &report)
-        report.daemonActions.append(DaemonAction(memory.configuration.key, .started))
-    }
-
-    /// Starts a daemon whose files are written. The record is written first: whatever happens next, the process will be recognised.
-    private func start(_ memory: inout Memory, report: inout ApplyReport) throws(KernelError) {
-        let configuration = memory.configuration
-        let record = try record(of: configuration.key)
-        let leftover = try host.readFile(configuration.processIDFile)
-        let mayHaveRun = record != nil || leftover != nil || memory.backoff.lastStart != nil
-        memory.isStarting = false
-        memory.backoff.started(at: clock())
-        // Looking for strays reads all of /proc: not for a daemon that never ran.
-        if mayHaveRun { try stopStrays(configuration.mark) }
-        try host.removeFile(configuration.processIDFile)
-        for pipe in configuration.namedPipes { try makePipe(pipe) }
-        try write(DaemonRecord(configuration))
-        try host.start(configuration.command, in: configuration.namespace, timeoutMilliseconds: Self.startTimeoutMilliseconds)
-        memory.mustRestart = false
-        memory.process = try running(DaemonRecord(configuration))
-        if memory.process != nil {
-            memory.isDirty = false
-        } else {
-            memory.isStarting = true
-            report.retry(afterMilliseconds: Self.startPollMilliseconds)
-        }
-    }
-
-    private func makePipe(_ path: String) throws(KernelError) {
-        do throws(KernelError) {
-            try host.makeNamedPipe(path)
-        } catch  where error.code == EEXIST {
-            return
-        }
-    }
-
-    /// Writes the files that differ from what is on disk, and says what the running process must be told: of that, the record knows more than
-    /// the disk, since an agent may have ended between writing a file and telling the process.
-    private func writeFiles(
-        _ configuration: DaemonConfiguration, _ record: DaemonRecord?
-    ) throws(KernelError) -> ReloadAction {
-        var action = ReloadAction.none
-        for file in configuration.files {
-            let differs = try host.readFile(file.path) != file.contents
-            if differs { try host.writeFile(file.path, file.contents) }
-            let isUnread = record.map { $0.files[file.path] != DaemonRecord.digest(file.contents) } ?? false
-            if differs || isUnread { action = stronger(action, file.onChange) }
-        }
-        let kept = Set(configuration.files.map(\.path))
-        for path in record?.files.keys.sorted() ?? [] where !kept.contains(path) { try host.removeFile(path) }
-        return action
-    }
-
-    private func stronger(_ left: ReloadAction, _ right: ReloadAction) -> ReloadAction {
-        switch (left, right) {
-        case (.restart, _), (_, .restart): .restart
-        case (.signal, _): left
-        case (.none, _): right
-        }
-    }
-
-    // MARK: Processes
-
-    /// The id in the process id file, if that process is alive and ours. Ids are reused: only the mark proves it.
-    private func running(_ record: DaemonRecord) throws(KernelError) -> Int32? {
-        guard let text = try host.readFile(record.processIDFile), let id = Int32(text.filter { !$0.isWhitespace }), id > 1,
-            let process = host.process(id: id), process.command.joined(separator: " ").contains(record.mark)
-        else { return nil }
-        return id
-    }
-
-    private func stop(_ record: DaemonRecord, process id: Int32) throws(KernelError) {
-        try signal(record.stopSignal, id)
-        try awaitEnd(record, id)
-    }
-
-    private func awaitEnd(_ record: DaemonRecord, _ id: Int32) throws(KernelError) {
-        if host.waitForExit(process: id, timeoutMilliseconds: record.stopTimeoutMilliseconds) { return }
-        try signal(SIGKILL, id)
-        if !host.waitForExit(process: id, timeoutMilliseconds: Self.killTimeoutMilliseconds) {
-            throw KernelError(code: ETIMEDOUT, "process \(id) of \(record.key) does not end")
-        }
-        // Children of a process that was killed may live on.
-        try stopStrays(record.mark)
-    }
-
-    /// Ends processes that hold the mark although the process id file does not lead to them. Only called when the main process is gone: its
-    /// children hold the mark too.
-    private func stopStrays(_ mark: String) throws(KernelError) {
-        for stray in host.processes(marked: mark).prefix(Self.maximumStrays) {
-            try signal(SIGTERM, stray.id)
-            if host.waitForExit(process: stray.id, timeoutMilliseconds: Self.killTimeoutMilliseconds) { continue }
-            try signal(SIGKILL, stray.id)
-            _ = host.waitForExit(process: stray.id, timeoutMilliseconds: Self.killTimeoutMilliseconds)
-        }
-    }
-
-    private func signal(_ signal: Int32, _ id: Int32) throws(KernelError) {
-        do throws(KernelError) {
-            try host.signal(signal, process: id)
-        } catch  where error.code == ESRCH {
-            return
+        for work in done {
+            memories[work.memory.configuration.key] = work.memory
+            report.merge(work.report)
         }
     }
 
     // MARK: Daemons that nobody wants
 
-    /// Signals all of them before it waits for any: fifty that take a second each take one second.
-    private func stopUnwanted(_ wanted: [String: DaemonConfiguration], isFull: Bool, _ report: inout ApplyReport) {
-        var records: [(record: DaemonRecord, process: Int32?)] = []
+    private func stopUnwanted(_ wanted: [String: DaemonConfiguration], isFull: Bool, _ now: Int, _ report: inout ApplyReport) {
         for record in unwanted(wanted, isFull: isFull, &report) {
             do throws(KernelError) {
-                let process = try running(record)
-                if let process { try signal(record.stopSignal, process) }
-                records.append((record, process))
+                if let ending = memories[record.key]?.ending {
+                    leaving[record.key] = ending
+                } else {
+                    leaving[record.key] = try EndingDaemon(record, process: try files.running(record), host: host, now: now)
+                }
+                memories[record.key] = nil
             } catch {
                 report.add(Failure(.daemon(record.key), error.description))
             }
         }
-        for (record, process) in records {
-            do throws(KernelError) {
-                if let process { try awaitEnd(record, process) } else { try stopStrays(record.mark) }
-                try forget(record)
-                report.daemonActions.append(DaemonAction(record.key, .stopped))
-            } catch {
-                report.add(Failure(.daemon(record.key), error.description))
+        for (key, ending) in leaving.sorted(by: { $0.key < $1.key }) where wanted[key] == nil { lookAfter(ending, now, &report) }
+    }
+
+    private func lookAfter(_ daemon: EndingDaemon, _ now: Int, _ report: inout ApplyReport) {
+        var ending = daemon
+        let key = ending.record.key
+        do throws(KernelError) {
+            if try ending.hasEnded(host: host, now: now) {
+                try files.forget(ending.record)
+                leaving[key] = nil
+                report.daemonActions.append(DaemonAction(key, .stopped))
+                return
             }
+            if let complaint = ending.complaint(now: now) { report.add(Failure(.daemon(key), complaint)) }
+        } catch {
+            report.add(Failure(.daemon(key), error.description))
         }
+        leaving[key] = ending
+        report.lookAgain(afterMilliseconds: ending.nextLookMilliseconds(now: now))
     }
 
     private func unwanted(_ wanted: [String: DaemonConfiguration], isFull: Bool, _ report: inout ApplyReport) -> [DaemonRecord] {
         do throws(KernelError) {
-            guard isFull else {
-                var records: [DaemonRecord] = []
-                for key in memories.keys.sorted() where wanted[key] == nil {
-                    if let record = try record(of: key) { records.append(record) } else { memories[key] = nil }
-                }
-                return records
+            if isFull {
+                return try files.records(without: wanted.keys).filter { leaving[$0.key] == nil }
             }
-            let kept = Set(wanted.keys.map(DaemonRecord.fileName))
             var records: [DaemonRecord] = []
-            for name in try host.listDirectory(directory).sorted() where !kept.contains(name) {
-                if let record = try host.readFile(directory + "/" + name).flatMap(DaemonRecord.init) { records.append(record) }
+            for key in memories.keys.sorted() where wanted[key] == nil {
+                if let record = try files.record(of: key) { records.append(record) } else { memories[key] = nil }
             }
             return records
         } catch {
             report.add(Failure(.namespace(nil), error.description))
             return []
         }
-    }
-
-    private func forget(_ record: DaemonRecord) throws(KernelError) {
-        for path in record.files.keys.sorted() + record.namedPipes + [record.processIDFile] { try host.removeFile(path) }
-        // What it wrote itself: leases, logs.
-        if let directory = record.directory { try host.removeFile(directory) }
-        try host.removeFile(path(of: record.key))
-        memories[record.key] = nil
-    }
-
-    // MARK: Records
-
-    private func path(of key: String) -> String { directory + "/" + DaemonRecord.fileName(for: key) }
-
-    private func record(of key: String) throws(KernelError) -> DaemonRecord? {
-        try host.readFile(path(of: key)).flatMap(DaemonRecord.init)
-    }
-
-    private func write(_ record: DaemonRecord) throws(KernelError) {
-        try host.writeFile(path(of: record.key), record.text)
     }
 }

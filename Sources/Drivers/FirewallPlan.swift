@@ -5,10 +5,13 @@ public struct FirewallMemory: Hashable, Sendable {
     public var tables: [FirewallTable]
     /// The ruleset's generation right after: another one means that somebody else changed the ruleset.
     public var generation: UInt32
+    /// The table that says so in the ruleset (``FirewallMark``).
+    public var mark: String?
 
-    public init(tables: [FirewallTable], generation: UInt32) {
+    public init(tables: [FirewallTable], generation: UInt32, mark: String? = nil) {
         self.tables = tables
         self.generation = generation
+        self.mark = mark
     }
 }
 
@@ -22,7 +25,21 @@ enum FirewallPlan {
 
     /// Nil when there is nothing to do. What was applied is trusted while the generation is ours and the tables are listed; else all
     /// wanted tables are replaced, since comparing every rule would cost more than loading them.
+    ///
+    /// `isMarked`: the script leaves a ``FirewallMark``.
     static func step(
+        to wanted: [FirewallTable], from memory: FirewallMemory?, tables: Set<String>, generation: UInt32?, isMarked: Bool = false
+    ) -> Step? {
+        guard var step = unmarkedStep(to: wanted, from: memory, tables: tables, generation: generation) else { return nil }
+        guard isMarked, let generation else { return step }
+        let marks = memory?.mark.map { tables.union([$0]) } ?? tables
+        let commands = FirewallMark.commands(for: wanted, found: marks, generation: generation)
+        step.script += commands
+        step.fallback = step.fallback.map { $0 + commands }
+        return step
+    }
+
+    private static func unmarkedStep(
         to wanted: [FirewallTable], from memory: FirewallMemory?, tables: Set<String>, generation: UInt32?
     ) -> Step? {
         if wanted.isEmpty { return nil }

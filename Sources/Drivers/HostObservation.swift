@@ -21,6 +21,7 @@ public struct NamespaceObservation: Hashable, Sendable {
     static var fresh: NamespaceObservation {
         var observation = NamespaceObservation()
         observation.links["lo"] = Link(name: "lo", kind: .foreign)
+        observation.firewallGeneration = FirewallMark.freshGeneration
         return observation
     }
 

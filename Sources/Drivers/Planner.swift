@@ -76,6 +76,12 @@ public struct Planner {
         return places
     }
 
+    /// The agent's own first, then by name.
+    static func sorted(_ places: Set<NamespaceName?>) -> [NamespaceName?] {
+        let named = places.compactMap { $0 }.sorted().map(Optional.some)
+        return places.contains(nil) ? [nil] + named : named
+    }
+
     func configuration(_ place: NamespaceName?) -> NamespaceConfiguration {
         guard let place else { return desired.own }
         return desired.namespaces[place] ?? NamespaceConfiguration()
@@ -125,7 +131,7 @@ public struct Planner {
         let memory = isMade(place) ? nil : firewall[place]
         let wanted = configuration(place).firewall
         if let step = FirewallPlan.step(
-            to: wanted, from: memory, tables: found.firewallTables, generation: found.firewallGeneration)
+            to: wanted, from: memory, tables: found.firewallTables, generation: found.firewallGeneration, isMarked: place != nil)
         {
             let operation = PlannedOperation(
                 .applyFirewall(script: step.script, place), for: .firewall(place), role: .make,
@@ -138,7 +144,10 @@ public struct Planner {
             }
         }
         let kept = Set(wanted.map(\.identity))
-        let removed = found.firewallTables.filter { Ownership.owns(table: $0) && !kept.contains($0) }
+        // A mark goes with the next script; without tables there is nothing to mark.
+        let removed = found.firewallTables.filter {
+            Ownership.owns(table: $0) && !kept.contains($0) && (wanted.isEmpty || !FirewallMark.isMark($0))
+        }
         if !removed.isEmpty {
             let script = FirewallScript.deletion(of: removed.sorted())
             phases.removedTables.append(PlannedOperation(.applyFirewall(script: script, place), for: .firewall(place), role: .remove))

@@ -22,24 +22,48 @@ public final class Reconciler {
 
     /// Plans for one cycle: operations may have effects that only a second look shows. What is left then waits for the next cycle.
     public static let maximumPasses = 3
+    /// Namespaces that are worked on at the same time. One waits for a grace period while the other has the kernel's lock on links (RTNL), for which more
+    /// threads would only fight: eight spent three times the processor time of one.
+    public static let defaultWidth = 2
+    /// Daemons that are handled at the same time: starting one is mostly waiting for its program.
+    public static let daemonWidth = 8
+    /// Namespaces that a background resync looks at in one cycle: about 30 ms, by which it may delay a change.
+    public static let resyncSlice = 16
+    /// Cycles with changes that a resync lets pass before it goes on all the same.
+    static let maximumYields = 8
 
-    private let kernel: any NetworkKernel
+    let kernel: any NetworkKernel
+    let width: Int
     private let supervisor: DaemonSupervisor
+    /// What a resync still has to look at.
+    private var resync = ResyncQueue()
     /// What each namespace holds if nobody interfered; without an entry it is unknown.
-    private var believed: [NamespaceName?: NamespaceObservation] = [:]
-    private var firewall: [NamespaceName?: FirewallMemory] = [:]
+    var believed: [NamespaceName?: NamespaceObservation] = [:]
+    var firewall: [NamespaceName?: FirewallMemory] = [:]
     /// The last configuration, and the namespaces of ours that existed after it. Nil before the first cycle.
-    private var last: (desired: HostConfiguration, namespaces: Set<NamespaceName>)?
-    private var suspectLinks: Set<NamespaceName?> = []
-    private var missing: [NamespaceName?: Set<String>] = [:]
+    var last: (desired: HostConfiguration, namespaces: Set<NamespaceName>)?
+    var suspectLinks: Set<NamespaceName?> = []
+    var missing: [NamespaceName?: Set<String>] = [:]
 
-    /// `stateDirectory` is where daemons are registered (see ``DaemonSupervisor``); `clock` gives monotonic milliseconds.
+    /// `stateDirectory` is where daemons are registered (see ``DaemonSupervisor``); `width` is how many namespaces are worked on at the same time; `clock` gives monotonic milliseconds.
     public init(
-        kernel: any NetworkKernel, processes: any ProcessHost, stateDirectory: String, clock: @escaping () -> Int
+        kernel: any NetworkKernel, processes: any ProcessHost, stateDirectory: String, width: Int = defaultWidth, clock: @escaping () -> Int
     ) {
         self.kernel = kernel
-        supervisor = DaemonSupervisor(host: processes, stateDirectory: stateDirectory, clock: clock)
+        self.width = width
+        supervisor = DaemonSupervisor(host: processes, stateDirectory: stateDirectory, width: Self.daemonWidth, clock: clock)
     }
+
+    /// The cycles that follow look at everything, a slice of namespaces each, after what changed: ``ApplyReport/isResyncing`` says whether some is left.
+    /// One that is under way begins anew behind its end.
+    public func requestResync() { resync.isRequested = true }
+
+    /// A daemon that is not running is not started for so long, and one that runs is not restarted: its start would take away what its successor
+    /// needs. Ends by itself.
+    public func holdDaemon(_ key: String, forMilliseconds milliseconds: Int) { supervisor.hold(key, forMilliseconds: milliseconds) }
+
+    /// Ends a hold: the next cycle starts the daemon when it does not run.
+    public func releaseDaemon(_ key: String) { supervisor.release(key) }
 
     /// The next cycle reads everything in the namespace (nil: the agent's own).
     public func markDirty(_ namespace: NamespaceName?) {
@@ -55,10 +79,6 @@ public final class Reconciler {
     public func markDaemonDirty(_ key: String) {
         supervisor.markDirty(key)
     }
-
-    /// Does not start a daemon that has ended before so many milliseconds have passed or it is released.
-    public func hold(_ key: String, milliseconds: Int) { supervisor.hold(key, milliseconds: milliseconds) }
-    public func release(_ key: String) { supervisor.release(key) }
 
     /// The processes of the daemons that ran when they were last looked at, by key: whose end is worth waiting for.
     public var daemonProcesses: [String: Int32] { supervisor.processes }
@@ -80,22 +100,37 @@ public final class Reconciler {
     public func apply(_ desired: HostConfiguration, _ requested: Mode) -> ApplyReport {
         var report = ApplyReport()
         let mode: Mode = last == nil ? .full : requested
+        if mode == .full { resync = ResyncQueue() }
+        let slice = mode == .full ? nil : nextSlice(desired)
         var observation = HostObservation()
         do throws(KernelError) {
-            observation.namespaces = try namespaces(mode)
+            observation.namespaces = try namespaces(mode, slice)
         } catch {
             report.add(Failure(.namespace(nil), error.description))
             return report
         }
-        let places = placesToPlan(desired, mode)
-        for place in places { look(at: place, desired, mode, &observation, &report) }
-        perform(desired, mode, observation, &report)
+        look(at: placesToPlan(desired, mode), desired, mode, &observation, &report)
+        perform(desired, isFull: mode == .full || slice?.isFirst == true, observation, &report)
+        report.isResyncing = resync.isUnderWay
         return report
     }
 
-    private func namespaces(_ mode: Mode) throws(KernelError) -> Set<NamespaceName> {
-        if mode == .changed, let last { return last.namespaces }
+    private func namespaces(_ mode: Mode, _ slice: ResyncQueue.Slice?) throws(KernelError) -> Set<NamespaceName> {
+        if mode == .changed, slice?.isFirst != true, let last { return last.namespaces }
         return try kernel.namespaces()
+    }
+
+    /// Lets the memory of the next namespaces of a resync go, so that this cycle reads them. A cycle that has changes to make does these alone.
+    private func nextSlice(_ desired: HostConfiguration) -> ResyncQueue.Slice? {
+        let hasChanges = !placesToPlan(desired, .changed).isEmpty || desired.daemons != last?.desired.daemons
+        guard let slice = resync.next(desired, size: Self.resyncSlice, hasChanges: hasChanges, maximumYields: Self.maximumYields) else {
+            return nil
+        }
+        for place in slice.places {
+            believed[place] = nil
+            supervisor.markDirty(in: place)
+        }
+        return slice
     }
 
     /// In a `.changed` cycle: where the configuration changed, where the memory is gone, and where links are suspect.
@@ -108,70 +143,14 @@ public final class Reconciler {
         }
     }
 
-    private func configuration(_ place: NamespaceName?, _ desired: HostConfiguration) -> NamespaceConfiguration? {
+    func configuration(_ place: NamespaceName?, _ desired: HostConfiguration) -> NamespaceConfiguration? {
         place.map { desired.namespaces[$0] } ?? desired.own
-    }
-
-    // MARK: Looking
-
-    private func look(
-        at place: NamespaceName?, _ desired: HostConfiguration, _ mode: Mode, _ observation: inout HostObservation,
-        _ report: inout ApplyReport
-    ) {
-        if let place, !observation.namespaces.contains(place) { return }
-        guard let wanted = configuration(place, desired) else { return }
-        do throws(KernelError) {
-            observation.contents[place] = try contents(of: place, wanted, mode)
-            suspectLinks.remove(place)
-        } catch {
-            if let place, Observer.isBroken(error) {
-                observation.broken.insert(place)
-            } else if let place, error.code == ENOENT {
-                observation.namespaces.remove(place)
-            } else {
-                believed[place] = nil
-                report.add(Failure(.namespace(place), error.description))
-            }
-        }
-    }
-
-    private func contents(
-        of place: NamespaceName?, _ wanted: NamespaceConfiguration, _ mode: Mode
-    ) throws(KernelError) -> NamespaceObservation {
-        let observer = Observer(kernel: kernel)
-        guard mode == .changed, var known = believed[place], isEnough(known, place, wanted) else {
-            return try observer.observe(place, for: wanted)
-        }
-        if suspectLinks.contains(place) {
-            guard let refreshed = try observer.refreshLinks(of: known, in: place) else { return try observer.observe(place, for: wanted) }
-            known = refreshed
-        } else {
-            assumeForeignLinks(place, wanted, &known)
-        }
-        // Before elements are changed: a ruleset that somebody else touched is replaced as a whole.
-        if wanted.firewall != firewall[place]?.tables ?? [] { known.firewallGeneration = try kernel.firewallGeneration(in: place) }
-        return known
-    }
-
-    /// A foreign link that is wanted for the first time is taken to exist: trying it is cheaper than listing all links. One that was missing is
-    /// tried again when an event says that links changed.
-    private func assumeForeignLinks(_ place: NamespaceName?, _ wanted: NamespaceConfiguration, _ known: inout NamespaceObservation) {
-        for (name, link) in wanted.links where link.kind == .foreign && known.links[name] == nil {
-            if missing[place]?.contains(name) == true { continue }
-            known.links[name] = Link(name: name, kind: .foreign, isUp: !link.isUp)
-        }
-    }
-
-    /// Addresses of a link that was not ours to manage before are not in the memory.
-    private func isEnough(_ known: NamespaceObservation, _ place: NamespaceName?, _ wanted: NamespaceConfiguration) -> Bool {
-        guard let before = last.flatMap({ configuration(place, $0.desired) }) else { return false }
-        return wanted.managesAddresses.subtracting(before.managesAddresses).allSatisfy { known.links[$0] == nil }
     }
 
     // MARK: Doing
 
     private func perform(
-        _ desired: HostConfiguration, _ mode: Mode, _ first: HostObservation, _ report: inout ApplyReport
+        _ desired: HostConfiguration, isFull: Bool, _ first: HostObservation, _ report: inout ApplyReport
     ) {
         var applier = Applier(kernel: kernel)
         var observation = first
@@ -183,7 +162,7 @@ public final class Reconciler {
             let plan = Planner.plan(desired: desired, observed: observation, firewall: firewall)
             planned.formUnion(observation.contents.keys)
             planned.formUnion(plan.madeNamespaces.map(Optional.some))
-            applier.perform(plan.build)
+            applier.build(Lanes(plan.build, own: desired.own), width: width)
             absentLinks.merge(plan.missingLinks) { $1 }
             if pass == 1 { renewed = renewedNamespaces(plan, desired) }
             removals = merged(removals, plan.remove, pass: pass, lookedAt: Set(observation.contents.keys))
@@ -197,10 +176,12 @@ public final class Reconciler {
             observation = again(plan.lookAgain, desired, observation, applier, &report)
             planned.subtract(plan.lookAgain)
         }
-        supervise(desired, mode, applier, renewed, &report)
-        applier.perform(removals)
+        supervise(desired, isFull: isFull, applier, renewed, &report)
+        // A namespace goes after its daemons, which hold it: later cycles see to it.
+        let occupied = supervisor.occupiedNamespaces
+        applier.perform(removals.filter { !Self.removes($0, oneOf: occupied) })
         remember(desired, applier)
-        conclude(desired, first.namespaces, planned, absentLinks, applier, &report)
+        conclude(desired, first.namespaces, occupied, planned, absentLinks, applier, &report)
     }
 
     /// Removals of a later pass take the place of earlier ones for the namespaces that were looked at again.
@@ -222,10 +203,8 @@ public final class Reconciler {
     ) -> HostObservation {
         var next = HostObservation()
         next.namespaces = before.namespaces.union(desired.namespaces.keys)
-        for place in places {
-            if let place, applier.failedNamespaces.contains(place) { continue }
-            look(at: place, desired, .full, &next, &report)
-        }
+        let readable = places.filter { place in place.map { !applier.failedNamespaces.contains($0) } ?? true }
+        look(at: Planner.sorted(readable), desired, .full, &next, &report)
         next.broken = []
         return next
     }
@@ -246,12 +225,16 @@ public final class Reconciler {
         return renewed
     }
 
+    private static func removes(_ planned: PlannedOperation, oneOf namespaces: Set<NamespaceName>) -> Bool {
+        if case .removeNamespace(let name) = planned.operation { namespaces.contains(name) } else { false }
+    }
+
     private func supervise(
-        _ desired: HostConfiguration, _ mode: Mode, _ applier: Applier, _ renewed: Set<NamespaceName>, _ report: inout ApplyReport
+        _ desired: HostConfiguration, isFull: Bool, _ applier: Applier, _ renewed: Set<NamespaceName>, _ report: inout ApplyReport
     ) {
         let unready = applier.failedNamespaces.union(applier.failedLinks.compactMap(\.place))
         supervisor.apply(
-            desired.daemons, isFull: mode == .full, restartingIn: renewed, holdingIn: unready, report: &report)
+            desired.daemons, isFull: isFull, restartingIn: renewed, holdingIn: unready, report: &report)
     }
 
     // MARK: Remembering
@@ -261,12 +244,16 @@ public final class Reconciler {
         for place in applier.failedFirewalls { firewall[place] = nil }
         for place in applier.firewallPlaces where !applier.failedFirewalls.contains(place) {
             let tables = configuration(place, desired)?.firewall ?? []
-            firewall[place] = (try? kernel.firewallGeneration(in: place)).map { FirewallMemory(tables: tables, generation: $0) }
+            firewall[place] = (try? kernel.firewallGeneration(in: place)).map {
+                // The mark that the script left, if nobody came in between.
+                let mark = place == nil ? nil : FirewallMark.identity(tables, generation: $0)
+                return FirewallMemory(tables: tables, generation: $0, mark: mark)
+            }
         }
     }
 
     private func conclude(
-        _ desired: HostConfiguration, _ namespaces: Set<NamespaceName>, _ planned: Set<NamespaceName?>,
+        _ desired: HostConfiguration, _ namespaces: Set<NamespaceName>, _ occupied: Set<NamespaceName>, _ planned: Set<NamespaceName?>,
         _ absentLinks: [NamespaceName?: Set<String>], _ applier: Applier, _ report: inout ApplyReport
     ) {
         for place in planned {
@@ -284,7 +271,7 @@ public final class Reconciler {
         forgetRemoved(desired)
         for links in missing.values { report.missingLinks.formUnion(links) }
         let ours = namespaces.filter { Ownership.owns($0) || desired.namespaces[$0] != nil }
-        let failedToGo = ours.filter { desired.namespaces[$0] == nil && applier.failedPlaces.contains($0) }
+        let failedToGo = ours.filter { desired.namespaces[$0] == nil && (applier.failedPlaces.contains($0) || occupied.contains($0)) }
         let made = Set(desired.namespaces.keys).subtracting(applier.failedNamespaces)
         last = (desired, made.union(failedToGo))
         report.performed += applier.performed

@@ -36,7 +36,10 @@ enum HostRendering {
         lines += space.forwarding.map(line).sorted()
         lines += space.neighbours.map { "neighbour \($0.link) \($0.address) \($0.mac)" }.sorted()
         lines += space.sysctls.filter { FakeNamespace.fresh.sysctls[$0.key] != $0.value }.map { "sysctl \($0.key) = \($0.value)" }.sorted()
-        for (_, table) in space.ruleset.tables.sorted(by: { $0.key < $1.key }) { lines += self.lines(table) }
+        // A table without chains and sets does nothing; its name may hold what differs between two ways to the same state.
+        for (_, table) in space.ruleset.tables.sorted(by: { $0.key < $1.key }) where !(table.chains.isEmpty && table.sets.isEmpty) {
+            lines += self.lines(table)
+        }
         return title + "\n" + lines.map { "  \($0)\n" }.joined()
     }
 

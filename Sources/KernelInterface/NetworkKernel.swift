@@ -57,12 +57,22 @@ public protocol NetworkKernel: AnyObject, Sendable {
     /// Permanent entries only.
     func neighbours(in namespace: NamespaceName?) throws(KernelError) -> Set<Neighbour>
     func sysctl(_ path: String, in namespace: NamespaceName?) throws(KernelError) -> String
+    /// The values of several; a path that the kernel does not have is left out.
+    func sysctls(_ paths: [String], in namespace: NamespaceName?) throws(KernelError) -> [String: String]
     /// The names of the nftables tables of the namespace, as "family name".
     func firewallTables(in namespace: NamespaceName?) throws(KernelError) -> Set<String>
     /// The generation of the namespace's ruleset: it changes when anybody changes the ruleset.
     func firewallGeneration(in namespace: NamespaceName?) throws(KernelError) -> UInt32
 
     func perform(_ operation: KernelOperation) throws(KernelError)
+}
+
+extension NetworkKernel {
+    public func sysctls(_ paths: [String], in namespace: NamespaceName?) throws(KernelError) -> [String: String] {
+        var values: [String: String] = [:]
+        for path in paths { values[path] = try? sysctl(path, in: namespace) }
+        return values
+    }
 }
 
 /// A process as /proc shows it.

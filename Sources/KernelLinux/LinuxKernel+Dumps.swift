@@ -75,6 +75,10 @@ extension LinuxKernel {
         try SystemControls.read(path, in: namespace)
     }
 
+    public func sysctls(_ paths: [String], in namespace: NamespaceName?) throws(KernelError) -> [String: String] {
+        try SystemControls.read(paths, in: namespace)
+    }
+
     public func firewallTables(in namespace: NamespaceName?) throws(KernelError) -> Set<String> {
         let socket = try handles.handle(namespace).netfilter()
         return Set(

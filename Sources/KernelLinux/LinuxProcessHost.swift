@@ -19,14 +19,17 @@ public final class LinuxProcessHost: ProcessHost {
     // MARK: Processes
 
     public func start(_ command: [String], in namespace: NamespaceName?, timeoutMilliseconds: Int) throws(KernelError) {
-        let words = programWords(command, in: namespace)
-        let action = "start \(words.joined(separator: " "))"
+        let action = "start \(command.joined(separator: " "))\(place(namespace))"
         // A file of fixed size instead of a pipe: a daemon that keeps its standard error can neither block on it, nor die of SIGPIPE when
         // nobody reads any more, nor fill the memory.
         let complaint = clinux_fixed_memory_file("complaint", Self.complaintBytes)
         guard complaint >= 0 else { throw KernelError(-complaint, action) }
         defer { close(complaint) }
-        let child = try ChildProcess(words, input: nil, output: complaint, error: complaint, action)
+        // A child begins in the namespace of the thread that made it. `ip netns exec` would cost a program more for each start, and a tree of
+        // mounts for each daemon.
+        let child = try NamespaceRunner.runTyped(in: namespace) { () throws(KernelError) in
+            try ChildProcess(command, input: nil, output: complaint, error: complaint, action)
+        }
         guard child.waitForExit(Deadline(milliseconds: timeoutMilliseconds)) else {
             child.kill()
             _ = child.reap()

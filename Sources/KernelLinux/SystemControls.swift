@@ -9,19 +9,36 @@ enum SystemControls {
     static func read(_ path: String, in namespace: NamespaceName?) throws(KernelError) -> String {
         let action = "read sysctl \(path)\(place(namespace))"
         try check(path, action)
-        return try NamespaceRunner.runTyped(in: namespace) { () throws(KernelError) in
-            let descriptor = open("/proc/sys/\(path)", O_RDONLY | O_CLOEXEC)
-            guard descriptor >= 0 else { throw KernelError(errno, action) }
-            defer { close(descriptor) }
-            var count = 0
-            let bytes = [UInt8](unsafeUninitializedCapacity: valueBytes) { area, length in
-                count = Glibc.read(descriptor, area.baseAddress, area.count)
-                length = max(count, 0)
-            }
-            guard count >= 0 else { throw KernelError(errno, action) }
-            // The kernel ends the value with a line feed.
-            return String(decoding: bytes.last == UInt8(ascii: "\n") ? bytes.dropLast() : bytes[...], as: UTF8.self)
+        return try NamespaceRunner.runTyped(in: namespace) { () throws(KernelError) in try readHere(path, action) }
+    }
+
+    /// Several values for one visit to the namespace; those that cannot be read are left out.
+    static func read(_ paths: [String], in namespace: NamespaceName?) throws(KernelError) -> [String: String] {
+        try NamespaceRunner.runTyped(in: namespace) { () throws(KernelError) in
+            var values: [String: String] = [:]
+            for path in paths { values[path] = try? checkedHere(path, "read sysctl \(path)") }
+            return values
         }
+    }
+
+    private static func checkedHere(_ path: String, _ action: String) throws(KernelError) -> String {
+        try check(path, action)
+        return try readHere(path, action)
+    }
+
+    /// In the namespace of the calling thread.
+    private static func readHere(_ path: String, _ action: String) throws(KernelError) -> String {
+        let descriptor = open("/proc/sys/\(path)", O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw KernelError(errno, action) }
+        defer { close(descriptor) }
+        var count = 0
+        let bytes = [UInt8](unsafeUninitializedCapacity: valueBytes) { area, length in
+            count = Glibc.read(descriptor, area.baseAddress, area.count)
+            length = max(count, 0)
+        }
+        guard count >= 0 else { throw KernelError(errno, action) }
+        // The kernel ends the value with a line feed.
+        return String(decoding: bytes.last == UInt8(ascii: "\n") ? bytes.dropLast() : bytes[...], as: UTF8.self)
     }
 
     static func write(_ path: String, _ value: String, in namespace: NamespaceName?) throws(KernelError) {

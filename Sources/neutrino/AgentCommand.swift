@@ -106,8 +106,12 @@ struct AgentCommand: AsyncParsableCommand {
             for await event in events where Self.isOfInterest(event) { continuation.yield() }
             continuation.finish()
         }
+        // Of more namespaces than these the resync finds the rest.
+        let (names, namesContinuation) = AsyncStream.makeStream(of: NamespaceName.self, bufferingPolicy: .bufferingNewest(4096))
+        let namespaceEvents = try NamespaceEvents { namesContinuation.yield($0) }
         return AgentSenses(
-            linkChanges: changes, openPipe: Self.open, hasEnded: LinuxProcessHost.hasEnded, election: try election())
+            linkChanges: changes, namespaceChanges: names, watchNamespaces: { namespaceEvents.watch($0) }, openPipe: Self.open,
+            hasEnded: LinuxProcessHost.hasEnded, election: try election())
     }
 
     /// Pulses go from tunnel endpoint to tunnel endpoint: without one VRRP alone decides.

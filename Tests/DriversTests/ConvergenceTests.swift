@@ -104,9 +104,9 @@ import Testing
         #expect(bench.kernel.rendered == untouched)
     }
 
-    @Test("A new agent replaces each firewall once and changes nothing else")
-    func restart() throws {
-        var world = RandomWorld(seed: 3)
+    @Test("A new agent replaces the host's own firewall once and changes nothing else", arguments: 1...10)
+    func restart(seed: Int) throws {
+        var world = RandomWorld(seed: seed)
         var bench = Bench(kernel: try strangersHost())
         let desired = world.host()
         _ = bench.reconciler.apply(desired, .full)
@@ -114,16 +114,43 @@ import Testing
         bench.restartAgent()
         bench.kernel.clearLog()
         _ = bench.reconciler.apply(desired, .full)
-        let withFirewall = ([desired.own] + desired.namespaces.values).count { !$0.firewall.isEmpty }
-        #expect(withFirewall > 1)
-        #expect(bench.kernel.performed.count == withFirewall)
+        #expect(bench.kernel.performed.count == (desired.own.firewall.isEmpty ? 0 : 1))
         for operation in bench.kernel.performed {
-            guard case .applyFirewall = operation else {
+            guard case .applyFirewall(_, nil) = operation else {
                 Issue.record("\(operation) is not needed")
                 continue
             }
         }
         #expect(bench.kernel.rendered == before)
+    }
+
+    @Test("A new agent replaces a router's firewall that somebody else touched, or that shall be another one", arguments: [false, true])
+    func restartAfterTouch(isTouched: Bool) throws {
+        var builder = HostBuilder()
+        builder.network(1)
+        builder.router(1, networks: [1])
+        builder.router(2, networks: [1], host: 2)
+        var bench = Bench()
+        _ = bench.reconciler.apply(builder.host, .full)
+        builder.floatingIP(1, ip(203, 0, 113, 1), to: ip(10, 1, 0, 5))
+        _ = bench.reconciler.apply(builder.host, .changed)
+        let namespace = NamespaceName("qrouter-1")
+        #expect(bench.kernel.firewallTable("ip neutrino-nat", in: namespace)?.sets["floating"]?.elements.count == 1)
+        if isTouched {
+            try bench.kernel.somebodyElse(
+                .applyFirewall(script: "delete element ip neutrino-nat floating {\n\t203.0.113.1\n}\n", namespace))
+        } else {
+            builder.floatingIP(1, ip(203, 0, 113, 2), to: ip(10, 1, 0, 6))
+        }
+        bench.restartAgent()
+        for expected in [1, 0] {
+            bench.kernel.clearLog()
+            #expect(bench.reconciler.apply(builder.host, .full).failures.isEmpty)
+            #expect(bench.kernel.performed.count == expected)
+            bench.restartAgent()
+        }
+        #expect(bench.kernel.firewallTable("ip neutrino-nat", in: namespace)?.sets["floating"]?.elements.count == (isTouched ? 1 : 2))
+        #expect(try bench.kernel.firewallTables(in: namespace).count == 2)
     }
 }
 

@@ -121,7 +121,11 @@ import Testing
         try bench.kernel.writeFile(daemon.processIDFile, "\(id)\n")
         for file in daemon.files { try bench.kernel.writeFile(file.path, file.contents) }
         #expect(bench.reconciler.apply(host(daemon), .changed).daemonActions == [DaemonAction("dnsmasq/1", .adopted)])
-        _ = bench.reconciler.apply(HostConfiguration(), .changed)
+        let report = bench.reconciler.apply(HostConfiguration(), .changed)
+        #expect(bench.kernel.signals.map(\.signal) == [SIGTERM])
+        #expect(report.retryAfterMilliseconds != nil && report.failures.isEmpty)
+        bench.clock.milliseconds += daemon.stopTimeoutMilliseconds
+        #expect(bench.reconciler.apply(HostConfiguration(), .changed).daemonActions == [DaemonAction("dnsmasq/1", .stopped)])
         #expect(bench.kernel.runningProcesses.isEmpty)
         #expect(bench.kernel.signals.map(\.signal) == [SIGTERM, SIGKILL])
     }

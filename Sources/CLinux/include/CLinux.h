@@ -18,6 +18,7 @@
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <linux/veth.h>
+#include <sys/epoll.h>
 
 // All functions answer a value >= 0, or -errno. Descriptors that they open are close-on-exec.
 

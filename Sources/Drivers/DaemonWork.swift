@@ -1,0 +1,203 @@
+import Glibc
+import KernelInterface
+
+/// Brings one daemon to what its configuration says, apart from all others: values go in and come out, so that many run side by side.
+struct DaemonWork: Sendable {
+    /// How long a program that detached itself may take to write its process id.
+    static let startGraceMilliseconds = 3_000
+    /// When to look again at a daemon that is starting.
+    static let startPollMilliseconds = 100
+    /// The time a program may take to detach itself.
+    static let startTimeoutMilliseconds = 10_000
+
+    /// What is known about a daemon of the last configuration.
+    struct Memory: Sendable {
+        var configuration: DaemonConfiguration
+        var backoff = RestartBackoff()
+        /// Started, and its process id is not written yet.
+        var isStarting = false
+        /// Must be looked at in the next cycle even if nothing changed.
+        var isDirty = true
+        var mustRestart = false
+        /// What was ended for the sake of a new start, which is due from then on.
+        var cleared: Cleared?
+        /// The process that ran when the daemon was last looked at.
+        var process: Int32?
+        /// Whether it was told to end and is still there.
+        var ending: EndingDaemon?
+    }
+
+    enum Cleared: Sendable {
+        /// The daemon itself: the start is a restart.
+        case daemon
+        /// What an earlier one left behind.
+        case strays
+    }
+
+    let host: any ProcessHost
+    let files: DaemonFiles
+    let now: Int
+    /// Nothing is started or ended: the namespace is not ready.
+    var isHeld: Bool
+    /// Nothing is started, for so long.
+    var heldMilliseconds: Int?
+    let isNew: Bool
+    var memory: Memory
+    var report = ApplyReport()
+
+    mutating func run() {
+        do throws(KernelError) {
+            try ensure()
+        } catch {
+            memory.isDirty = true
+            report.add(Failure(.daemon(memory.configuration.key), error.description))
+            report.retry(afterMilliseconds: max(memory.backoff.wait(at: now), RestartBackoff.firstDelayMilliseconds))
+        }
+    }
+
+    private mutating func ensure() throws(KernelError) {
+        if try isStillEnding() { return }
+        let configuration = memory.configuration
+        let record = try files.record(of: configuration.key)
+        let found = try files.running(record ?? DaemonRecord(configuration))
+        memory.process = found
+        let action = try writeFiles(record)
+        guard let found else {
+            try startIfDue(record)
+            return
+        }
+        if memory.mustRestart || action == .restart || record.map({ !$0.runs(configuration) }) == true {
+            if isHeld { return }
+            if let heldMilliseconds {
+                report.retry(afterMilliseconds: heldMilliseconds)
+                return
+            }
+            memory.cleared = .daemon
+            if try end(record ?? DaemonRecord(configuration), process: found) { try startIfDue(record) }
+            return
+        }
+        if case .signal(let signal) = action {
+            try host.signal(signal, process: found)
+            report.daemonActions.append(DaemonAction(configuration.key, .signalled(signal)))
+        }
+        if record != DaemonRecord(configuration) { try files.write(DaemonRecord(configuration)) }
+        if isNew { report.daemonActions.append(DaemonAction(configuration.key, .adopted)) }
+        memory.isStarting = false
+        memory.cleared = nil
+        memory.isDirty = false
+    }
+
+    // MARK: Ending
+
+    private mutating func isStillEnding() throws(KernelError) -> Bool {
+        guard var ending = memory.ending else { return false }
+        let hasEnded = try ending.hasEnded(host: host, now: now)
+        memory.ending = hasEnded ? nil : ending
+        if !hasEnded { note(ending) }
+        return !hasEnded
+    }
+
+    /// Tells the process to end (nil: strays only); true when nothing is left already.
+    private mutating func end(_ record: DaemonRecord, process: Int32?) throws(KernelError) -> Bool {
+        var ending = try EndingDaemon(record, process: process, host: host, now: now)
+        if try ending.hasEnded(host: host, now: now) { return true }
+        memory.ending = ending
+        note(ending)
+        return false
+    }
+
+    private mutating func note(_ ending: EndingDaemon) {
+        memory.isDirty = true
+        if let complaint = ending.complaint(now: now) { report.add(Failure(.daemon(ending.record.key), complaint)) }
+        report.retry(afterMilliseconds: ending.nextLookMilliseconds(now: now))
+    }
+
+    // MARK: Starting
+
+    private mutating func startIfDue(_ record: DaemonRecord?) throws(KernelError) {
+        if isHeld { return }
+        if let heldMilliseconds {
+            report.retry(afterMilliseconds: heldMilliseconds)
+            return
+        }
+        if memory.isStarting, let started = memory.backoff.lastStart, now - started < Self.startGraceMilliseconds,
+            record?.runs(memory.configuration) == true
+        {
+            report.retry(afterMilliseconds: Self.startPollMilliseconds)
+            return
+        }
+        let wait = memory.cleared == nil ? memory.backoff.wait(at: now) : 0
+        if wait > 0 {
+            report.add(Failure(.daemon(memory.configuration.key), "ended soon after its start; the next attempt waits"))
+            report.retry(afterMilliseconds: wait)
+            return
+        }
+        try start(record)
+    }
+
+    /// Starts a daemon whose files are written. The record is written first: whatever happens next, the process will be recognised.
+    private mutating func start(_ record: DaemonRecord?) throws(KernelError) {
+        let configuration = memory.configuration
+        memory.isStarting = false
+        if try !clear(record) { return }
+        let kind: DaemonAction.Kind = memory.cleared == .daemon ? .restarted : .started
+        memory.cleared = nil
+        memory.backoff.started(at: now)
+        try host.removeFile(configuration.processIDFile)
+        for pipe in configuration.namedPipes { try makePipe(pipe) }
+        try files.write(DaemonRecord(configuration))
+        try host.start(configuration.command, in: configuration.namespace, timeoutMilliseconds: Self.startTimeoutMilliseconds)
+        report.daemonActions.append(DaemonAction(configuration.key, kind))
+        memory.mustRestart = false
+        memory.process = try files.running(DaemonRecord(configuration))
+        if memory.process != nil {
+            memory.isDirty = false
+        } else {
+            memory.isStarting = true
+            report.retry(afterMilliseconds: Self.startPollMilliseconds)
+        }
+    }
+
+    /// Ends what an earlier run may have left; true when nothing is left. Looking for strays reads all of /proc: not for a daemon that never ran, nor
+    /// for one that was seen to end.
+    private mutating func clear(_ record: DaemonRecord?) throws(KernelError) -> Bool {
+        if memory.cleared != nil { return true }
+        let leftover = try host.readFile(memory.configuration.processIDFile)
+        guard record != nil || leftover != nil || memory.backoff.lastStart != nil else { return true }
+        memory.cleared = .strays
+        return try end(DaemonRecord(memory.configuration), process: nil)
+    }
+
+    private func makePipe(_ path: String) throws(KernelError) {
+        do throws(KernelError) {
+            try host.makeNamedPipe(path)
+        } catch  where error.code == EEXIST {
+            return
+        }
+    }
+
+    // MARK: Files
+
+    /// Writes the files that differ from what is on disk, and says what the running process must be told: of that, the record knows more than
+    /// the disk, since an agent may have ended between writing a file and telling the process.
+    private func writeFiles(_ record: DaemonRecord?) throws(KernelError) -> ReloadAction {
+        var action = ReloadAction.none
+        for file in memory.configuration.files {
+            let differs = try host.readFile(file.path) != file.contents
+            if differs { try host.writeFile(file.path, file.contents) }
+            let isUnread = record.map { $0.files[file.path] != DaemonRecord.digest(file.contents) } ?? false
+            if differs || isUnread { action = stronger(action, file.onChange) }
+        }
+        let kept = Set(memory.configuration.files.map(\.path))
+        for path in record?.files.keys.sorted() ?? [] where !kept.contains(path) { try host.removeFile(path) }
+        return action
+    }
+
+    private func stronger(_ left: ReloadAction, _ right: ReloadAction) -> ReloadAction {
+        switch (left, right) {
+        case (.restart, _), (_, .restart): .restart
+        case (.signal, _): left
+        case (.none, _): right
+        }
+    }
+}
