@@ -15,6 +15,8 @@ public indirect enum AttributeType: Sendable, Hashable {
     /// `80` or `80:90`.
     case portRange
     case oneOf([String])
+    /// A list of objects with `destination` and `nexthop`, without duplicates: `routes` of a router, `host_routes` of a subnet.
+    case routes
     /// A list without duplicates.
     case list(of: AttributeType)
     case object([Member])
@@ -53,6 +55,7 @@ public indirect enum AttributeType: Sendable, Hashable {
                 throw InvalidValue("'\(value.pythonText)' is not in \(JSONValue.array(words.map(JSONValue.string)).pythonText)")
             }
             return value
+        case .routes: return try Self.validateRoutes(value)
         case .list(let element): return try Self.validateList(value, element)
         case .object(let members): return try Self.validateObject(value, members)
         case .nullable(let type): return value.isNull ? .null : try type.validate(value)
@@ -101,6 +104,23 @@ public indirect enum AttributeType: Sendable, Hashable {
         for item in elements {
             let valid = try element.validate(item)
             guard seen.insert(valid).inserted else { throw InvalidValue("Duplicate items in the list: '\(item.pythonText)'") }
+            result.append(valid)
+        }
+        return .array(result)
+    }
+
+    private static let routeType = AttributeType.object([
+        Member("destination", .cidr, required: true), Member("nexthop", .ipAddress, required: true),
+    ])
+
+    private static func validateRoutes(_ value: JSONValue) throws(InvalidValue) -> JSONValue {
+        guard let elements = value.arrayValue else { throw InvalidValue("Invalid data format for hostroute: '\(value.pythonText)'") }
+        guard elements.count <= maximumListCount else { throw InvalidValue("the list has more than \(maximumListCount) items") }
+        var result: [JSONValue] = []
+        var seen: Set<JSONValue> = []
+        for item in elements {
+            let valid = try routeType.validate(item)
+            guard seen.insert(valid).inserted else { throw InvalidValue("Duplicate hostroute '\(item.pythonText)'") }
             result.append(valid)
         }
         return .array(result)

@@ -11,9 +11,12 @@ public enum AccessPolicy {
             "shared", "router:external", "provider:network_type", "provider:physical_network", "provider:segmentation_id",
         ],
         "ports": ["binding:host_id", "binding:profile"],
-        "routers": ["ha"],
-        "floatingips": ["floating_ip_address"],
+        "routers": ["ha", "external_gateway_info:enable_snat", "external_gateway_info:external_fixed_ips"],
+        "floatingips": ["floating_ip_address"], "subnetpools": ["shared", "is_default"], "address_scopes": ["shared"],
     ]
+
+    /// What project members may see, but only managers of a project and administrators may write.
+    static let managerResources: Set<String> = ["policies", "bandwidth_limit_rules", "dscp_marking_rules"]
 
     /// Whether project members may use the resource at all.
     static let administratorResources: Set<String> = ["agents"]
@@ -27,6 +30,9 @@ public enum AccessPolicy {
         let table = R.table
         let rule = "\(verb)_\(table.singular)"
         guard !administratorResources.contains(table.plural) else { throw notAuthorized("rule:\(rule)") }
+        guard verb == "get" || caller.roles.contains("manager") || !managerResources.contains(table.plural) else {
+            throw notAuthorized("rule:\(rule)")
+        }
         let refused = givenNames.intersection(administratorAttributes[table.plural] ?? []).sorted()
         guard refused.isEmpty else {
             throw notAuthorized("(rule:\(rule) and " + refused.map { "rule:\(rule):\($0)" }.joined(separator: " and ") + ")")
@@ -36,6 +42,11 @@ public enum AccessPolicy {
     /// Throws unless the caller may make something for the project.
     public static func checkOwner<R: APIResource>(_ verb: String, _ type: R.Type, projectID: String, caller: Caller) throws(APIError) {
         guard caller.isAdmin || caller.projectID == projectID else { throw notAuthorized("rule:\(verb)_\(R.table.singular)") }
+    }
+
+    /// Throws unless the caller may share something with every project.
+    public static func checkWildcardTarget(_ verb: String, caller: Caller) throws(APIError) {
+        guard caller.isAdmin else { throw notAuthorized("(rule:\(verb)_rbac_policy and rule:\(verb)_rbac_policy:target_tenant)") }
     }
 
     static func notAuthorized(_ rule: String) -> APIError {

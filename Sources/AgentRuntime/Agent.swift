@@ -81,7 +81,8 @@ public actor Agent: Service {
         var generator = SystemRandomNumberGenerator()
         registration = HostStatus.Registration(
             startID: ResourceID(using: &generator).description, tunnelAddress: configuration.settings.tunnelAddress,
-            physicalNetworks: configuration.settings.physicalNetworks, stateDirectory: configuration.settings.stateDirectory)
+            physicalNetworks: configuration.settings.physicalNetworks, stateDirectory: configuration.settings.stateDirectory,
+            availabilityZone: configuration.availabilityZone)
         connection = ServerConnection(configuration: configuration)
         errands = RouterErrands(kernel: kernel, logger: logger)
         let start = ContinuousClock.now
@@ -199,6 +200,7 @@ public actor Agent: Service {
         refreshWatches()
         refreshElection()
         cleaner.clean(view, after: result, settings: configuration.settings, processes: processes, logger: logger)
+        if cleaner.hasWork { cycleWakeUp() }
         for report in reports.update(view: view, result: result) { outbox.add(report) }
         outbox.set(failures: conversion.problems + result.failures.map(\.description))
         isViewRealised = result.isComplete

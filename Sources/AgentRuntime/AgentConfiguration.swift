@@ -10,6 +10,8 @@ public struct AgentConfiguration: Sendable {
     public var settings: AgentSettings
     /// How often the server hears from us when nothing happens. The server counts a host as dead after 75 s by default.
     public var heartbeatSeconds: Int
+    /// The part of the cloud that the host is in: routers and networks are spread over zones, or ask for some.
+    public var availabilityZone: String
     /// How often everything is compared with the kernel, whether or not anything was heard of. Jittered by a quarter.
     public var fullCheckSeconds: Int
     /// How often it is looked whether somebody else changed a ruleset: the agent is not told of that.
@@ -17,13 +19,14 @@ public struct AgentConfiguration: Sendable {
 
     public init(
         hostID: String, serverURLs: [String], settings: AgentSettings, heartbeatSeconds: Int = 10, fullCheckSeconds: Int = 30,
-        firewallCheckMilliseconds: Int = 500
+        firewallCheckMilliseconds: Int = 500, availabilityZone: String = "nova"
     ) {
         precondition(!serverURLs.isEmpty, "an agent needs a server to follow")
         self.hostID = hostID
         self.serverURLs = serverURLs
         self.settings = settings
         self.heartbeatSeconds = heartbeatSeconds
+        self.availabilityZone = availabilityZone
         self.fullCheckSeconds = fullCheckSeconds
         self.firewallCheckMilliseconds = firewallCheckMilliseconds
     }

@@ -16,9 +16,18 @@ struct ConnectionCleaner {
     /// Each router as it was last realised. One whose new translation could not be loaded keeps its place here until it is: connections that
     /// were ended before would come back by the old one.
     private var realised: [ResourceID: HostRouter] = [:]
+    /// Routers whose connections must be compared with their configuration: a few in each cycle, so that a start with hundreds of routers
+    /// does not hold up their changes.
+    private var unchecked: Set<ResourceID> = []
+    static let maximumChecksPerCycle = 16
+    /// Of a longer list (about 180 octets a connection) the rest is not looked at.
+    static let maximumListBytes = 15_000_000
+
+    /// Whether another cycle has something to do here.
+    var hasWork: Bool { !unchecked.isEmpty }
 
     mutating func clean(_ view: HostView, after result: ApplyReport, settings: AgentSettings, processes: any ProcessHost, logger: Logger) {
-        endConnections(view, result, processes, logger)
+        endConnections(view, result, settings, processes, logger)
         if let last {
             guard last != view else { return }
             release(DHCPConverter.leaseReleases(from: last, to: view), processes, logger)
@@ -29,20 +38,58 @@ struct ConnectionCleaner {
         last = view
     }
 
-    private mutating func endConnections(_ view: HostView, _ result: ApplyReport, _ processes: any ProcessHost, _ logger: Logger) {
+    private mutating func endConnections(
+        _ view: HostView, _ result: ApplyReport, _ settings: AgentSettings, _ processes: any ProcessHost, _ logger: Logger
+    ) {
         realised = realised.filter { view.routers[$0.key] != nil }
+        unchecked = unchecked.filter { view.routers[$0] != nil }
         for router in view.routers.values where realised[router.id] != router && !result.concerns(router: router.id) {
-            guard let before = realised.updateValue(router, forKey: router.id) else { continue }
-            let namespace = RouterConverter.namespace(of: router.id)
-            for command in ConntrackFlush(from: before, to: router).commands {
-                do throws(KernelError) {
-                    try processes.start(command, in: namespace, timeoutMilliseconds: Self.timeoutMilliseconds)
-                } catch {
-                    // Exit code 1 (an error without an errno): there was nothing to end.
-                    if error.code == 0 { continue }
-                    logger.error("Connections of a router could not be ended", metadata: ["router": "\(router.id)", "error": "\(error)"])
-                }
+            guard let before = realised.updateValue(router, forKey: router.id) else {
+                unchecked.insert(router.id)
+                continue
             }
+            let flush = ConntrackFlush(from: before, to: router)
+            if flush.changesForwardings { unchecked.insert(router.id) }
+            for command in flush.commands { run(command, for: router.id, processes, logger) }
+        }
+        for id in unchecked.sorted().prefix(Self.maximumChecksPerCycle) {
+            unchecked.remove(id)
+            guard let router = realised[id] else { continue }
+            endStaleConnections(of: router, settings, processes, logger)
+        }
+    }
+
+    /// What an agent that just started, or a change that no simple command undoes, may have left: every translated connection of the router is
+    /// compared with what its configuration gives.
+    private func endStaleConnections(
+        of router: HostRouter, _ settings: AgentSettings, _ processes: any ProcessHost, _ logger: Logger
+    ) {
+        let path = "\(settings.stateDirectory)/connections/\(router.id)"
+        defer { try? processes.removeFile(path) }
+        do throws(KernelError) {
+            try processes.writeFile(path, "")
+            let script = "\(StaleConnections.listing.joined(separator: " ")) 2>/dev/null | head -c \(Self.maximumListBytes) >\"$1\""
+            let listing = ["sh", "-c", script, "list", path]
+            try processes.start(
+                listing, in: RouterConverter.namespace(of: router.id), timeoutMilliseconds: Self.timeoutMilliseconds)
+            let deletions = StaleConnections.deletions(try processes.readFile(path) ?? "", for: router)
+            guard !deletions.isEmpty else { return }
+            try processes.writeFile(path, deletions.map { $0 + "\n" }.joined())
+            run(["conntrack", "-R", path], for: router.id, processes, logger)
+            logger.info("Ended connections of a router", metadata: ["router": "\(router.id)", "count": "\(deletions.count)"])
+        } catch {
+            logger.error("Connections of a router could not be read", metadata: ["router": "\(router.id)", "error": "\(error)"])
+        }
+    }
+
+    private func run(_ command: [String], for router: ResourceID, _ processes: any ProcessHost, _ logger: Logger) {
+        do throws(KernelError) {
+            try processes.start(
+                command, in: RouterConverter.namespace(of: router), timeoutMilliseconds: Self.timeoutMilliseconds)
+        } catch {
+            // Exit code 1 (an error without an errno): there was nothing to end.
+            if error.code == 0 { return }
+            logger.error("Connections of a router could not be ended", metadata: ["router": "\(router)", "error": "\(error)"])
         }
     }
 

@@ -20,13 +20,22 @@ struct ExtensionDescription: Sendable {
     }
 
     static let all: [ExtensionDescription] = [
+        .init(
+            alias: "address-scope", name: "Address scope",
+            description: "Address scopes extension.", updated: "2015-07-26T10:00:00-00:00"),
         .init(alias: "agent", name: "agent", description: "The agent management extension.", updated: "2013-02-03T10:00:00-00:00"),
         .init(
             alias: "allowed-address-pairs", name: "Allowed Address Pairs", description: "Provides allowed address pairs",
             updated: "2013-07-23T10:00:00-00:00"),
         .init(
+            alias: "availability_zone", name: "Availability Zone", description: "Availability zone support.",
+            updated: "2015-01-01T10:00:00-00:00"),
+        .init(
             alias: "binding", name: "Port Binding", description: "Expose port bindings of a virtual port to external application",
             updated: "2014-02-03T10:00:00-00:00"),
+        .init(
+            alias: "default-subnetpools", name: "Default Subnetpools",
+            description: "Provides ability to mark and use a subnetpool as the default.", updated: "2016-02-18T18:00:00-00:00"),
         .init(
             alias: "expose-l3-conntrack-helper", name: "Expose CT target rules conntrack helper in Router",
             description: "Expose CT target rules conntrack helper to Router", updated: "2019-04-04T10:00:00-00:00"),
@@ -43,6 +52,10 @@ struct ExtensionDescription: Sendable {
         .init(
             alias: "extraroute", name: "Neutron Extra Route", description: "Extra routes configuration for L3 router",
             updated: "2013-02-01T10:00:00-00:00"),
+        .init(
+            alias: "extraroute-atomic", name: "Atomically add/remove extra routes",
+            description: "Edit extra routes of a router on server side by atomically adding/removing extra routes",
+            updated: "2019-07-10T00:00:00+00:00"),
         .init(
             alias: "filter-validation", name: "Filter parameters validation", description: "Provides validation on filter parameters.",
             updated: "2018-07-04T10:00:00-00:00"),
@@ -62,6 +75,9 @@ struct ExtensionDescription: Sendable {
             alias: "floating-ip-port-forwarding-port-ranges", name: "Floating IP Port Forwarding support port ranges",
             description: "Add support to port ranges", updated: "2020-07-01T10:00:00-00:00"),
         .init(
+            alias: "floatingip-pools", name: "Floating IP Pools Extension",
+            description: "Provides a floating IP pools API.", updated: "2018-03-21T10:00:00-00:00"),
+        .init(
             alias: "l3-conntrack-helper", name: "CT target rules conntrack helper",
             description: "Conntrack helper of routers", updated: "2019-04-04T10:00:00-00:00"),
         .init(
@@ -74,6 +90,9 @@ struct ExtensionDescription: Sendable {
             alias: "net-mtu", name: "Network MTU", description: "Provides MTU attribute for a network resource.",
             updated: "2015-03-25T10:00:00-00:00"),
         .init(
+            alias: "network_availability_zone", name: "Network Availability Zone", description: "Availability zone support for network.",
+            updated: "2015-01-01T10:00:00-00:00"),
+        .init(
             alias: "pagination", name: "Pagination support", description: "Extension that indicates that pagination is enabled.",
             updated: "2016-06-12T00:00:00-00:00"),
         .init(alias: "port-security", name: "Port Security", description: "Provides port security", updated: "2012-07-23T10:00:00-00:00"),
@@ -84,11 +103,47 @@ struct ExtensionDescription: Sendable {
             alias: "provider", name: "Provider Network", description: "Expose mapping of virtual networks to physical networks",
             updated: "2012-09-07T10:00:00-00:00"),
         .init(
+            alias: "qos", name: "Quality of Service",
+            description: "The Quality of Service extension.", updated: "2015-06-08T10:00:00-00:00"),
+        .init(
+            alias: "qos-bw-limit-direction", name: "Direction for QoS bandwidth limit rule",
+            description: "Allow to configure QoS bandwidth limit rule with specific direction: ingress or egress",
+            updated: "2017-04-10T10:00:00-00:00"),
+        .init(
+            alias: "qos-default", name: "QoS default policy",
+            description: "Expose the QoS default policy per project", updated: "2017-041-06T10:00:00-00:00"),
+        .init(
+            alias: "qos-fip", name: "Floating IP QoS",
+            description: "The floating IP Quality of Service extension", updated: "2017-07-20T00:00:00-00:00"),
+        .init(
+            alias: "qos-gateway-ip", name: "Gateway IP QoS",
+            description: "The gateway IP Quality of Service extension", updated: "2018-02-24T00:00:00-00:00"),
+        .init(
+            alias: "qos-rule-type-details", name: "Details of QoS rule types",
+            description: "Expose details about QoS rule types supported by loaded backend drivers", updated: "2017-06-22T10:00:00-00:00"),
+        .init(
+            alias: "qos-rules-alias", name: "QoS Rules Alias",
+            description: "API to enable GET, PUT and DELETE operations on QoS policy rules without specifying policy ID",
+            updated: "2018-10-07T10:00:00-00:00"),
+        .init(
             alias: "quotas", name: "Quota management support", description: "Expose functions for quotas management per project",
             updated: "2012-07-29T10:00:00-00:00"),
         .init(
             alias: "quota_details", name: "Quota details management support",
             description: "Expose functions for quotas usage statistics per project", updated: "2017-02-10T10:00:00-00:00"),
+        .init(
+            alias: "rbac-address-scope", name: "Add address_scope type to RBAC",
+            description: "Add address_scope type to network RBAC", updated: "2020-02-12T00:00:00-00:00"),
+        .init(
+            alias: "rbac-policies", name: "RBAC Policies",
+            description: "Allows creation and modification of policies that control tenant access to resources.",
+            updated: "2015-06-17T12:15:12-00:00"),
+        .init(
+            alias: "rbac-security-groups", name: "Add security_group type to network RBAC",
+            description: "Add security_group type to network RBAC", updated: "2019-05-17T00:00:00-00:00"),
+        .init(
+            alias: "rbac-subnetpool", name: "Add subnetpool type to RBAC",
+            description: "Add subnetpool type to RBAC", updated: "2020-02-05T00:00:00-00:00"),
         .init(
             alias: "revision-if-match", name: "If-Match constraints based on revision_number",
             description: "Extension indicating that If-Match based on revision_number is supported.", updated: "2016-12-11T00:00:00-00:00"),
@@ -97,6 +152,9 @@ struct ExtensionDescription: Sendable {
             description:
                 "Router abstraction for basic L3 forwarding between L2 Neutron networks and access to external networks via a NAT gateway.",
             updated: "2012-07-20T10:00:00-00:00"),
+        .init(
+            alias: "router_availability_zone", name: "Router Availability Zone", description: "Availability zone support for router.",
+            updated: "2015-01-01T10:00:00-00:00"),
         .init(
             alias: "security-group", name: "security-group", description: "The security groups extension.",
             updated: "2012-10-05T10:00:00-00:00"),
@@ -117,6 +175,15 @@ struct ExtensionDescription: Sendable {
             alias: "standard-attr-timestamp", name: "Resource timestamps",
             description: "Adds created_at and updated_at fields to all Neutron resources that have Neutron standard attributes.",
             updated: "2016-09-12T10:00:00-00:00"),
+        .init(
+            alias: "subnet_allocation", name: "Subnet Allocation",
+            description: "Enables allocation of subnets from a subnet pool", updated: "2015-03-30T10:00:00-00:00"),
+        .init(
+            alias: "subnet_onboard", name: "Subnet Onboard",
+            description: "Provides support for onboarding subnets into subnet pools", updated: "2018-12-18T09:00:00-00:00"),
+        .init(
+            alias: "subnetpool-prefix-ops", name: "Subnet Pool Prefix Operations",
+            description: "Provides support for adjusting the prefix list of subnet pools", updated: "2019-02-08T10:00:00-00:00"),
     ]
 }
 

@@ -125,6 +125,8 @@ actor FeedHub: Service {
         endSubscriptions()
     }
 
+    var subscriberCount: Int { subscribers.count }
+
     /// - Parameter revision: what the agent holds; nil for nothing.
     func subscribe(host: String, after revision: Int?) async -> Subscription {
         // Another server of the same database was ahead of this one: without this, the agent would be taken back in time.

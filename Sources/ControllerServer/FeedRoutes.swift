@@ -14,6 +14,12 @@ struct FeedRoutes: Sendable {
 
     let hub: FeedHub
     let operations: Operations
+    private let conflicts = ReportedConflicts()
+
+    init(hub: FeedHub, operations: Operations) {
+        self.hub = hub
+        self.operations = operations
+    }
 
     func addRoutes(to router: APIRouter) {
         router.get("/agent/v1/hosts/:host/feed") { request, context in
@@ -36,8 +42,26 @@ struct FeedRoutes: Sendable {
                 throw APIError.badRequest("The report of host \(host) cannot be read: \(error)")
             }
             try await operations.report(host: host, status: status)
+            conflicts.note(status.conflicts ?? [], from: host, context.logger)
             return Response.noContent
         }
+        router.get("/agent/v1/hosts/:host/duties") { _, context in
+            Self.answer(try await operations.duties(ofHost: Self.host(context), caller: context.caller))
+        }
+    }
+
+    private static func answer(_ duties: HostDuties) -> Response {
+        var writer = JSONWriter()
+        writer.object { writer in
+            for (name, value) in [
+                ("mastered_routers", duties.masteredRouters), ("standalone_routers", duties.standaloneRouters),
+                ("served_networks", duties.servedNetworks), ("memberships", duties.memberships),
+            ] {
+                writer.key(name)
+                writer.integer(value)
+            }
+        }
+        return .json(writer)
     }
 
     private static func host(_ context: APIContext) throws -> String {

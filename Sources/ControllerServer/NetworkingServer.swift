@@ -34,6 +34,7 @@ public struct NetworkingServer: Service {
     private let store: Store
     private let hub: FeedHub
     private let operations: Operations
+    private let maintenance: MaintenanceService
     private let configuration: ServerConfiguration
     private let logger: Logger
     private let onReady: @Sendable (Int) async -> Void
@@ -55,6 +56,7 @@ public struct NetworkingServer: Service {
                 var generator = SystemRandomNumberGenerator()
                 return generator.next()
             })
+        maintenance = MaintenanceService(operations: operations, now: now, logger: logger)
         hub = try await FeedHub(store: store, settings: configuration.projection, logger: logger)
     }
 
@@ -66,6 +68,7 @@ public struct NetworkingServer: Service {
             onServerRunning: { [onReady] channel in await onReady(channel.localAddress?.port ?? 0) }, logger: logger)
         try await withThrowingTaskGroup { group in
             group.addTask { try await hub.run() }
+            group.addTask { try await maintenance.run() }
             group.addTask { try await application.runService(gracefulShutdownSignals: []) }
             // When the server is asked to stop, the hub ends first and the requests at work are still answered; a failure of either ends both.
             // (waitForAll would wait for the other one first.)
@@ -96,8 +99,13 @@ public struct NetworkingServer: Service {
         TagRoutes<NetworkModel.Router>(operations: operations).addRoutes(to: router)
         TagRoutes<FloatingIP>(operations: operations).addRoutes(to: router)
         TagRoutes<SecurityGroup>(operations: operations).addRoutes(to: router)
+        addPoolRoutes(to: router, operations)
+        addQoSRoutes(to: router, operations)
+        ResourceRoutes<RBACPolicy>(operations: operations).addRoutes(to: router)
         RouterRoutes(operations: operations).addRoutes(to: router)
         QuotaRoutes(operations: operations).addRoutes(to: router)
+        AvailabilityZoneRoutes(operations: operations).addRoutes(to: router)
+        MetricsRoutes(operations: operations, hub: hub).addRoutes(to: router)
         ExtensionDescription.addRoutes(to: router)
         Discovery.addRoutes(to: router, collections: collections)
         FeedRoutes(hub: hub, operations: operations).addRoutes(to: router)
@@ -105,9 +113,30 @@ public struct NetworkingServer: Service {
         return router
     }
 
+    private static func addPoolRoutes(to router: APIRouter, _ operations: Operations) {
+        ResourceRoutes<AddressScope>(operations: operations).addRoutes(to: router)
+        ResourceRoutes<SubnetPool>(operations: operations).addRoutes(to: router)
+        TagRoutes<SubnetPool>(operations: operations).addRoutes(to: router)
+        SubnetPoolRoutes(operations: operations).addRoutes(to: router)
+    }
+
+    private static func addQoSRoutes(to router: APIRouter, _ operations: Operations) {
+        ResourceRoutes<QoSPolicy>(operations: operations).addRoutes(to: router)
+        QoSRuleRoutes<BandwidthLimitRule>(operations: operations).addRoutes(to: router)
+        QoSRuleRoutes<DSCPMarkingRule>(operations: operations).addRoutes(to: router)
+        QoSRuleTypeRoutes().addRoutes(to: router)
+        TagRoutes<QoSPolicy>(operations: operations).addRoutes(to: router)
+        // Neutron has the tags of policies without their prefix; clients use either path.
+        TagRoutes<QoSPolicy>(operations: operations, collection: "policies").addRoutes(to: router)
+    }
+
     private static let collections: [(singular: String, plural: String, path: String)] = [
         names(Network.table), names(Subnet.table), names(Port.table), names(NetworkModel.Router.table), names(FloatingIP.table),
-        names(SecurityGroup.table), names(SecurityGroupRule.table), names(Agent.table), ("quota", "quotas", "quotas"),
+        names(SecurityGroup.table), names(SecurityGroupRule.table), names(Agent.table), names(AddressScope.table), names(SubnetPool.table),
+        names(QoSPolicy.table), names(RBACPolicy.table),
+        ("rule_type", "rule_types", "qos/rule-types"), ("quota", "quotas", "quotas"),
+        ("availability_zone", "availability_zones", "availability_zones"),
+        ("floatingip_pool", "floatingip_pools", "floatingip_pools"),
     ]
 
     private static func names<Resource>(_ table: ResourceTable<Resource>) -> (singular: String, plural: String, path: String) {

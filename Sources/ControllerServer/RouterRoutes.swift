@@ -14,6 +14,22 @@ struct RouterRoutes: Sendable {
         router.put("/v2.0/routers/:id/remove_router_interface") { request, context in
             answer(try await operations.removeRouterInterface(context.id, body: request.jsonObject(), caller: context.caller))
         }
+        router.put("/v2.0/routers/:id/add_extraroutes") { request, context in
+            Response.resource(try await operations.addExtraRoutes(context.id, body: request.jsonObject(), caller: context.caller))
+        }
+        router.put("/v2.0/routers/:id/remove_extraroutes") { request, context in
+            Response.resource(try await operations.removeExtraRoutes(context.id, body: request.jsonObject(), caller: context.caller))
+        }
+        router.get("/v2.0/floatingip_pools") { request, context in
+            let pools = try await operations.floatingIPPools(caller: context.caller)
+            let fields = request.fields
+            var writer = JSONWriter()
+            writer.object { writer in
+                writer.key("floatingip_pools")
+                writer.array { writer in for pool in pools { pool.write(fields: fields, to: &writer) } }
+            }
+            return Response.json(writer)
+        }
         router.get("/v2.0/routers/:id/l3-agents") { request, context in
             let agents = try await operations.agents(ofRouter: context.id, caller: context.caller)
             return answer(agents, fields: request.fields)

@@ -6,10 +6,12 @@ import Operations
 /// The tags of one resource: `/v2.0/{collection}/{id}/tags` and `/tags/{tag}`.
 struct TagRoutes<Resource: ManagedResource & ProjectResource>: Sendable {
     let operations: Operations
+    /// The path below /v2.0.
+    var collection = Resource.table.collection
 
     func addRoutes(to router: APIRouter) {
-        let all = RouterPath("/v2.0/\(Resource.table.collection)/:id/tags")
-        let one = RouterPath("/v2.0/\(Resource.table.collection)/:id/tags/:tag")
+        let all = RouterPath("/v2.0/\(collection)/:id/tags")
+        let one = RouterPath("/v2.0/\(collection)/:id/tags/:tag")
         router.get(all) { _, context in
             answer(try await operations.tags(Resource.self, context.id, caller: context.caller))
         }

@@ -14,6 +14,7 @@ enum TopologyReader {
         rows += try transaction.list(Port.self).map { .port($0) }
         rows += try transaction.list(Router.self).map { .router($0) }
         rows += try transaction.list(FloatingIP.self).map { .floatingIP($0) }
+        rows += try transaction.list(QoSPolicy.self).map { .qosPolicy($0) }
         rows += try transaction.list(SecurityGroup.self).map { .securityGroup($0) }
         rows += try transaction.list(SecurityGroupRule.self).map { .securityGroupRule($0) }
         rows += try transaction.list(Agent.self).map { .agent($0) }
@@ -47,6 +48,8 @@ enum TopologyReader {
         case Router.table.plural: return try transaction.find(Router.self, id).map { .put(.router($0)) } ?? .drop(.router(id))
         case FloatingIP.table.plural:
             return try transaction.find(FloatingIP.self, id).map { .put(.floatingIP($0)) } ?? .drop(.floatingIP(id))
+        case QoSPolicy.table.plural:
+            return try transaction.find(QoSPolicy.self, id).map { .put(.qosPolicy($0)) } ?? .drop(.qosPolicy(id))
         case SecurityGroup.table.plural:
             return try transaction.find(SecurityGroup.self, id).map { .put(.securityGroup($0)) } ?? .drop(.securityGroup(id))
         case SecurityGroupRule.table.plural:

@@ -9,10 +9,13 @@ import HostModel
 public struct ConntrackFlush: Hashable, Sendable {
     /// Addresses of the router, sorted: floating IPs and gateway addresses that no longer translate as they did.
     public var addresses: [IPAddress]
+    /// Port forwardings were removed or lead elsewhere: ``StaleConnections`` finds theirs, since `conntrack` takes no ranges of ports.
+    public var changesForwardings: Bool
 
     public init(from old: HostRouter, to new: HostRouter) {
         let before = Self.translations(of: old)
         let after = Self.translations(of: new)
+        changesForwardings = !Self.forwardings(of: old).isSubset(of: Self.forwardings(of: new))
         addresses = before.filter { after[$0.key] != $0.value }.keys.sorted()
     }
 
@@ -32,12 +35,24 @@ public struct ConntrackFlush: Hashable, Sendable {
     private static func translations(of router: HostRouter) -> [IPAddress: Translation] {
         guard router.isAdminStateUp, let gateway = router.gateway, gateway.isAdminStateUp else { return [:] }
         var translations: [IPAddress: Translation] = [:]
-        if router.isSNATEnabled, let source = gateway.addresses.map(\.address).first(where: { $0.version == .v4 }) {
-            translations[source] = .source
+        if router.isSNATEnabled {
+            // The first speaks for new connections; one that was the first and is still there serves those that it has.
+            for source in gateway.addresses.map(\.address) where source.version == .v4 { translations[source] = .source }
         }
         for floating in router.floatingIPs where floating.address.version == .v4 {
             translations[floating.address] = .fixed(floating.fixedAddress)
         }
         return translations
+    }
+
+    /// Without what does not translate: ids.
+    private static func forwardings(of router: HostRouter) -> Set<HostRouter.PortForwarding> {
+        guard router.isAdminStateUp, let gateway = router.gateway, gateway.isAdminStateUp else { return [] }
+        return Set(
+            RouterForwardings.effective(router).map { forwarding in
+                var forwarding = forwarding
+                forwarding.id = router.id
+                return forwarding
+            })
     }
 }

@@ -4,7 +4,8 @@ import KernelInterface
 import NetworkModel
 import ServiceProcesses
 
-/// DHCP of one network: a namespace `qdhcp-<network>` with the DHCP port and a dnsmasq. IPv4 only.
+/// DHCP of one network: a namespace `qdhcp-<network>` with the DHCP port and a dnsmasq. Of IPv6 subnets it gives out addresses or other
+/// settings, and never says who is the router: that is the router's to say.
 public enum DHCPConverter {
     /// What one network's DHCP adds to the configuration of a host.
     public struct Pieces: Hashable, Sendable {
@@ -21,7 +22,10 @@ public enum DHCPConverter {
         "\(settings.stateDirectory)/dhcp/\(networkID)"
     }
 
-    /// Nil when the network has no IPv4 subnet with DHCP.
+    /// Prefixes of IPv6 subnets are at least this long: dnsmasq serves no larger ones.
+    static let minimumIPv6PrefixLength = 64
+
+    /// Nil when the network has no subnet with DHCP.
     public static func convert(_ dhcp: HostDHCP, _ view: HostView, _ settings: AgentSettings) -> Pieces? {
         guard let dnsmasq = dnsmasq(dhcp, view, settings) else { return nil }
         let link = ServiceLink(
@@ -29,13 +33,24 @@ public enum DHCPConverter {
         var configuration = NamespaceConfiguration()
         configuration.links[link.inner.name] = link.inner
         configuration.managesAddresses = [link.inner.name]
+        let carriesIPv6 = dnsmasq.subnets.contains { $0.prefix.version == .v6 }
         configuration.addresses = Set(
-            dhcp.portAddresses.filter { $0.address.version == .v4 }.map { LinkAddress(link: link.inner.name, address: $0) })
-        configuration.routes = Set([defaultRoute(dhcp, link.inner.name)].compactMap { $0 })
-        // `default` counts for devices that are made later, `all` for those that are there.
-        configuration.sysctls = ["net/ipv6/conf/default/disable_ipv6": "1", "net/ipv6/conf/all/disable_ipv6": "1"]
+            dhcp.portAddresses.filter { carriesIPv6 || $0.address.version == .v4 }.map { LinkAddress(link: link.inner.name, address: $0) })
+        configuration.routes = Set(
+            [IPVersion.v4, .v6].filter { carriesIPv6 || $0 == .v4 }.compactMap { defaultRoute(dhcp, link.inner.name, $0) })
+        configuration.sysctls = sysctls(carriesIPv6: carriesIPv6)
         return Pieces(
             namespace: dnsmasq.namespace, configuration: configuration, hostLink: link.outer, daemon: DnsmasqRenderer.daemon(dnsmasq))
+    }
+
+    /// `default` counts for devices that are made later, `all` for those that are there.
+    private static func sysctls(carriesIPv6: Bool) -> [String: String] {
+        let value = carriesIPv6 ? "0" : "1"
+        var sysctls = ["net/ipv6/conf/default/disable_ipv6": value, "net/ipv6/conf/all/disable_ipv6": value]
+        if carriesIPv6 {
+            for name in ["default/accept_ra", "all/accept_ra", "default/accept_dad"] { sysctls["net/ipv6/conf/\(name)"] = "0" }
+        }
+        return sysctls
     }
 
     /// Leases that dnsmasq must forget because of what changed from one view to the next: of ports that were deleted, moved to other
@@ -63,12 +78,12 @@ public enum DHCPConverter {
         of leases: Set<DnsmasqLeases.Lease>, _ dhcp: HostDHCP, _ items: [HostReservation]
     ) -> [LeaseRelease] {
         DnsmasqLeases.releases(
-            of: leases, for: reservations(items), namespace: namespace(dhcp.networkID),
+            of: leases.filter { $0.address.version == .v4 }, for: reservations(items), namespace: namespace(dhcp.networkID),
             interface: ServiceLink.innerName(.dhcp, dhcp.portID))
     }
 
     static func dnsmasq(_ dhcp: HostDHCP, _ view: HostView, _ settings: AgentSettings) -> DnsmasqConfiguration? {
-        let subnets = dhcp.subnets.filter { $0.prefix.version == .v4 }
+        let subnets = dhcp.subnets.filter { $0.prefix.version == .v4 || $0.prefix.length >= minimumIPv6PrefixLength }
         guard !subnets.isEmpty else { return nil }
         return DnsmasqConfiguration(
             name: dhcp.networkID.description, namespace: namespace(dhcp.networkID),
@@ -83,16 +98,19 @@ public enum DHCPConverter {
     ) -> DnsmasqConfiguration.Subnet {
         let routes = subnet.hostRoutes.filter { $0.destination.version == .v4 && $0.nextHop.version == .v4 }
             .map { DnsmasqConfiguration.ClasslessRoute(destination: $0.destination, nextHop: $0.nextHop) }
+        guard subnet.prefix.version == .v4 else {
+            return DnsmasqConfiguration.Subnet(prefix: subnet.prefix, gateway: nil, dnsServers: dnsServers(subnet, dhcp))
+        }
         // The network's other subnets are on the same link.
-        let onLink = subnets.filter { $0.id != subnet.id }
+        let onLink = subnets.filter { $0.id != subnet.id && $0.prefix.version == .v4 }
             .map { DnsmasqConfiguration.ClasslessRoute(destination: $0.prefix, nextHop: .v4(IPv4Address(rawValue: 0))) }
         return DnsmasqConfiguration.Subnet(
             prefix: subnet.prefix, gateway: subnet.gateway, dnsServers: dnsServers(subnet, dhcp), routes: routes + onLink)
     }
 
-    /// The subnet's name servers; without any, dnsmasq itself. The only server 0.0.0.0 says that none shall be announced.
+    /// The subnet's name servers; without any, dnsmasq itself. The only server 0.0.0.0 or :: says that none shall be announced.
     private static func dnsServers(_ subnet: HostDHCP.Subnet, _ dhcp: HostDHCP) -> [IPAddress] {
-        let servers = subnet.dnsNameservers.filter { $0.version == .v4 }
+        let servers = subnet.dnsNameservers.filter { $0.version == subnet.prefix.version }
         if servers.isEmpty { return dhcp.portAddresses.map(\.address).filter(subnet.prefix.contains) }
         return servers.count == 1 && servers[0].isUnspecified ? [] : servers
     }
@@ -100,19 +118,18 @@ public enum DHCPConverter {
     /// A line per address: dnsmasq takes the one that fits the subnet.
     private static func reservations(_ items: [HostReservation]) -> [DnsmasqConfiguration.Reservation] {
         items.flatMap { item in
-            item.addresses.filter { $0.version == .v4 }
-                .map { DnsmasqConfiguration.Reservation(mac: item.mac, address: $0, hostname: item.hostname) }
+            item.addresses.map { DnsmasqConfiguration.Reservation(mac: item.mac, address: $0, hostname: item.hostname) }
         }
     }
 
     /// So that names can be asked for from other subnets, through the router.
-    private static func defaultRoute(_ dhcp: HostDHCP, _ link: String) -> Route? {
+    private static func defaultRoute(_ dhcp: HostDHCP, _ link: String, _ version: IPVersion) -> Route? {
         let gateways = dhcp.subnets.lazy.compactMap(\.gateway)
         let gateway = gateways.first { gateway in
-            gateway.version == .v4 && dhcp.portAddresses.contains { $0.prefix.contains(gateway) && $0.address != gateway }
+            gateway.version == version && dhcp.portAddresses.contains { $0.prefix.contains(gateway) && $0.address != gateway }
         }
         return gateway.flatMap { gateway in
-            IPPrefix(masking: .v4(IPv4Address(rawValue: 0)), length: 0)
+            IPPrefix(masking: gateway, length: 0)
                 .map { Route(destination: $0, gateway: gateway, link: link) }
         }
     }

@@ -6,7 +6,7 @@ extension Election {
 
     mutating func noteMember(_ router: Int, _ state: MemberState) {
         let own = routers[router].own
-        guard state != own, state != .unknown else { return }
+        guard state != own, state != .unknown, state != .headless else { return }
         // The addresses that a dead keepalived left look like mastership.
         if own == .headless, state == .master, !routers[router].isRestarting { return }
         set(router, state)
@@ -47,6 +47,7 @@ extension Election {
         routers[router].resignations = 0
         routers[router].nextResignation = nil
         routers[router].vacancy = nil
+        routers[router].isTaking = false
         if former == .master { endMastership(router, next: state) }
         if state == .master { beginMastership(router, former: former) }
         changed(router)
@@ -83,6 +84,7 @@ extension Election {
 
     /// Applies the rules to one router. Returns when it must be looked at again; `Int.max` for when something happens.
     mutating func evaluate(_ router: Int) -> Int {
+        defer { settleListening(router) }
         if isHeld(router) { return hold(router) }
         routers[router].nextHold = nil
         var deadline = Int.max
@@ -95,7 +97,11 @@ extension Election {
         case .backup:
             deadline = min(deadline, relay(router))
             deadline = min(deadline, candidate(router))
-        case .unknown, .fault: endRelay(router)
+        case .unknown, .fault: break
+        }
+        if routers[router].own != .backup {
+            endRelay(router)
+            routers[router].awaitsMoment = false
         }
         return deadline
     }
@@ -123,6 +129,8 @@ extension Election {
     /// Keeps a member without carrier from being master.
     private mutating func hold(_ router: Int) -> Int {
         routers[router].vacancy = nil
+        routers[router].isTaking = false
+        routers[router].awaitsMoment = false
         endRelay(router)
         var deadline = carrierSince.map { $0 + settings.holdAfterCarrierMilliseconds } ?? Int.max
         switch routers[router].own {

@@ -10,9 +10,7 @@ extension Election {
     /// - Parameter onlyNew: send nothing but entries that were never sent, because the next pulse with all is near.
     mutating func sendPulses(to host: Int, onlyNew: Bool) {
         let peer = hosts[host]
-        // To a host that cannot hear or that we do not hear, entries would be sent again and again in vain.
-        let tells = peer.liveness == .alive && peer.hearsUs
-        let base = onlyNew ? max(peer.sent, peer.acked) : peer.acked
+        let (tells, base) = tellingBase(host, onlyNew: onlyNew)
         let entries = tells && base < number ? unsentEntries(to: host, after: base) : []
         if onlyNew && entries.isEmpty { return }
         let heard = heardList(for: host)
@@ -31,6 +29,20 @@ extension Election {
             if start == entries.count { break }
         }
         if tells { hosts[host].sent = max(peer.sent, pulse.upTo) }
+    }
+
+    /// Whether to tell a host anything, and what it is taken to hold. One that does not hear us may acknowledge nothing, and one that we do
+    /// not hear cannot: they are told what is new, and everything anew now and then.
+    private mutating func tellingBase(_ host: Int, onlyNew: Bool) -> (tells: Bool, base: UInt32) {
+        let peer = hosts[host]
+        switch peer.liveness {
+        case .unknown, .absent: return (false, peer.acked)
+        case .alive where peer.hearsUs: return (true, onlyNew ? max(peer.sent, peer.acked) : peer.acked)
+        case .alive, .dead:
+            guard !onlyNew, now >= peer.nextRepetition else { return (true, max(peer.sent, peer.acked)) }
+            hosts[host].nextRepetition = now + settings.repetitionIntervalMilliseconds
+            return (true, peer.acked)
+        }
     }
 
     private func unsentEntries(to host: Int, after base: UInt32) -> [Pulse.Entry] {

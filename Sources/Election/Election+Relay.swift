@@ -1,3 +1,4 @@
+import Addressing
 import NetworkModel
 
 /// A master that lives, claims its office, and is not heard on the HA network.
@@ -5,12 +6,21 @@ extension Election {
     /// Relays the master's advertisements where that is needed. Returns when to look again.
     mutating func relay(_ router: Int) -> Int {
         let silent = silentMaster(router)
-        if silent == nil { routers[router].isMasterHeard = false }
+        if silent == nil {
+            routers[router].isMasterHeard = false
+            routers[router].silentSince = nil
+        }
         if let relay = routers[router].relay {
             let claim = routers[router].claims[relay.peer]
             if !claim.isMastership || !stands(router, relay.peer) { endRelay(router) }
         }
-        if routers[router].relay == nil, let silent, !routers[router].isMasterHeard { beginRelay(router, of: silent, first: now) }
+        if routers[router].relay == nil, let silent, !routers[router].isMasterHeard {
+            let since = routers[router].silentSince ?? now
+            routers[router].silentSince = since
+            let due = since + settings.relayIntervalMilliseconds
+            guard now >= due else { return due }
+            beginRelay(router, of: silent, first: now)
+        }
         guard let relay = routers[router].relay else { return Int.max }
         guard now >= relay.next else { return relay.next }
         actions.append(inject(router, from: relay.peer, priority: routers[router].router.peers[relay.peer].priority))
@@ -27,20 +37,33 @@ extension Election {
     }
 
     mutating func beginRelay(_ router: Int, of peer: Int, first: Int) {
-        if routers[router].relay == nil { actions.append(.listen(routers[router].router.id, true)) }
         routers[router].relay = RouterElection.Relay(peer: peer, next: first)
     }
 
     mutating func endRelay(_ router: Int) {
-        guard routers[router].relay != nil else { return }
         routers[router].relay = nil
-        actions.append(.listen(routers[router].router.id, false))
     }
 
-    mutating func noteAdvertisement(_ router: Int) {
-        guard routers[router].relay != nil else { return }
-        routers[router].isMasterHeard = true
-        endRelay(router)
-        touch(router)
+    mutating func noteAdvertisement(_ router: Int, from source: IPAddress?) {
+        let state = routers[router]
+        func isFrom(_ peer: Int) -> Bool { source == nil || source == state.router.peers[peer].address }
+        if state.awaitsMoment, case .yielding(let master) = state.vacancy, isFrom(master) {
+            routers[router].isMomentGood = true
+            touch(router)
+        }
+        if let relay = state.relay, isFrom(relay.peer) {
+            routers[router].isMasterHeard = true
+            endRelay(router)
+            touch(router)
+        }
+    }
+
+    /// Listens exactly while a real advertisement would change what we do.
+    mutating func settleListening(_ router: Int) {
+        let state = routers[router]
+        let listens = state.relay != nil || state.awaitsMoment
+        guard listens != state.isListening else { return }
+        routers[router].isListening = listens
+        actions.append(.listen(state.router.id, listens))
     }
 }

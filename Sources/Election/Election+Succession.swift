@@ -5,6 +5,8 @@ extension Election {
     /// What a backup may take over.
     private func vacancy(_ router: Int) -> RouterElection.Vacancy? {
         let state = routers[router]
+        // Alone, VRRP's own timers do: there is no address from which to inject.
+        guard !state.hosts.isEmpty else { return nil }
         var offer: RouterElection.Vacancy?
         var isAllKnown = true
         for (peer, host) in state.hosts.enumerated() {
@@ -37,6 +39,8 @@ extension Election {
     mutating func candidate(_ router: Int) -> Int {
         guard let vacancy = vacancy(router) else {
             routers[router].vacancy = nil
+            routers[router].awaitsMoment = false
+            stopTaking(router)
             return Int.max
         }
         if vacancy != routers[router].vacancy {
@@ -44,17 +48,48 @@ extension Election {
             routers[router].vacantSince = now
             routers[router].attempts = 0
             routers[router].lastAttempt = nil
+            routers[router].isMomentGood = false
+            routers[router].takenSince = nil
         }
-        guard routers[router].attempts < settings.attemptLimit else { return Int.max }
-        var due = routers[router].vacantSince + place(router, for: vacancy) * settings.candidateStepMilliseconds
-        if vacancy == .nobody { due += settings.vacancyMilliseconds }
+        routers[router].awaitsMoment = false
+        guard routers[router].attempts < settings.attemptLimit else {
+            stopTaking(router)
+            return Int.max
+        }
+        let place = place(router, for: vacancy)
+        var due = routers[router].vacantSince + place * settings.candidateStepMilliseconds
+        switch vacancy {
+        case .nobody: due += settings.vacancyMilliseconds
+        case .yielding where place > 0 || !routers[router].isMomentGood:
+            due += settings.handoverMomentMilliseconds
+            routers[router].awaitsMoment = place == 0 && now < due
+        case .yielding, .dead, .headless: break
+        }
         if let last = routers[router].lastAttempt { due = max(due, last + settings.attemptIntervalMilliseconds) }
+        if routers[router].attempts == 0, let taken = noteTaking(router) { due = max(due, taken + settings.takingPatienceMilliseconds) }
         due = max(due, quietUntil)
         guard now >= due else { return due }
         routers[router].attempts += 1
         routers[router].lastAttempt = now
+        if !routers[router].isTaking {
+            routers[router].isTaking = true
+            changed(router)
+        }
         actions.append(inject(router, from: source(of: vacancy), priority: 0))
-        return routers[router].attempts < settings.attemptLimit ? now + settings.attemptIntervalMilliseconds : Int.max
+        return now + settings.attemptIntervalMilliseconds
+    }
+
+    /// Since when another candidate is taking the office.
+    private mutating func noteTaking(_ router: Int) -> Int? {
+        let isTaken = routers[router].claims.indices.contains { routers[router].claims[$0].isTaking && isCandidate(router, $0) }
+        if isTaken, routers[router].takenSince == nil { routers[router].takenSince = now }
+        return routers[router].takenSince
+    }
+
+    private mutating func stopTaking(_ router: Int) {
+        guard routers[router].isTaking else { return }
+        routers[router].isTaking = false
+        changed(router)
     }
 
     /// How many candidates come before us.

@@ -95,7 +95,7 @@ public struct Election: Sendable {
         case .daemonEnded(let id): if let router = routerPositions[id] { noteDaemonEnded(router) }
         case .gateway(let key, let reachability): note(reachability, of: key)
         case .carrier(let isUp): noteCarrier(isUp)
-        case .advertisementHeard(let id): if let router = routerPositions[id] { noteAdvertisement(router) }
+        case .advertisementHeard(let id, let source): if let router = routerPositions[id] { noteAdvertisement(router, from: source) }
         }
         settle()
         return takeActions()
@@ -182,6 +182,7 @@ public struct Election: Sendable {
             var entry = router.entry(gateways)
             entry.state = .fault
             entry.isYielding = false
+            entry.isTaking = false
             entry.number = number
             let told = router.router.peers.compactMap(\.endpoint)
             departed.append(Departed(entry: entry, hosts: told, expiry: now + settings.departedMilliseconds))
@@ -258,9 +259,6 @@ public struct Election: Sendable {
     private mutating func endWhatConcernsFormerPeers(_ state: inout RouterElection, _ router: ElectionRouter) {
         func stays(_ peer: Int) -> Bool {
             router.peers.contains { $0.address == state.router.peers[peer].address && $0.endpoint == state.router.peers[peer].endpoint }
-        }
-        if let relay = state.relay, !stays(relay.peer) {
-            actions.append(.listen(router.id, false))
         }
         if let conflict = state.conflict, conflict.isReported, !stays(conflict.rival) {
             actions.append(.conflict(router.id, with: state.router.peers[conflict.rival].hostID, isOver: true))

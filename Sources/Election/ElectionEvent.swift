@@ -11,7 +11,8 @@ public enum ElectionEvent: Hashable, Sendable {
     case echoReply(from: IPAddress)
     /// ICMP port unreachable: the host lives, its agent does not.
     case unreachable(from: IPAddress)
-    /// What keepalived notified, or what a look at the addresses showed. Repetitions do no harm.
+    /// What keepalived notified, or what a look at the addresses showed: master, backup or fault. Repetitions do no harm. After the agent's start,
+    /// a look must tell of every router; where addresses are left of a keepalived that does not run, tell `master` and then `daemonEnded`.
     case member(ResourceID, MemberState)
     /// keepalived died; the addresses that it had are still there.
     case daemonEnded(ResourceID)
@@ -19,8 +20,9 @@ public enum ElectionEvent: Hashable, Sendable {
     case gateway(key: String, Reachability)
     /// The carrier of the device that tunnels start from.
     case carrier(isUp: Bool)
-    /// After `listen`: the master's own advertisement came over the HA network.
-    case advertisementHeard(ResourceID)
+    /// After `listen`: a real advertisement came over the HA network, not one that we injected. `from` is its source address; with it, only the
+    /// awaited master's advertisement counts, and one of another member that was master for a moment does not.
+    case advertisementHeard(ResourceID, from: IPAddress? = nil)
 }
 
 /// What an `Election` wants done.

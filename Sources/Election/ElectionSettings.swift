@@ -14,11 +14,15 @@ public struct ElectionSettings: Hashable, Sendable {
     public var strangerDeathMilliseconds = 1000
     /// Changes are told at once, but at most so often.
     public var urgentIntervalMilliseconds = 5
+    /// A host that we do not hear, or that does not hear us, is told all that it has not acknowledged so often.
+    public var repetitionIntervalMilliseconds = 200
 
     /// How long nobody must be master before the members elect one themselves.
     public var vacancyMilliseconds = 15
     /// The k-th candidate for an office acts k times so long after the first.
     public var candidateStepMilliseconds = 60
+    /// One that says that it takes the office gets so long: many keepalived at once need their time.
+    public var takingPatienceMilliseconds = 400
     /// A candidate tries again after so long…
     public var attemptIntervalMilliseconds = 200
     /// …and so often in all; then VRRP's own timers decide.
@@ -33,8 +37,11 @@ public struct ElectionSettings: Hashable, Sendable {
     /// A rival that we hear and that does not hear us for so long cannot give way: we do.
     public var deafRivalMilliseconds = 100
 
-    /// How many routers of a host are handed over at once.
-    public var handoverLimit = 8
+    /// How many routers of a host are handed over at once; most of them wait for their moment.
+    public var handoverLimit = 32
+    /// How long a successor waits for the master's next advertisement, to take over right behind it: one that came between would send the
+    /// successor back. A little more than VRRP's interval.
+    public var handoverMomentMilliseconds = 1100
     /// A handover that nobody takes part in ends after so long…
     public var handoverPatienceMilliseconds = 2000
     /// …and is offered again after so long.

@@ -37,6 +37,8 @@ struct PeerHost: Sendable {
     var acked: UInt32 = 0
     /// We sent entries at least once up to this change number.
     var sent: UInt32 = 0
+    /// When all is told again to one that cannot acknowledge.
+    var nextRepetition = Int.min
     /// The list of hosts for it, encoded; nil when it must be made anew.
     var heardCache: (count: Int, bytes: [UInt8])?
 

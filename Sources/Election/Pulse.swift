@@ -13,6 +13,8 @@ struct Pulse: Hashable, Sendable {
         var isDraining: Bool
         /// It is master and asks for a successor.
         var isYielding: Bool
+        /// It has told its keepalived to take a vacant office.
+        var isTaking: Bool
         var gateway: Reachability
         /// Of a master: the term of its claim, 0 when there was a better claim. Of others: the highest term seen.
         var term: UInt32

@@ -6,7 +6,7 @@ import NetworkModel
 ///      0  2  magic 4E 45          20  4  ack           then per host heard:  1  flags (1 IPv6, 2 alive)
 ///      2  1  version 1            24  4  latest                           4/16  address
 ///      3  1  flags (1 hears you)  28  4  base          then per entry:      16  router
-///      4  8  startID              32  4  upTo                                1  state | 8 draining | 16 yielding | gateway << 5
+///      4  8  startID              32  4  upTo                                1  state | 8 draining | 16 yielding | gateway << 5 | 128 taking
 ///     12  8  ackStartID           36  1  count heard                         4  term
 ///                                 37  1  count entries                       4  change number
 extension Pulse {
@@ -52,8 +52,8 @@ extension Pulse {
         bytes += heardBytes
         for entry in entries {
             bytes.append(bigEndian: entry.id.rawValue)
-            bytes.append(
-                entry.state.rawValue | (entry.isDraining ? 8 : 0) | (entry.isYielding ? 16 : 0) | entry.gateway.rawValue << 5)
+            let flags: UInt8 = (entry.isDraining ? 8 : 0) | (entry.isYielding ? 16 : 0) | (entry.isTaking ? 128 : 0)
+            bytes.append(entry.state.rawValue | flags | entry.gateway.rawValue << 5)
             bytes.append(bigEndian: entry.term)
             bytes.append(bigEndian: entry.number)
         }
@@ -117,10 +117,11 @@ extension Pulse {
         mutating func entry() -> Entry? {
             guard let id = integer(UInt128.self), let status = integer(UInt8.self), let term = integer(UInt32.self),
                 let number = integer(UInt32.self), let state = MemberState(rawValue: status & 7),
-                let gateway = Reachability(rawValue: status >> 5)
+                let gateway = Reachability(rawValue: status >> 5 & 3)
             else { return nil }
             return Entry(
-                id: ResourceID(rawValue: id), state: state, isDraining: status & 8 != 0, isYielding: status & 16 != 0, gateway: gateway,
+                id: ResourceID(rawValue: id), state: state, isDraining: status & 8 != 0, isYielding: status & 16 != 0,
+                isTaking: status & 128 != 0, gateway: gateway,
                 term: term, number: number)
         }
     }

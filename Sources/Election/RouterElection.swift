@@ -10,6 +10,7 @@ struct RouterElection: Sendable {
         var state = MemberState.unknown
         var isDraining = false
         var isYielding = false
+        var isTaking = false
         var gateway = Reachability.unknown
         var term: UInt32 = 0
         /// The peer's change number.
@@ -84,12 +85,23 @@ struct RouterElection: Sendable {
     var vacantSince = 0
     var attempts = 0
     var lastAttempt: Int?
+    /// We have told our keepalived to take the office, and it has not answered yet.
+    var isTaking = false
+    /// Since when another candidate says the same of itself.
+    var takenSince: Int?
+    /// A master that yields has just advertised: its next advertisement, which would send a successor back, is an interval away.
+    var isMomentGood = false
+    /// We are the successor and wait for that.
+    var awaitsMoment = false
+    var isListening = false
 
     var conflict: Conflict?
     var resignations = 0
     var nextResignation: Int?
 
     var relay: Relay?
+    /// Since when the master is silent to us while others hear it: mostly because it has just died and they do not know yet.
+    var silentSince: Int?
     /// Real advertisements of a master come whose pulses do not.
     var isMasterHeard = false
 
@@ -140,7 +152,8 @@ struct RouterElection: Sendable {
 
     func entry(_ gateways: [String: Reachability]) -> Pulse.Entry {
         Pulse.Entry(
-            id: router.id, state: own, isDraining: router.isDraining, isYielding: yieldingFor != nil, gateway: gateway(gateways),
+            id: router.id, state: own, isDraining: router.isDraining, isYielding: yieldingFor != nil, isTaking: isTaking,
+            gateway: gateway(gateways),
             term: own == .master ? term : highestTerm, number: number)
     }
 
@@ -149,7 +162,8 @@ struct RouterElection: Sendable {
         guard !claims[peer].isTold || entry.number > claims[peer].number else { return false }
         let former = claims[peer]
         claims[peer] = Claim(
-            isTold: true, state: entry.state, isDraining: entry.isDraining, isYielding: entry.isYielding, gateway: entry.gateway,
+            isTold: true, state: entry.state, isDraining: entry.isDraining, isYielding: entry.isYielding, isTaking: entry.isTaking,
+            gateway: entry.gateway,
             term: entry.term, number: entry.number)
         highestTerm = max(highestTerm, entry.term)
         switch entry.state {

@@ -45,6 +45,7 @@ final class ElectionLoop {
     private var processes: [ResourceID: (process: Int32, descriptor: Int32)] = [:]
     private var sniffers: [ResourceID: Sniffer] = [:]
     private var gateways: [String: GatewayProbe] = [:]
+    private var living: Set<IPAddress> = []
 
     init(
         settings: ElectionSettings, tunnelAddress: IPAddress, startID: UInt64, bell: Int32, tell: @escaping (ElectionNews) -> Void
@@ -242,12 +243,12 @@ final class ElectionLoop {
 
     private func readSniffer(_ id: ResourceID) {
         guard let sniffer = sniffers[id], let member = members[id] else { return }
-        var isHeard = false
+        var speakers: [IPAddress] = []
         let isThere = sniffer.read { frame in
             guard let found = VRRPAdvertisement(frame: frame), !found.isInjected else { return }
-            isHeard = isHeard || member.router.peers.contains { $0.address == .v4(found.source) }
+            if member.router.peers.contains(where: { $0.address == .v4(found.source) }) { speakers.append(.v4(found.source)) }
         }
-        if isHeard { handle(.advertisementHeard(id)) }
+        for speaker in speakers { handle(.advertisementHeard(id, from: speaker)) }
         if !isThere { stopSniffing(id) }
     }
 
@@ -266,9 +267,15 @@ final class ElectionLoop {
             case .restartDaemon(let id): tell(.restartDaemon(id))
             case .listen(let id, let isOn): if isOn { sniff(id) } else { stopSniffing(id) }
             case .conflict(let id, let host, let isOver): tell(.conflict(id, with: host, isOver: isOver))
-            case .peerChanged(let address, let liveness): tell(.peer(address, isAlive: liveness != .dead))
+            case .peerChanged(let address, let liveness): note(address, isAlive: liveness != .dead)
             }
         }
+    }
+
+    /// That a living host's agent comes and goes is no news.
+    private func note(_ address: IPAddress, isAlive: Bool) {
+        let isNews = isAlive ? living.insert(address).inserted : living.remove(address) != nil
+        if isNews { tell(.peer(address, isAlive: isAlive)) }
     }
 
     private func inject(_ id: ResourceID, _ source: IPAddress, _ priority: Int) {

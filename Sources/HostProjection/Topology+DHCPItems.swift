@@ -23,12 +23,16 @@ extension Topology {
         dhcpPortsByNetwork[network].lazy.filter { ports[$0]?.hostID == host }.min().flatMap { ports[$0] }
     }
 
-    /// In the order of their creation: as the network lists them, then by time.
     private func dhcpSubnets(of network: Network) -> [Subnet] {
+        inOrderOfCreation(subnetsByNetwork[network.id].compactMap { subnets[$0] }.filter(\.isServedByDHCP), on: network)
+    }
+
+    /// As the network lists them, then by time.
+    func inOrderOfCreation(_ subnets: [Subnet], on network: Network) -> [Subnet] {
         func rank(_ subnet: Subnet) -> (Int, Timestamp, ResourceID) {
             (network.subnetIDs.firstIndex(of: subnet.id) ?? Int.max, subnet.standard.createdAt, subnet.id)
         }
-        return subnetsByNetwork[network.id].compactMap { subnets[$0] }.filter(\.isServedByDHCP).sorted { rank($0) < rank($1) }
+        return subnets.sorted { rank($0) < rank($1) }
     }
 
     /// Independent of the DHCP port, which may come and go: it must not touch as many items as the network has ports.

@@ -14,7 +14,10 @@ extension Topology {
             for port in portsByNetwork[id] { concerned.note(.remotePort, port, on: presence[id]) }
         }
         if old?.mtu != new?.mtu || old?.subnetIDs != new?.subnetIDs { concerned.note(.dhcp, id, on: dhcpHosts[id]) }
-        if old?.mtu != new?.mtu { noteRouters(on: id, &concerned) }
+        let isSameScope =
+            old?.ipv4AddressScopeID == new?.ipv4AddressScopeID && old?.ipv6AddressScopeID == new?.ipv6AddressScopeID
+        // The order of the subnets is the order of what routers advertise.
+        if old?.mtu != new?.mtu || old?.subnetIDs != new?.subnetIDs || !isSameScope { noteRouters(on: id, &concerned) }
     }
 
     mutating func replaceSubnet(_ id: ResourceID, with new: Subnet?, _ concerned: inout ConcernedKeys) {
@@ -27,6 +30,8 @@ extension Topology {
         let isSameForReservations = old?.networkID == new?.networkID && old?.hasDHCPAddresses == new?.hasDHCPAddresses
         let isSameForRouters =
             old?.networkID == new?.networkID && old?.prefix == new?.prefix && old?.gatewayAddress == new?.gatewayAddress
+            && old?.ipv6RouterAdvertisementMode == new?.ipv6RouterAdvertisementMode && old?.dnsNameservers == new?.dnsNameservers
+            && old?.standard.createdAt == new?.standard.createdAt
         for networkID in Set([old?.networkID, new?.networkID].compactMap { $0 }) {
             concerned.note(.dhcp, networkID, on: dhcpHosts[networkID])
             if !isSameForReservations { noteReservations(on: networkID, from: id, &concerned) }

@@ -17,7 +17,7 @@ extension Topology {
             isSNATEnabled: router.gateway?.isSNATEnabled ?? true,
             interfaces: ports.filter { DeviceOwner.isRouterInterface($0.deviceOwner) }.compactMap(routerPort),
             floatingIPs: floating(of: id), portForwardings: portForwardings(of: id), connectionHelpers: connectionHelpers(of: router),
-            routes: router.routes, revision: router.standard.revisionNumber)
+            gatewayLimits: limits(of: router.gateway?.qosPolicyID), routes: router.routes, revision: router.standard.revisionNumber)
     }
 
     private func redundancy(of router: Router, member: RouterMember) -> HostRouter.Redundancy? {
@@ -53,14 +53,38 @@ extension Topology {
         }
         return HostRouter.RouterPort(
             id: port.id, networkID: port.networkID, mac: port.mac, addresses: interfaceAddresses(of: port), gateways: gateways,
-            mtu: network.mtu, isAdminStateUp: port.isAdminStateUp, revision: port.standard.revisionNumber)
+            mtu: network.mtu, isAdminStateUp: port.isAdminStateUp, revision: port.standard.revisionNumber,
+            scope4: network.ipv4AddressScopeID, scope6: network.ipv6AddressScopeID,
+            advertisement: DeviceOwner.isRouterInterface(port.deviceOwner) ? advertisement(of: port, on: network) : nil)
+    }
+
+    /// radvd refuses more in one RDNSS option.
+    private static let maximumNameservers = 3
+
+    /// What the router says on the port's network of its IPv6 subnets. Those without a mode are somebody else's to advertise.
+    private func advertisement(of port: Port, on network: Network) -> HostRouter.Advertisement? {
+        let announced = inOrderOfCreation(port.fixedIPs.compactMap { subnet(of: $0, on: network.id) }, on: network)
+            .filter { $0.prefix.version == .v6 && $0.ipv6RouterAdvertisementMode != nil }
+        guard !announced.isEmpty else { return nil }
+        var prefixes: [HostRouter.Advertisement.Prefix] = []
+        var servers: [IPAddress] = []
+        for subnet in announced where !prefixes.contains(where: { $0.prefix == subnet.prefix }) {
+            prefixes.append(.init(prefix: subnet.prefix, isAutonomous: subnet.ipv6RouterAdvertisementMode != .stateful))
+            for server in subnet.dnsNameservers where server.version == .v6 && !server.isUnspecified && !servers.contains(server) {
+                servers.append(server)
+            }
+        }
+        return HostRouter.Advertisement(
+            prefixes: prefixes, isManaged: announced.contains { $0.ipv6RouterAdvertisementMode == .stateful },
+            hasOtherConfiguration: announced.contains { $0.ipv6RouterAdvertisementMode == .stateless },
+            dnsNameservers: Array(servers.prefix(Self.maximumNameservers)))
     }
 
     /// Those that lead somewhere.
     private func floating(of router: ResourceID) -> [HostRouter.Floating] {
         floatingIPsByRouter[router].sorted().compactMap { id in
             guard let row = floatingIPs[id], row.portID != nil, let fixedAddress = row.fixedAddress else { return nil }
-            return HostRouter.Floating(id: id, address: row.address, fixedAddress: fixedAddress)
+            return HostRouter.Floating(id: id, address: row.address, fixedAddress: fixedAddress, limits: limits(of: row.qosPolicyID))
         }
     }
 

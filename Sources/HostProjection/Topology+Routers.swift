@@ -7,6 +7,7 @@ extension Topology {
         let old = routers[id]
         guard old != new else { return }
         routers[id] = new
+        indexGateway(id, of: old, new)
         concerned.note(.router, id, on: memberHosts[id])
         // The MAC addresses of a standalone router stay on one host, those of an HA router move.
         guard old?.isHighlyAvailable != new?.isHighlyAvailable else { return }
@@ -64,6 +65,8 @@ extension Topology {
             floatingIPsByRouter.remove(id, at: router)
             concerned.note(.router, router, on: memberHosts[router])
         }
+        if let policy = old?.qosPolicyID { floatingIPsByQoSPolicy.remove(id, at: policy) }
+        if let policy = new?.qosPolicyID { floatingIPsByQoSPolicy.insert(id, at: policy) }
         floatingIPs[id] = new
         if let router = new?.routerID {
             floatingIPsByRouter.insert(id, at: router)

@@ -21,6 +21,7 @@ public struct Topology: Sendable, Equatable {
     var routers: [ResourceID: Router] = [:]
     var members: [RouterMemberKey: RouterMember] = [:]
     var floatingIPs: [ResourceID: FloatingIP] = [:]
+    var qosPolicies: [ResourceID: QoSPolicy] = [:]
     var groups: [ResourceID: SecurityGroup] = [:]
     var rules: [ResourceID: SecurityGroupRule] = [:]
     /// All that matters of a host, parsed once: it is read for every remote port.
@@ -44,6 +45,10 @@ public struct Topology: Sendable, Equatable {
     var membersByHAPort = SetIndex<ResourceID, RouterMemberKey>()
     var routersByAgent = SetIndex<ResourceID, RouterMemberKey>()
     var floatingIPsByRouter = SetIndex<ResourceID, ResourceID>()
+    /// Policy → floating IPs that have it.
+    var floatingIPsByQoSPolicy = SetIndex<ResourceID, ResourceID>()
+    /// Policy → routers whose gateway has it.
+    var routersByQoSPolicy = SetIndex<ResourceID, ResourceID>()
     var rulesByGroup = SetIndex<ResourceID, ResourceID>()
 
     // Derived facts that hold for as long as there is a reason.
@@ -90,6 +95,7 @@ public struct Topology: Sendable, Equatable {
         case .routerMember(let row):
             replaceMember(RouterMemberKey(routerID: row.routerID, hostID: row.hostID), with: row, &concerned)
         case .floatingIP(let row): replaceFloatingIP(row.id, with: row, &concerned)
+        case .qosPolicy(let row): replaceQoSPolicy(row.id, with: row, &concerned)
         case .securityGroup(let row): replaceGroup(row.id, with: row, &concerned)
         case .securityGroupRule(let row): replaceRule(row.id, with: row, &concerned)
         case .host(let row): replaceHost(row.id, with: row, &concerned)
@@ -106,6 +112,7 @@ public struct Topology: Sendable, Equatable {
         case .router(let id): replaceRouter(id, with: nil, &concerned)
         case .routerMember(let key): replaceMember(key, with: nil, &concerned)
         case .floatingIP(let id): replaceFloatingIP(id, with: nil, &concerned)
+        case .qosPolicy(let id): replaceQoSPolicy(id, with: nil, &concerned)
         case .securityGroup(let id): replaceGroup(id, with: nil, &concerned)
         case .securityGroupRule(let id): replaceRule(id, with: nil, &concerned)
         case .host(let id): replaceHost(id, with: nil, &concerned)

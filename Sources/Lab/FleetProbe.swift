@@ -58,9 +58,11 @@ public final class FleetProbe: Sendable {
 
     /// How many addresses answered within the given time before now.
     public func answering(withinMilliseconds milliseconds: Int = 200) -> Int {
-        let since = MonotonicTime.nanoseconds - Int64(milliseconds) * 1_000_000
-        return state.withLock { state in state.lastReply.count { $0 >= since } }
+        answering(since: MonotonicTime.nanoseconds - Int64(milliseconds) * 1_000_000)
     }
+
+    /// How many addresses answered since a time (``MonotonicTime/nanoseconds``).
+    public func answering(since time: Int64) -> Int { state.withLock { state in state.lastReply.count { $0 >= time } } }
 
     /// Forgets what was seen: gaps and losses count from now on. Addresses that never answered count from now, too.
     public func reset() {

@@ -27,6 +27,8 @@ public final class Probe: Sendable {
     static let lingerMilliseconds = 1000
     /// How often a probe that waits for its last replies looks whether it is cancelled.
     private static let lingerStepNanoseconds: Int64 = 20_000_000
+    /// So many intervals without a reply are a gap.
+    private static let gapIntervals: Int64 = 3
     /// A probe that nobody stops ends by itself.
     static let requestLimit = 10_000_000
 
@@ -75,8 +77,14 @@ public final class Probe: Sendable {
     /// When the first reply arrived (``MonotonicTime/nanoseconds``); nil while there is none.
     public var firstReplyNanoseconds: Int64? { state.withLock { $0.firstReply } }
 
-    /// How many replies came in a row since the last gap.
-    public var unbrokenReplies: Int { state.withLock { $0.unbrokenReplies } }
+    /// How many replies came in a row since the last gap; none when one is missing now.
+    public var unbrokenReplies: Int {
+        let now = MonotonicTime.nanoseconds
+        return state.withLock { now - $0.lastReply > interval * Self.gapIntervals ? 0 : $0.unbrokenReplies }
+    }
+
+    /// Counts replies in a row from now on.
+    public func startOverCounting() { state.withLock { $0.unbrokenReplies = 0 } }
 
     /// Waits until so many replies came without a gap between them.
     public func waitUntilSteady(replies: Int = 20, timeoutMilliseconds: Int = 20_000) async throws {
@@ -174,7 +182,7 @@ public final class Probe: Sendable {
             state.report.received += 1
             state.firstReply = state.firstReply ?? now
             noteGap(&state, from: state.lastReply, to: now)
-            state.unbrokenReplies = now - state.lastReply > interval * 3 ? 1 : state.unbrokenReplies + 1
+            state.unbrokenReplies = now - state.lastReply > interval * Self.gapIntervals ? 1 : state.unbrokenReplies + 1
             state.lastReply = now
         }
     }

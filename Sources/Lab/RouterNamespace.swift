@@ -11,7 +11,7 @@ public struct RouterNamespace: Hashable, Sendable {
     public init(of router: String, on host: LabHost) {
         self.host = host.name
         self.router = router
-        path = "/proc/\(host.place.processID)/root/run/netns/qrouter-\(router)"
+        path = "/proc/\(host.place.processID)/root" + "/run/netns/qrouter-\(router)"
     }
 
     /// The number of the namespace; nil when it is not there.

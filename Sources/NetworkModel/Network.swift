@@ -48,6 +48,9 @@ public struct Network: Sendable, Hashable {
     public var segmentationID: Int?
     /// Subnets in the order of their creation.
     public var subnetIDs: [ResourceID] = []
+    /// The address scopes of its subnets: those of one family are all in the same. Nil: in none.
+    public var ipv4AddressScopeID: ResourceID?
+    public var ipv6AddressScopeID: ResourceID?
     /// Set on the hidden network that carries the VRRP of a project's HA routers: that project.
     public var haProjectID: String?
     public var standard = StandardAttributes()

@@ -6,12 +6,17 @@ public struct ExternalGateway: Sendable, Hashable {
     public var portID: ResourceID
     public var isSNATEnabled: Bool
     public var fixedIPs: [FixedIP]
+    /// What limits everything that passes the gateway and belongs to no floating IP with a policy of its own.
+    public var qosPolicyID: ResourceID?
 
-    public init(networkID: ResourceID, portID: ResourceID, isSNATEnabled: Bool = true, fixedIPs: [FixedIP] = []) {
+    public init(
+        networkID: ResourceID, portID: ResourceID, isSNATEnabled: Bool = true, fixedIPs: [FixedIP] = [], qosPolicyID: ResourceID? = nil
+    ) {
         self.networkID = networkID
         self.portID = portID
         self.isSNATEnabled = isSNATEnabled
         self.fixedIPs = fixedIPs
+        self.qosPolicyID = qosPolicyID
     }
 }
 
@@ -81,6 +86,7 @@ public struct FloatingIP: Sendable, Hashable {
     public var portForwardings: [Forwarding] = []
     /// Of the port that it leads to; not kept: whoever shows the row reads it.
     public var portDetails: PortDetails?
+    public var qosPolicyID: ResourceID?
     public var standard = StandardAttributes()
 
     public init(id: ResourceID, projectID: String, floatingNetworkID: ResourceID, address: IPAddress, floatingPortID: ResourceID) {

@@ -34,6 +34,8 @@ public struct Subnet: Sendable, Hashable {
     public var ipv6RouterAdvertisementMode: IPv6Mode?
     public var ipv6AddressMode: IPv6Mode?
     public var serviceTypes: [String] = []
+    /// The pool that the prefix was cut from; nil: none.
+    public var subnetPoolID: ResourceID?
     public var standard = StandardAttributes()
 
     public init(id: ResourceID, projectID: String, networkID: ResourceID, prefix: IPPrefix) {

@@ -60,34 +60,37 @@ extension Verb {
         }
     }
 
-    /// Moves a standalone router away from an agent, or puts the agent's member last in its group.
-    func relieve(_ agentID: ResourceID, ofRouter routerID: ResourceID) throws {
-        guard let router = try find(Router.self, routerID) else { return }
-        guard router.isHighlyAvailable else { return try moveRouter(router, from: agentID) }
-        try renumberMembers(of: routerID)
+    /// Moves a standalone router away from an agent that is disabled or dead, or puts the agent's member last in its group. Returns whether
+    /// anything changed.
+    @discardableResult
+    func relieve(_ agentID: ResourceID, ofRouter routerID: ResourceID) throws -> Bool {
+        guard let router = try find(Router.self, routerID), let agent = try find(Agent.self, agentID) else { return false }
+        guard !agent.isAdminStateUp || !isAlive(agent) else { return false }
+        return router.isHighlyAvailable ? try renumberMembers(of: routerID) : try moveRouter(router, from: agentID)
     }
 
     /// Gives a standalone router to another agent; it stays where there is none.
-    func moveRouter(_ router: Router, from agentID: ResourceID) throws {
-        guard !router.isHighlyAvailable, let member = try members(of: router.id).first(where: { $0.agentID == agentID }) else { return }
-        guard let new = try addMembers(1, to: router, beside: [], on: nil, excluding: [agentID]).first else { return }
+    private func moveRouter(_ router: Router, from agentID: ResourceID) throws -> Bool {
+        guard let member = try members(of: router.id).first(where: { $0.agentID == agentID }) else { return false }
+        guard let new = try addMembers(1, to: router, beside: [], on: nil, excluding: [agentID]).first else { return false }
         try removeMember(member)
         try moveRouterPorts(of: router.id, to: new.hostID)
+        return true
     }
 
-    /// Replaces a member of an HA router whose agent is lost. It is removed once the router has as many living members as it shall have, or as
-    /// there are agents for; so a router never has fewer than before.
-    func replaceMember(of router: Router, on agentID: ResourceID) throws {
-        guard router.isHighlyAvailable else { return }
+    /// Replaces a member of an HA router whose agent is dead. It is removed once the router has as many living members as it shall have, or
+    /// one more; so a router never has fewer than before. Returns whether it was.
+    func replaceMember(of router: Router, on agentID: ResourceID) throws -> Bool {
         let members = try members(of: router.id)
-        guard let lost = members.first(where: { $0.agentID == agentID }) else { return }
+        guard router.isHighlyAvailable, let lost = members.first(where: { $0.agentID == agentID }) else { return false }
         let living = try members.filter { try find(Agent.self, $0.agentID).map(isAlive) ?? false }
+        guard !living.contains(lost) else { return false }
         let network = try haNetwork(of: router.projectID)
-        let isReplaced =
-            try living.count >= wantedMembers(router)
-            || !addMembers(1, to: router, beside: members, on: network).isEmpty
-        guard isReplaced else { return }
+        guard try living.count >= wantedMembers(router) || !addMembers(1, to: router, beside: members, on: network).isEmpty else {
+            return false
+        }
         try removeMember(lost)
         try renumberMembers(of: router.id)
+        return true
     }
 }

@@ -38,6 +38,7 @@ extension Verb {
             id: id, projectID: projectID, floatingNetworkID: network.id, address: address, floatingPortID: port.id)
         try request.assign(to: &floating)
         try associate(&floating, request)
+        try setQoSPolicy(of: &floating, request)
         open(&floating)
         try transaction.insert(floating)
         if let routerID = floating.routerID { try touch(Router.self, routerID) }
@@ -48,6 +49,7 @@ extension Verb {
         var floating = current
         try request.assign(to: &floating)
         try associate(&floating, request)
+        try setQoSPolicy(of: &floating, request)
         try save(&floating)
         // Both routers: the one that translated until now and the one that does from now on.
         for routerID in Set([current.routerID, floating.routerID].compactMap(\.self)) { try touch(Router.self, routerID) }
@@ -86,6 +88,10 @@ extension Verb {
             throw APIError.externalIPAddressExhausted(network.id)
         }
         return port
+    }
+
+    private func setQoSPolicy(of floating: inout FloatingIP, _ request: ResourceRequest<FloatingIP>) throws {
+        if let policy = try qosPolicy(request.value("qos_policy_id", as: ResourceID?.self)) { floating.qosPolicyID = policy }
     }
 
     // MARK: Association

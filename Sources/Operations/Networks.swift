@@ -12,7 +12,13 @@ extension Network: ManagedResource {
     public static func delete(_ network: Network, in verb: Verb) throws { try verb.deleteNetwork(network) }
 
     public func isVisible(in verb: Verb) throws -> Bool {
-        verb.caller.isAdmin || projectID == verb.caller.projectID || isShared || isExternal
+        try verb.caller.isAdmin || projectID == verb.caller.projectID || verb.isGranted(id)
+    }
+
+    public static func shown(_ network: Network, in verb: Verb) throws -> Network {
+        var shown = network
+        shown.isShared = try network.isShared || verb.isShared(network.id)
+        return shown
     }
 }
 
@@ -31,6 +37,8 @@ extension Verb {
         network.mtu = try checkedMTU(request, network)
         open(&network)
         try transaction.insert(network)
+        try mirror(network.isShared, .shared, .network, network)
+        try mirror(network.isExternal, .external, .network, network)
         return network
     }
 
@@ -44,6 +52,8 @@ extension Verb {
         }
         if current.isShared, !network.isShared { try refuseOtherProjects(network) }
         if current.isExternal, !network.isExternal { try refuseGateways(network) }
+        try mirror(network.isShared, was: current.isShared, .shared, .network, network)
+        try mirror(network.isExternal, was: current.isExternal, .external, .network, network)
         try save(&network)
         return network
     }
@@ -66,6 +76,7 @@ extension Verb {
             try transaction.delete(Subnet.self, subnet.id)
             hints.forget(subnet.id)
         }
+        try dropGrants(of: network.id)
         try transaction.execute("DELETE FROM segment_allocations WHERE network_id = ?", [network.id.columnValue])
         try transaction.delete(Network.self, network.id)
     }
@@ -106,8 +117,9 @@ extension Verb {
     }
 
     private func refuseOtherProjects(_ network: Network) throws {
+        let granted = try Set(grants(of: network.id).filter { $0.action == .shared }.map(\.target))
         let others = try list(Port.self, where: "network_id", network.id).contains {
-            $0.projectID != network.projectID && !DeviceOwner.isNetworkOwned($0.deviceOwner)
+            $0.projectID != network.projectID && !granted.contains($0.projectID) && !DeviceOwner.isNetworkOwned($0.deviceOwner)
         }
         guard !others else { throw APIError.invalidSharedSetting(network.name) }
     }

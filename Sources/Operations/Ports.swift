@@ -69,7 +69,7 @@ extension Verb {
     }
 
     /// A router's row repeats the addresses of its gateway's port.
-    private func showGatewayAddresses(of port: Port, was current: Port) throws {
+    func showGatewayAddresses(of port: Port, was current: Port) throws {
         guard port.deviceOwner == DeviceOwner.routerGateway, port.fixedIPs != current.fixedIPs, let routerID = ResourceID(port.deviceID),
             var router = try find(Router.self, routerID), router.gateway?.portID == port.id
         else { return }
@@ -180,7 +180,9 @@ extension Verb {
 
     private func usableGroups(_ ids: [ResourceID], by projectID: String) throws -> [ResourceID] {
         for id in ids {
-            guard let group = try find(SecurityGroup.self, id), caller.isAdmin || group.projectID == projectID || group.isShared else {
+            guard let group = try find(SecurityGroup.self, id),
+                try caller.isAdmin || group.projectID == projectID || isShared(id, with: projectID)
+            else {
                 throw SecurityGroup.notFound(id.description)
             }
         }

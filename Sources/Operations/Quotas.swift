@@ -124,7 +124,9 @@ extension Verb {
     /// Fixed texts, so that each stays prepared.
     private static let boundedCounts: [String: String] = Dictionary(
         uniqueKeysWithValues: [
-            ("network", "networks"), ("subnet", "subnets"), ("port", "ports"), ("router", "routers"), ("floatingip", "floatingips"),
+            ("network", "networks"), ("subnet", "subnets"), ("subnetpool", "subnetpools"), ("rbac_policy", "rbac_policies"),
+            ("port", "ports"), ("router", "routers"),
+            ("floatingip", "floatingips"),
             ("security_group", "security_groups"), ("security_group_rule", "security_group_rules"),
         ].map { ($0, "SELECT COUNT(*) FROM (SELECT 1 FROM \($1) WHERE project_id = ? LIMIT ?) AS counted") })
 }

@@ -9,6 +9,8 @@ struct GatewayRequest: Sendable {
     var isSNATEnabled: Bool?
     /// Nil: the server chooses.
     var fixedIPs: [AddressRequest]?
+    /// Nil: the gateway keeps what it has; inside that nil: none.
+    var qosPolicyID: ResourceID??
 
     /// Nil for null and for the empty object: no gateway.
     init?(_ request: ResourceRequest<Router>) throws(APIError) {
@@ -20,6 +22,7 @@ struct GatewayRequest: Sendable {
         }
         self.networkID = networkID
         isSNATEnabled = members["enable_snat"]?.boolValue
+        if let policy = members["qos_policy_id"] { qosPolicyID = .some(policy.stringValue.flatMap { ResourceID($0) }) }
         guard let entries = members["external_fixed_ips"]?.arrayValue, !entries.isEmpty else { return }
         fixedIPs = entries.map { entry in
             AddressRequest(
@@ -35,6 +38,7 @@ extension Verb {
         guard let wanted else { return try clearGateway(of: &router) }
         let network = try visible(Network.self, wanted.networkID)
         guard network.isExternal else { throw APIError.badRouterRequest("Network \(network.id) is not an external network") }
+        let policyID = try qosPolicy(wanted.qosPolicyID) ?? router.gateway?.qosPolicyID
         let external = try subnets(of: network)
         for request in wanted.fixedIPs ?? [] {
             guard let address = request.address, external.contains(where: { $0.gatewayAddress == address }) else { continue }
@@ -47,6 +51,7 @@ extension Verb {
             try checkSubnets(external, for: router)
             try addGateway(to: &router, network, external, wanted)
         }
+        router.gateway?.qosPolicyID = policyID
     }
 
     private func clearGateway(of router: inout Router) throws {

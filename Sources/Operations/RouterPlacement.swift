@@ -27,8 +27,9 @@ enum RouterPlacement {
         priorities.min().map { max(lowestPriority, $0 - priorityStep) } ?? highestPriority
     }
 
-    /// Chooses agents: over the zones as evenly as can be, those with the fewest routers first. In the order of preference as masters: the one
-    /// that is it least often, and of equals the one in the zone whose agents are it least often.
+    /// Chooses agents. Of a new group or a standalone router the first is the one whose packets will pass: the agent that is preferred least
+    /// often, of equals the one in the zone whose agents are it least often. The others are spread over the zones as evenly as can be, those
+    /// with the fewest routers first.
     ///
     /// - Parameters:
     ///   - candidates: in an order that decides between equals; shuffle them.
@@ -38,26 +39,29 @@ enum RouterPlacement {
         var pool = candidates
         var chosen: [Candidate] = []
         while chosen.count < count {
-            let best = pool.indices.min { left, right in
-                (zoneCounts[pool[left].zone, default: 0], pool[left].memberCount, left)
-                    < (zoneCounts[pool[right].zone, default: 0], pool[right].memberCount, right)
-            }
-            guard let best else { break }
+            guard let best = taken.isEmpty && chosen.isEmpty ? preferred(pool) : next(pool, zoneCounts) else { break }
             let candidate = pool.remove(at: best)
             zoneCounts[candidate.zone, default: 0] += 1
             chosen.append(candidate)
         }
-        let loads = zoneLoads(candidates)
-        return chosen.enumerated().sorted { left, right in
-            (left.element.preferredCount, loads[left.element.zone, default: 0], left.offset)
-                < (right.element.preferredCount, loads[right.element.zone, default: 0], right.offset)
-        }.map(\.element)
+        return chosen
     }
 
-    /// How often an agent of the zone is preferred, in the mean.
-    private static func zoneLoads(_ candidates: [Candidate]) -> [String: Double] {
-        Dictionary(grouping: candidates, by: \.zone).mapValues { agents in
+    private static func next(_ pool: [Candidate], _ zoneCounts: [String: Int]) -> Int? {
+        pool.indices.min { left, right in
+            (zoneCounts[pool[left].zone, default: 0], pool[left].memberCount, left)
+                < (zoneCounts[pool[right].zone, default: 0], pool[right].memberCount, right)
+        }
+    }
+
+    private static func preferred(_ pool: [Candidate]) -> Int? {
+        // How often an agent of a zone is preferred, in the mean.
+        let loads = Dictionary(grouping: pool, by: \.zone).mapValues { agents in
             Double(agents.reduce(0) { $0 + $1.preferredCount }) / Double(agents.count)
+        }
+        return pool.indices.min { left, right in
+            (pool[left].preferredCount, loads[pool[left].zone, default: 0], pool[left].memberCount, left)
+                < (pool[right].preferredCount, loads[pool[right].zone, default: 0], pool[right].memberCount, right)
         }
     }
 }

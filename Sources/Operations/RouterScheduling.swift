@@ -5,14 +5,16 @@ import Store
 // Which agents realise a router: one for a standalone router, up to the wished number for a highly available one.
 
 extension Verb {
-    /// Gives the router the agents that it lacks, as far as there are any.
-    func scheduleRouter(_ router: Router) throws {
+    /// Gives the router the agents that it lacks, as far as there are any. Returns whether it got one.
+    @discardableResult
+    func scheduleRouter(_ router: Router) throws -> Bool {
         let members = try members(of: router.id)
         let wanted = wantedMembers(router) - members.count
-        guard wanted > 0 else { return }
+        guard wanted > 0 else { return false }
         let network = router.isHighlyAvailable ? try haNetwork(of: router.projectID) : nil
         let added = try addMembers(wanted, to: router, beside: members, on: network)
         if !router.isHighlyAvailable, let member = added.first { try moveRouterPorts(of: router.id, to: member.hostID) }
+        return !added.isEmpty
     }
 
     func wantedMembers(_ router: Router) -> Int {
@@ -61,8 +63,9 @@ extension Verb {
     }
 
     /// Gives the members of a group their priorities anew, in the order that they have, those of disabled agents last. It moves no master:
-    /// members do not preempt, and a handover is the agents' work.
-    func renumberMembers(of routerID: ResourceID) throws {
+    /// members do not preempt, and a handover is the agents' work. Returns whether any changed.
+    @discardableResult
+    func renumberMembers(of routerID: ResourceID) throws -> Bool {
         let disabled = Set(
             try transaction.rows(
                 "SELECT m.agent_id FROM router_members m JOIN agents a ON a.id = m.agent_id WHERE m.router_id = ? AND a.admin_state_up = 0",
@@ -70,12 +73,15 @@ extension Verb {
             ).compactMap { $0[0].id })
         let members = try members(of: routerID)
         let ordered = members.filter { !disabled.contains($0.agentID) } + members.filter { disabled.contains($0.agentID) }
+        var isChanged = false
         for (rank, member) in ordered.enumerated() where member.priority != RouterPlacement.priority(atRank: rank) {
             try transaction.execute(
                 "UPDATE router_members SET priority = ? WHERE router_id = ? AND agent_id = ?",
                 [.integer(RouterPlacement.priority(atRank: rank)), routerID.columnValue, member.agentID.columnValue])
             transaction.appendChange(kind: "router_members", id: "\(routerID)/\(member.hostID)")
+            isChanged = true
         }
+        return isChanged
     }
 
     /// Highest priority first.

@@ -26,7 +26,11 @@ extension Verb {
         try checkZones(router.availabilityZoneHints, for: .l3)
         if router.isHighlyAvailable { try joinHANetwork(&router) }
         try scheduleRouter(router)
-        if request.contains("external_gateway_info") { try setGateway(of: &router, try GatewayRequest(request)) }
+        if request.contains("external_gateway_info") {
+            let gateway = try GatewayRequest(request)
+            try checkPolicy("create", gateway)
+            try setGateway(of: &router, gateway)
+        }
         open(&router)
         try transaction.insert(router)
         return router
@@ -42,10 +46,16 @@ extension Verb {
             }
             try convert(&router, isHighlyAvailable: isHighlyAvailable)
         }
-        if request.contains("external_gateway_info") { try setGateway(of: &router, try GatewayRequest(request)) }
+        if request.contains("external_gateway_info") {
+            let gateway = try GatewayRequest(request)
+            try checkPolicy("update", gateway)
+            try setGateway(of: &router, gateway)
+        }
         if request.contains("routes") {
             router.routes = try request.value("routes", as: [StaticRoute]?.self).flatMap { $0 } ?? []
-            try checkRoutes(of: router, request["routes"]?.pythonText ?? "[]")
+            try checkRoutes(of: router)
+        } else if let lost = current.gateway, lost.fixedIPs != router.gateway?.fixedIPs {
+            try refuseLostNextHops(of: router, lost)
         }
         try save(&router)
         return router
@@ -74,28 +84,12 @@ extension Verb {
             values: [routerID.columnValue, port.id.columnValue, .text(port.deviceOwner)])
     }
 
-    // MARK: Routes
-
-    /// A next hop must be on a subnet of the router and not the router itself.
-    private func checkRoutes(of router: Router, _ text: String) throws {
-        guard router.routes.count <= settings.maximumRoutes else {
-            throw APIError.routesExhausted(router.id, maximum: settings.maximumRoutes)
-        }
-        guard !router.routes.isEmpty else { return }
-        let addresses = try routerPorts(of: router.id).flatMap(\.fixedIPs)
-        let prefixes = try Set(addresses.map(\.subnetID)).compactMap { try find(Subnet.self, $0)?.prefix }
-        for route in router.routes {
-            guard prefixes.contains(where: { $0.contains(route.nextHop) }) else {
-                throw APIError.invalidRoutes(text, "the nexthop is not connected with router")
-            }
-            guard !addresses.contains(where: { $0.address == route.nextHop }) else {
-                throw APIError.invalidRoutes(text, "the nexthop is used by router")
-            }
-        }
-    }
-
-    /// Routes need the subnets that their next hops are on.
-    func isNeededByRoute(_ subnet: Subnet, _ router: Router) -> Bool {
-        router.routes.contains { subnet.prefix.contains($0.nextHop) }
+    /// Parts of `external_gateway_info` that project members may not choose have rules of their own.
+    private func checkPolicy(_ verbName: String, _ gateway: GatewayRequest?) throws {
+        guard let gateway else { return }
+        var names: Set = ["external_gateway_info"]
+        if gateway.isSNATEnabled != nil { names.insert("external_gateway_info:enable_snat") }
+        if gateway.fixedIPs != nil { names.insert("external_gateway_info:external_fixed_ips") }
+        try AccessPolicy.check(verbName, Router.self, givenNames: names, caller: caller)
     }
 }

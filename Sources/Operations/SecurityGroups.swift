@@ -14,6 +14,16 @@ extension SecurityGroup: ManagedResource {
     public static func delete(_ group: SecurityGroup, in verb: Verb) throws { try verb.deleteSecurityGroup(group) }
 
     public static func notFound(_ id: String) -> APIError { .notFound("SecurityGroupNotFound", "Security group \(id) does not exist") }
+
+    public func isVisible(in verb: Verb) throws -> Bool {
+        try verb.caller.isAdmin || projectID == verb.caller.projectID || verb.isGranted(id)
+    }
+
+    public static func shown(_ group: SecurityGroup, in verb: Verb) throws -> SecurityGroup {
+        var shown = group
+        shown.isShared = try group.isShared || verb.isShared(group.id)
+        return shown
+    }
 }
 
 extension Operations {
@@ -66,6 +76,7 @@ extension Verb {
         }
         for rule in group.rules { try transaction.delete(SecurityGroupRule.self, rule.id) }
         try transaction.execute("DELETE FROM default_security_groups WHERE security_group_id = ?", [group.id.columnValue])
+        try dropGrants(of: group.id)
         try transaction.delete(SecurityGroup.self, group.id)
     }
 

@@ -9,12 +9,16 @@ enum SubnetRules {
         guard let prefix = try request.value("cidr", as: IPPrefix?.self) ?? nil else {
             throw APIError.badRequest("subnets", "a subnetpool must be specified in the absence of a cidr")
         }
-        guard let version = try request.value("ip_version", as: Int.self), IPVersion(rawValue: version) != nil else {
-            throw APIError.invalidAttribute("ip_version", "'\(request["ip_version"]?.pythonText ?? "None")' is not in [4, 6]")
-        }
-        try checkFamily(prefix.version, version, "cidr", prefix.description)
+        try checkFamily(prefix.version, try version(of: request).rawValue, "cidr", prefix.description)
         guard prefix.length > 0 else { throw APIError.invalidInput("0 is not allowed as CIDR prefix length") }
         return prefix
+    }
+
+    static func version(of request: ResourceRequest<Subnet>) throws -> IPVersion {
+        guard let number = try request.value("ip_version", as: Int.self), let version = IPVersion(rawValue: number) else {
+            throw APIError.invalidAttribute("ip_version", "'\(request["ip_version"]?.pythonText ?? "None")' is not in [4, 6]")
+        }
+        return version
     }
 
     /// What the request says (null: none), else the first host address.

@@ -24,17 +24,21 @@ extension Verb {
         }
         var network = try visible(Network.self, networkID)
         try checkOwner("create", network)
-        var subnet = Subnet(
-            id: newID(), projectID: try project(of: request), networkID: network.id, prefix: try SubnetRules.prefix(of: request))
+        let projectID = try project(of: request)
+        let source = try source(of: request, for: projectID)
+        var subnet = Subnet(id: newID(), projectID: projectID, networkID: network.id, prefix: source.prefix)
+        subnet.subnetPoolID = source.pool?.id
         try request.assign(to: &subnet)
         subnet.gatewayAddress = try SubnetRules.gateway(of: request, in: subnet.prefix)
         try SubnetRules.check(subnet, gatewayWasGiven: request.contains("gateway_ip"), wasDHCPEnabled: false, settings)
         try refuseOverlap(of: subnet.prefix, with: network)
+        try checkAffinity(of: source.pool, subnet.prefix.version, on: network)
         subnet.allocationPools = try SubnetRules.pools(of: request, subnet)
         try checkQuota("subnet", subnet.projectID)
         open(&subnet)
         try transaction.insert(subnet)
         network.subnetIDs.append(subnet.id)
+        if let pool = source.pool { network[addressScope: pool.version] = pool.addressScopeID }
         try save(&network)
         try addAutomaticAddresses(of: subnet)
         try serveDHCP(on: network)
@@ -78,6 +82,9 @@ extension Verb {
         }
         var network = try existing(Network.self, subnet.networkID)
         network.subnetIDs.removeAll { $0 == subnet.id }
+        if try !subnets(of: network).contains(where: { $0.prefix.version == subnet.prefix.version }) {
+            network[addressScope: subnet.prefix.version] = nil
+        }
         try save(&network)
         try dropDHCPAddresses(of: subnet.id, on: network)
         try transaction.delete(Subnet.self, subnet.id)
@@ -92,17 +99,21 @@ extension Verb {
     private func removeAddresses(of subnetID: ResourceID, from portID: ResourceID) throws {
         var port = try existing(Port.self, portID)
         for fixed in port.fixedIPs where fixed.subnetID == subnetID { try release(fixed) }
+        let current = port
         port.fixedIPs.removeAll { $0.subnetID == subnetID }
         try save(&port)
+        try showGatewayAddresses(of: port, was: current)
     }
 
-    /// Ports that are there already get their address in a new subnet whose hosts make their addresses themselves.
+    /// Ports that are there already get their address in a new subnet whose hosts make their addresses themselves; so do gateways of routers.
     private func addAutomaticAddresses(of subnet: Subnet) throws {
         guard subnet.hasAutomaticAddresses else { return }
         for var port in try list(Port.self, where: "network_id", subnet.networkID)
-        where !DeviceOwner.isNetworkOwned(port.deviceOwner) && !port.fixedIPs.isEmpty {
+        where (!DeviceOwner.isNetworkOwned(port.deviceOwner) || port.deviceOwner == DeviceOwner.routerGateway) && !port.fixedIPs.isEmpty {
+            let current = port
             try allocateAddresses(for: &port, in: [subnet], [AddressRequest(subnetID: subnet.id)])
             try save(&port)
+            try showGatewayAddresses(of: port, was: current)
         }
     }
 

@@ -11,6 +11,7 @@ public struct Verb {
     let now: Timestamp
     let random: RandomSource
     let hints: AddressHints
+    let grantCache = GrantCache()
 
     /// The same transaction on the server's own account: no policy, no visibility.
     var elevated: Verb {

@@ -1,7 +1,7 @@
 import Addressing
 import KernelInterface
 
-/// One dnsmasq: DHCPv4 and the names of one network. See dnsmasq(8).
+/// One dnsmasq: DHCP of both families and the names of one network. See dnsmasq(8).
 ///
 /// Its files live in one directory and have the names that Neutron gives them: `host`, `addn_hosts`, `opts`, `leases`, `pid`.
 /// dnsmasq gives up root's rights after its start and reads `host`, `addn_hosts` and `opts` only then, so the directory must be open to
@@ -61,9 +61,9 @@ public struct DnsmasqConfiguration: Hashable, Sendable {
     public var domain: String
     public var leaseSeconds: Int
     public var mtu: Int
-    /// IPv4 only.
+    /// IPv6 subnets announce name servers only: gateways and routes are told by router advertisements.
     public var subnets: [Subnet]
-    /// IPv4 only. Everybody else gets no answer.
+    /// Everybody else gets no address.
     public var reservations: [Reservation]
 
     public init(

@@ -37,16 +37,31 @@ public enum DnsmasqRenderer {
         ]
         // `static`: only hosts of the hosts file are answered.
         for (index, subnet) in configuration.subnets.enumerated() {
-            command.append(
-                "--dhcp-range=set:tag\(index),\(subnet.prefix.address),static,\(netmask(subnet.prefix)),\(configuration.leaseSeconds)s")
+            let size = subnet.prefix.version == .v4 ? "\(netmask(subnet.prefix))" : "\(subnet.prefix.length)"
+            command.append("--dhcp-range=set:tag\(index),\(subnet.prefix.address),static,\(size),\(configuration.leaseSeconds)s")
         }
         if !configuration.domain.isEmpty { command.append("--domain=\(configuration.domain)") }
         return command
     }
 
-    /// `MAC,name,address`: the text behind `--dhcp-host=`.
+    /// `MAC,name,address`: the text behind `--dhcp-host=`. A line per IPv4 address, of which dnsmasq takes the one that fits the subnet; all
+    /// IPv6 addresses of a host on one line, since a client may ask for one of each subnet at once. dnsmasq knows a DHCPv6 client's MAC
+    /// from the kernel's neighbours.
     static func hosts(_ configuration: DnsmasqConfiguration) -> String {
-        lines(sorted(configuration).map { "\($0.mac),\(fullName($0, configuration)),\($0.address)" })
+        var lines: [String] = []
+        var addresses: [String: [String]] = [:]
+        var hosts: [String] = []
+        for reservation in sorted(configuration) {
+            let host = "\(reservation.mac),\(fullName(reservation, configuration))"
+            guard reservation.address.version == .v6 else {
+                lines.append("\(host),\(reservation.address)")
+                continue
+            }
+            if addresses[host] == nil { hosts.append(host) }
+            addresses[host, default: []].append("[\(reservation.address)]")
+        }
+        lines += hosts.map { host in ([host] + (addresses[host] ?? [])).joined(separator: ",") }
+        return Self.lines(lines)
     }
 
     /// hosts(5).
@@ -64,6 +79,7 @@ public enum DnsmasqRenderer {
         lines(
             configuration.subnets.enumerated().flatMap { index, subnet in
                 let tag = "tag:tag\(index)"
+                if subnet.prefix.version == .v6 { return options6(subnet, tag, configuration) }
                 var options = [(["\(tag),option:dns-server"] + subnet.dnsServers.map(\.description)).joined(separator: ",")]
                 let routes = classlessRoutes(subnet)
                 if !routes.isEmpty {
@@ -76,6 +92,12 @@ public enum DnsmasqRenderer {
             })
     }
 
+    private static func options6(_ subnet: DnsmasqConfiguration.Subnet, _ tag: String, _ configuration: DnsmasqConfiguration) -> [String] {
+        let servers = subnet.dnsServers.map { "[\($0)]" }
+        let options = [(["\(tag),option6:dns-server"] + servers).joined(separator: ",")]
+        return configuration.domain.isEmpty ? options : options + ["\(tag),option6:domain-search,\(configuration.domain)"]
+    }
+
     /// A client that gets classless routes ignores the router option (RFC 3442), so the default route is among them.
     private static func classlessRoutes(_ subnet: DnsmasqConfiguration.Subnet) -> String {
         guard !subnet.routes.isEmpty else { return "" }
@@ -86,7 +108,10 @@ public enum DnsmasqRenderer {
     }
 
     private static func leaseLimit(_ subnets: [DnsmasqConfiguration.Subnet]) -> Int {
-        subnets.reduce(0) { min($0 + 1 << (32 - $1.prefix.length), maximumLeases) }
+        subnets.reduce(0) { limit, subnet in
+            let bits = subnet.prefix.version.addressBits - subnet.prefix.length
+            return bits > 24 ? maximumLeases : min(limit + 1 << bits, maximumLeases)
+        }
     }
 
     private static func netmask(_ prefix: IPPrefix) -> IPv4Address {

@@ -37,6 +37,9 @@ struct AgentCommand: AsyncParsableCommand {
     @Option(help: "Seconds between signs of life to the server.")
     var heartbeat: Int = 10
 
+    @Option(help: "The availability zone of this host. Members of a highly available router are spread over the zones.")
+    var availabilityZone: String = "nova"
+
     @OptionGroup var log: LogOptions
 
     func run() async throws {
@@ -46,6 +49,7 @@ struct AgentCommand: AsyncParsableCommand {
         guard problems.isEmpty else { throw CleanExit.failure(problems.joined(separator: "\nneutrino: ")) }
         guard let connectionState = BridgeConntrack.detect() else { throw CleanExit.failure(BridgeConntrack.advice) }
         configuration.settings.hasBridgeConntrack = connectionState == .native
+        configuration.settings.trackingHelpers = TrackingHelpers.detect()
         do {
             try FileManager.default.createDirectory(atPath: stateDirectory, withIntermediateDirectories: true)
         } catch {
@@ -69,6 +73,7 @@ struct AgentCommand: AsyncParsableCommand {
     }
 
     private func agentConfiguration() throws -> AgentConfiguration {
+        guard (1...255).contains(availabilityZone.utf8.count) else { throw ValidationError("--availability-zone has 1 to 255 bytes.") }
         guard heartbeat > 0 else { throw ValidationError("--heartbeat is at least one second.") }
         guard !server.isEmpty else { throw ValidationError("Name the server: --server http://ADDRESS:9696") }
         for address in server where URL(string: address)?.scheme == nil {
@@ -91,7 +96,7 @@ struct AgentCommand: AsyncParsableCommand {
         return AgentConfiguration(
             hostID: host, serverURLs: server,
             settings: AgentSettings(stateDirectory: stateDirectory, tunnelAddress: tunnel, physicalNetworks: networks),
-            heartbeatSeconds: heartbeat)
+            heartbeatSeconds: heartbeat, availabilityZone: availabilityZone)
     }
 
     /// The kernel's events and keepalived's pipes, as the agent hears them.

@@ -14,5 +14,8 @@ struct Neutrino: AsyncParsableCommand {
             Clients speak the Networking API v2.0 to the server: OS_AUTH_TYPE=none OS_ENDPOINT=http://controller:9696 openstack network list
             """,
         version: "0.1.0",
-        subcommands: [ServerCommand.self, AgentCommand.self, LabCommand.self, DemoCommand.self, BenchCommand.self])
+        subcommands: [
+            ServerCommand.self, AgentCommand.self, DrainCommand.self, UndrainCommand.self, LabCommand.self, DemoCommand.self,
+            BenchCommand.self,
+        ])
 }

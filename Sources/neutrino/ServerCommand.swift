@@ -45,8 +45,28 @@ struct ServerCommand: AsyncParsableCommand {
     @Option(help: "The VNIs that networks get: FIRST-LAST.")
     var vniRange: String = "1-65535"
 
-    @Option(help: "The interval of VRRP advertisements in milliseconds.")
-    var advertisementInterval: Int = 1000
+    @Option(
+        help: ArgumentHelp(
+            "Seconds after which a member of a highly available router whose agent is dead is replaced on another host; 0: never.",
+            discussion: "Long enough for a host to restart. A host that returns later is a candidate for new routers, and takes none back.",
+            valueName: "seconds"))
+    var replaceLostMembersAfter: Int = 600
+
+    @Flag(
+        inversion: .prefixedNo,
+        help: ArgumentHelp(
+            "Standalone routers move to another host when their agent is dead (see --agent-down-seconds).",
+            discussion: """
+                Turn it off where hosts may lose the server and keep their other networks: a router that moves meanwhile is on both hosts until the \
+                old one hears of it. Nothing moves while two thirds of the agents are silent, nor just after the server's start.
+                """))
+    var moveRoutersFromDeadAgents = true
+
+    @Option(
+        help: "A zone for routers and networks that ask for none. May be given several times; without it they are spread over all.")
+    var defaultAvailabilityZone: [String] = []
+
+    @OptionGroup(title: "Highly available routers") var vrrp: VRRPOptions
 
     @OptionGroup var log: LogOptions
 
@@ -94,18 +114,19 @@ struct ServerCommand: AsyncParsableCommand {
         guard vnis.count == 2, vnis[0] >= 1, vnis[0] <= vnis[1], vnis[1] <= 16_777_215 else {
             throw ValidationError("'\(vniRange)' is no range of VNIs: give FIRST-LAST within 1-16777215.")
         }
-        guard (10...40_950).contains(advertisementInterval), advertisementInterval % 10 == 0 else {
-            throw ValidationError("VRRP can advertise every 10 to 40950 milliseconds, in steps of 10.")
-        }
+        guard replaceLostMembersAfter >= 0 else { throw ValidationError("--replace-lost-members-after is a number of seconds, or 0.") }
         var settings = ServerSettings()
         settings.vxlanRange = vnis[0]...vnis[1]
         settings.areRoutersHighlyAvailable = highlyAvailableRouters
         settings.maximumL3AgentsPerRouter = maximumMembers
         settings.dhcpAgentsPerNetwork = dhcpAgentsPerNetwork
         settings.agentDownSeconds = agentDownSeconds
+        settings.replaceLostMembersAfterSeconds = replaceLostMembersAfter
+        settings.movesRoutersFromDeadAgents = moveRoutersFromDeadAgents
+        settings.defaultAvailabilityZones = defaultAvailabilityZone
         return ServerConfiguration(
             address: listen, port: port, database: location, operations: settings,
-            projection: ProjectionSettings(advertisementIntervalMilliseconds: advertisementInterval))
+            projection: try vrrp.settings())
     }
 
     private static func write(_ port: Int, to path: String, _ logger: Logger) {

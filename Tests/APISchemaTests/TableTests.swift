@@ -37,7 +37,7 @@ import Testing
         #expect(!writer.text.contains("port_id"))
         #expect(
             writer.text.contains(
-                #""external_gateway_info":{"network_id":"12345678-9abc-4def-8123-456789abcdef","external_fixed_ips":[],"enable_snat":false}"#
+                #""external_gateway_info":{"network_id":"12345678-9abc-4def-8123-456789abcdef","external_fixed_ips":[],"enable_snat":false,"qos_policy_id":null}"#
             ))
     }
 

@@ -90,4 +90,42 @@ struct OpenStackClientTests {
             #expect(try await client.list("subnets").isEmpty)
         }
     }
+
+    @Test(
+        "It drives address scopes, subnet pools and QoS policies",
+        .enabled(if: OpenStackClient.path != nil, "the openstack client is not installed: run scripts/setup"))
+    func drivePoolsAndQoS() async throws {
+        let path = try #require(OpenStackClient.path)
+        try await withServer { client in
+            let cloud = Cloud(path: path, port: client.port)
+            let scope = try await cloud.run("address scope create --ip-version 4 --share s")
+            #expect(scope["shared"] == true && scope["ip_version"] == 4)
+            let pool = try await cloud.run(
+                "subnet pool create --pool-prefix 10.0.0.0/16 --default-prefix-length 24 --address-scope s --default --tag blue p")
+            #expect(pool["is_default"] == true && pool["address_scope_id"] == scope["id"] && pool["tags"] == ["blue"], "\(pool)")
+            try await cloud.run("subnet pool set --pool-prefix 10.1.0.0/16 --min-prefix-length 20 p", json: false)
+            #expect(try await cloud.run("subnet pool show p")["prefixes"]?.arrayValue?.contains("10.0.0.0/15") == true)
+            try await cloud.run("network create n")
+            let subnet = try await cloud.run("subnet create --network n --subnet-pool p --prefix-length 26 a")
+            #expect(subnet["cidr"] == "10.0.0.0/26" && subnet["subnetpool_id"] == pool["id"])
+            #expect(try await cloud.run("subnet create --network n --use-default-subnet-pool b")["cidr"] == "10.0.1.0/24")
+            #expect(try await cloud.run("network show n")["ipv4_address_scope"] == scope["id"])
+
+            let policy = try await cloud.run("network qos policy create --share gold")
+            try await cloud.run("network qos rule create --type bandwidth-limit --max-kbps 1000 --egress gold")
+            let rules = try await cloud.run("network qos rule list gold").arrayValue ?? []
+            #expect(rules.count == 1 && rules.first?["Max Kbps"] == 1000, "\(rules)")
+            #expect(try await cloud.run("network qos rule type list").arrayValue == [["Type": "bandwidth_limit"]])
+            try await cloud.run(
+                "network create --external --provider-network-type flat --provider-physical-network physnet1 public")
+            try await cloud.run("subnet create --network public --subnet-range 203.0.113.0/24 --no-dhcp outer")
+            #expect(try await cloud.run("floating ip create --qos-policy gold public")["qos_policy_id"] == policy["id"])
+            try await cloud.run("router create r")
+            try await cloud.run("router set --external-gateway public --qos-policy gold r", json: false)
+            #expect(try await cloud.run("router show r")["external_gateway_info"]?["qos_policy_id"] == policy["id"])
+            try await cloud.run("router unset --qos-policy r", json: false)
+            let refused = try await cloud.run("network qos policy delete gold", json: false, succeeds: false)
+            #expect(refused.stringValue?.contains("is used by fip") == true, "\(refused)")
+        }
+    }
 }

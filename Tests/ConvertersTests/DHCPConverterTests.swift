@@ -96,9 +96,14 @@ struct DHCPConverterTests {
         #expect(lines.contains("tag:tag1,option:classless-static-route,10.0.0.0/24,0.0.0.0"))
     }
 
-    @Test("A network whose subnets are all IPv6 has no dnsmasq")
-    func onlyIPv6() {
-        #expect(DHCPConverter.convert(dhcp([subnet("2001:db8::/64", gateway: nil)]), view(), settings) == nil)
+    @Test("A network whose subnets are all IPv6 has a dnsmasq in a namespace with IPv6; of one larger than dnsmasq serves nothing is there")
+    func onlyIPv6() throws {
+        let pieces = try #require(DHCPConverter.convert(dhcp([subnet("2001:db8::/64", gateway: nil)]), view(), settings))
+        #expect(pieces.configuration.sysctls["net/ipv6/conf/all/disable_ipv6"] == "0")
+        #expect(pieces.configuration.sysctls["net/ipv6/conf/default/accept_ra"] == "0")
+        #expect(pieces.daemon.command.contains("--dhcp-range=set:tag0,2001:db8::,static,64,86400s"))
+        #expect(!pieces.daemon.command.contains { $0.contains("enable-ra") })
+        #expect(DHCPConverter.convert(dhcp([subnet("2001:db8::/48", gateway: nil)]), view(), settings) == nil)
     }
 
     @Test("A lease is released when its port goes, changes its MAC or its address, and not when a port comes")

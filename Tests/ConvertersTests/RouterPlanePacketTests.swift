@@ -84,7 +84,8 @@ struct RouterLimitPacketTests {
     /// Octets that arrive of a flood of about 4 MB of UDP in at most a few seconds.
     private func flood(_ scene: Scene, from source: String, to target: String, in receiver: String) throws -> Int {
         let file = "\(scene.host.directory)/received"
-        try scene.host.launch("rm -f \(file); socat -u UDP4-RECV:9999,rcvbuf=8000000 CREATE:\(file) >/dev/null 2>&1 </dev/null &", in: receiver)
+        try scene.host.launch(
+            "rm -f \(file); socat -u UDP4-RECV:9999,rcvbuf=8000000 CREATE:\(file) >/dev/null 2>&1 </dev/null &", in: receiver)
         #expect(try eventually { try scene.host.run("ss -Hlun sport = 9999", in: receiver).text.contains("9999") })
         try scene.host.expect("head -c 4000000 /dev/zero | socat -b 1000 -u - UDP4-SENDTO:\(target):9999", in: source)
         var last = -1
@@ -142,12 +143,14 @@ struct RouterRoutePacketTests {
             try scene.host.run("echo x | socat -u - UDP4-SENDTO:172.16.0.1:\(port)", in: scene.outside)
         }
         func received(_ namespace: String) throws -> Int {
-            Int(try scene.host.run("awk '/^Udp:/ && $3 ~ /^[0-9]+$/ {print $3}' /proc/net/snmp", in: namespace).text.prefix { $0.isNumber }) ?? 0
+            Int(try scene.host.run("awk '/^Udp:/ && $3 ~ /^[0-9]+$/ {print $3}' /proc/net/snmp", in: namespace).text.prefix { $0.isNumber })
+                ?? 0
         }
         #expect(try eventually { try received(scene.a) + received(scene.c) == 40 })
         #expect(try received(scene.a) > 0)
         #expect(try received(scene.c) > 0)
-        try scene.host.expect("ip addr add 198.51.100.9/24 dev eth0 && ip route add 203.0.113.10 dev eth0 src 198.51.100.9", in: scene.outside)
+        try scene.host.expect(
+            "ip addr add 198.51.100.9/24 dev eth0 && ip route add 203.0.113.10 dev eth0 src 198.51.100.9", in: scene.outside)
         #expect(try scene.reaches("198.51.100.9", from: scene.a))
     }
 
@@ -155,13 +158,16 @@ struct RouterRoutePacketTests {
     func helpers() throws {
         let scene = try Scene { router in
             router.connectionHelpers = [
-                .init(id: id(90), helper: "ftp", protocolNumber: 6, port: 2121), .init(id: id(91), helper: "h323", protocolNumber: 6, port: 1720),
+                .init(id: id(90), helper: "ftp", protocolNumber: 6, port: 2121),
+                .init(id: id(91), helper: "h323", protocolNumber: 6, port: 1720),
             ]
         }
         defer { scene.host.remove() }
-        try scene.host.launch("for port in 2121 2122; do nc -l -k -p $port >/dev/null 2>&1 </dev/null & done", in: scene.outside)
+        try scene.host.launch(
+            "for port in 2121 2122; do socat -u TCP4-LISTEN:$port,fork,reuseaddr OPEN:/dev/null >/dev/null 2>&1 </dev/null & done",
+            in: scene.outside)
         #expect(try eventually { try scene.host.run("ss -Hltn", in: scene.outside).text.split(separator: "\n").count == 2 })
-        for port in [2121, 2122] { try scene.host.expect("echo | nc -q 0 -w 2 203.0.113.1 \(port)", in: scene.a) }
+        for port in [2121, 2122] { try scene.host.expect("echo x | socat -u - TCP4:203.0.113.1:\(port)", in: scene.a) }
         let lines = try scene.host.run("conntrack -L -p tcp 2>/dev/null", in: scene.router.namespace).text.split(separator: "\n")
         #expect(lines.filter { $0.contains("helper=ftp") && $0.contains("dport=2121") }.count == 1, "\(lines)")
         #expect(lines.filter { $0.contains("helper=") }.count == 1)

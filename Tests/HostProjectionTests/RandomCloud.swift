@@ -21,7 +21,7 @@ struct SeededGenerator: RandomNumberGenerator {
 /// referring to one that is not there: the projection must hold on any order of changes.
 struct RandomCloud {
     static let hosts = ["h1", "h2", "h3", "h4"]
-    static let counts = (networks: 4, subnets: 6, ports: 18, routers: 3, floatingIPs: 3, groups: 4, rules: 8, agents: 3)
+    static let counts = (networks: 4, subnets: 6, ports: 18, routers: 3, floatingIPs: 3, groups: 4, rules: 8, agents: 3, policies: 2)
 
     private(set) var rows: [TopologyChange.Key: TopologyChange.Row] = [:]
     private var random: SeededGenerator
@@ -57,7 +57,7 @@ struct RandomCloud {
     private mutating func anyHost() -> String { Self.hosts[number(Self.hosts.count)] }
 
     private mutating func randomRow() -> TopologyChange.Row {
-        switch number(21) {
+        switch number(22) {
         case 0: randomNetwork()
         case 1, 2: randomSubnet()
         case 3...10: randomPort()
@@ -66,6 +66,7 @@ struct RandomCloud {
         case 14: randomFloatingIP()
         case 15: group(number(Self.counts.groups))
         case 16, 17: randomRule()
+        case 20: randomPolicy()
         case 18: host(anyHost(), tunnel: oneIn(4) ? nil : "10.9.0.\(number(5))")
         case 19: agent(number(Self.counts.agents), type: oneIn(6) ? .dhcp : .l3, isAdminStateUp: oneIn(2))
         default: dhcp(number(Self.counts.networks), on: anyHost())
@@ -77,8 +78,10 @@ struct RandomCloud {
         let mtu = 1400 + number(2)
         let listed = [number(Self.counts.subnets), number(Self.counts.subnets)]
         let hasSegment = !oneIn(8)
+        let scope = oneIn(2) ? nil : scopeID(number(2))
         return network(number(Self.counts.networks), type: type) {
             $0.mtu = mtu
+            if mtu == 1400 { $0.ipv4AddressScopeID = scope } else { $0.ipv6AddressScopeID = scope }
             $0.subnetIDs = listed.map(subnetID)
             if !hasSegment { $0.segmentationID = nil }
         }
@@ -88,13 +91,16 @@ struct RandomCloud {
         let id = number(Self.counts.subnets)
         let isDHCPEnabled = !oneIn(3)
         let hasGateway = !oneIn(3)
-        let dns = oneIn(2) ? [address("8.8.8.8")] : []
+        let dns = oneIn(2) ? [address(id == 5 ? "2001:db8::53" : "8.8.8.8")] : []
         let length = oneIn(6) ? 25 : 24
+        let mode: IPv6Mode? = id < 5 ? nil : [IPv6Mode.slaac, .stateful, .stateless, nil][number(4)]
         // A subnet stays on its network, but for a rare one that is made anew elsewhere.
         let network = oneIn(10) ? number(Self.counts.networks) : id % Self.counts.networks
         return subnet(id, on: network, id == 5 ? "fd00:5::/64" : "10.0.\(id).0/\(length)") {
             $0.isDHCPEnabled = isDHCPEnabled
             $0.dnsNameservers = dns
+            $0.ipv6RouterAdvertisementMode = mode
+            $0.ipv6AddressMode = mode
             if !hasGateway { $0.gatewayAddress = nil }
         }
     }
@@ -138,11 +144,14 @@ struct RandomCloud {
         let isUp = !oneIn(4)
         let hasRoute = oneIn(3)
         let helpers = oneIn(3) ? [helper(1, "ftp", "tcp", 21 + number(2))] : []
+        let policy = oneIn(3) ? nil : policyID(number(Self.counts.policies))
+        let hasGateway = !oneIn(4)
         return router(number(Self.counts.routers)) {
             $0.isHighlyAvailable = isHighlyAvailable
             $0.virtualRouterID = group
             $0.isAdminStateUp = isUp
             $0.helpers = helpers
+            if hasGateway { $0.gateway = ExternalGateway(networkID: networkID(0), portID: portID(0), qosPolicyID: policy) }
             if hasRoute { $0.routes = [StaticRoute(destination: prefix("172.16.0.0/16"), nextHop: address("10.0.0.7"))] }
         }
     }
@@ -169,10 +178,16 @@ struct RandomCloud {
         }
         return floatingIP(
             id, "203.0.113.\(id)", port: isBound ? number(Self.counts.ports) : nil, fixed: isBound ? "10.0.0.\(number(4))" : nil,
-            router: oneIn(4) ? nil : number(Self.counts.routers)
+            router: oneIn(4) ? nil : number(Self.counts.routers), policy: oneIn(3) ? nil : number(Self.counts.policies)
         ) { row in
             if !isBound { row.portForwardings = forwardings }
         }
+    }
+
+    private mutating func randomPolicy() -> TopologyChange.Row {
+        policy(
+            number(Self.counts.policies), ingress: oneIn(2) ? nil : number(3) * 1000, egress: oneIn(2) ? nil : number(3) * 1000,
+            burst: number(2))
     }
 
     private mutating func randomRule() -> TopologyChange.Row {

@@ -190,6 +190,62 @@ import Testing
             ])
     }
 
+    @Test("Floating IPs and the gateway have the limits of their policies, whose directions the router shares with the instance")
+    func limits() {
+        let rows =
+            surroundings + [
+                router(1) { $0.gateway = ExternalGateway(networkID: networkID(9), portID: portID(2), qosPolicyID: policyID(2)) },
+                member(1, on: "h1"), policy(1, ingress: 2000, egress: 1000, burst: 100), policy(2, egress: 500), policy(3, ingress: 0),
+                floatingIP(1, "203.0.113.21", port: 3, fixed: "10.0.0.5", router: 1, policy: 1),
+                floatingIP(2, "203.0.113.22", port: 4, fixed: "10.0.0.6", router: 1, policy: 3),
+                floatingIP(3, "203.0.113.23", port: 5, fixed: "10.0.0.7", router: 1),
+            ]
+        let router = item(rows, "h1")
+        #expect(
+            router?.floatingIPs.first?.limits
+                == .init(
+                    ingress: .init(kilobitsPerSecond: 2000, burstKilobits: 100),
+                    egress: .init(kilobitsPerSecond: 1000, burstKilobits: 100)))
+        #expect(router?.floatingIPs.dropFirst().map(\.limits) == [nil, nil])
+        #expect(router?.gatewayLimits == .init(egress: .init(kilobitsPerSecond: 500, burstKilobits: 0)))
+    }
+
+    @Test("A changed rule concerns the hosts of every router that it limits, and no other")
+    func changedRule() {
+        var topology = Topology(
+            rows: surroundings + [
+                router(1) { $0.gateway = ExternalGateway(networkID: networkID(9), portID: portID(2), qosPolicyID: policyID(1)) },
+                router(2), router(3), member(1, on: "h1"), member(2, on: "h2"), member(3, on: "h3"), policy(1, egress: 500),
+                floatingIP(1, "203.0.113.21", port: 3, fixed: "10.0.0.5", router: 2, policy: 1),
+            ])
+        let concerned = topology.apply([.put(policy(1, egress: 600))])
+        #expect(concerned == ["h1": [HostItemKey(.router, routerID(1))], "h2": [HostItemKey(.router, routerID(2))]])
+        #expect(topology.apply([.put(policy(1, egress: 600))]).isEmpty)
+        #expect(topology.apply([.drop(.qosPolicy(policyID(1)))]).keys.sorted() == ["h1", "h2"])
+    }
+
+    @Test("Ports of a router are in the address scopes of their networks, and a change of them reaches the hosts")
+    func scopes() {
+        let rows = surroundings + [router(1), member(1, on: "h1"), interfacePort]
+        var topology = Topology(rows: rows)
+        let scoped = network(1) {
+            $0.ipv4AddressScopeID = scopeID(4)
+            $0.ipv6AddressScopeID = scopeID(6)
+        }
+        let outside = network(9, type: .flat) {
+            $0.isExternal = true
+            $0.ipv4AddressScopeID = scopeID(4)
+        }
+        #expect(topology.apply([.put(scoped)])["h1"]?.contains(HostItemKey(.router, routerID(1))) == true)
+        #expect(topology.apply([.put(outside)])["h1"]?.contains(HostItemKey(.router, routerID(1))) == true)
+        guard case .router(let router) = topology.item(HostItemKey(.router, routerID(1)), for: "h1") else {
+            Issue.record("there is no router")
+            return
+        }
+        #expect(router.interfaces.map(\.scope4) == [scopeID(4)] && router.interfaces.map(\.scope6) == [scopeID(6)])
+        #expect(router.gateway?.scope4 == scopeID(4) && router.gateway?.scope6 == nil)
+    }
+
     @Test("A router with several subnets on one port has the gateways of all of them")
     func severalSubnets() {
         let rows =
@@ -231,5 +287,33 @@ import Testing
                 HostRouter.ConnectionHelper(id: identity(10, 1), helper: "ftp", protocolNumber: 6, port: 21),
                 HostRouter.ConnectionHelper(id: identity(10, 2), helper: "tftp", protocolNumber: 17, port: 69),
             ])
+    }
+
+    @Test("An interface advertises its IPv6 subnets that have a mode, in the order of their creation; a gateway advertises nothing")
+    func advertisement() {
+        func six(_ number: Int, _ cidr: String, _ mode: IPv6Mode?, _ servers: [String] = [], on network: Int = 1) -> TopologyChange.Row {
+            subnet(number, on: network, cidr) {
+                $0.ipv6RouterAdvertisementMode = mode
+                $0.dnsNameservers = servers.map { address($0) }
+            }
+        }
+        let rows = [
+            network(1) { $0.subnetIDs = [1, 4, 3, 2].map(subnetID) }, network(9) { $0.isExternal = true }, subnet(1, on: 1, "10.0.0.0/24"),
+            six(2, "fd02::/64", .slaac, ["2001:db8::1", "2001:db8::2", "2001:db8::3"]), six(3, "fd03::/64", .stateful, ["2001:db8::9"]),
+            six(4, "fd04::/64", nil), six(9, "fd09::/64", .slaac, on: 9), router(1), member(1, on: "h1"),
+            port(
+                1, on: 1, owner: DeviceOwner.routerInterface, device: Self.device,
+                addresses: [(1, "10.0.0.1"), (2, "fd02::1"), (3, "fd03::1"), (4, "fd04::1")]),
+            port(2, on: 9, owner: DeviceOwner.routerGateway, device: Self.device, addresses: [(9, "fd09::5")]),
+        ]
+        let router = item(rows, "h1")
+        #expect(
+            router?.interfaces.first?.advertisement
+                == HostRouter.Advertisement(
+                    prefixes: [
+                        .init(prefix: prefix("fd03::/64"), isAutonomous: false), .init(prefix: prefix("fd02::/64"), isAutonomous: true),
+                    ], isManaged: true, hasOtherConfiguration: false,
+                    dnsNameservers: [address("2001:db8::9"), address("2001:db8::1"), address("2001:db8::2")]))
+        #expect(router?.gateway != nil && router?.gateway?.advertisement == nil)
     }
 }

@@ -14,6 +14,8 @@ func floatingID(_ number: Int) -> ResourceID { identity(5, number) }
 func groupID(_ number: Int) -> ResourceID { identity(6, number) }
 func ruleID(_ number: Int) -> ResourceID { identity(7, number) }
 func agentID(_ number: Int) -> ResourceID { identity(8, number) }
+func policyID(_ number: Int) -> ResourceID { identity(9, number) }
+func scopeID(_ number: Int) -> ResourceID { identity(10, number) }
 
 /// For literals in tests.
 func address(_ text: String) -> IPAddress {
@@ -83,7 +85,8 @@ func member(_ router: Int, on host: String, haPort: Int? = nil, priority: Int = 
 }
 
 func floatingIP(
-    _ number: Int, _ text: String, port: Int? = nil, fixed: String? = nil, router: Int? = nil, change: (inout FloatingIP) -> Void = { _ in }
+    _ number: Int, _ text: String, port: Int? = nil, fixed: String? = nil, router: Int? = nil, policy: Int? = nil,
+    change: (inout FloatingIP) -> Void = { _ in }
 ) -> TopologyChange.Row {
     var row = FloatingIP(
         id: floatingID(number), projectID: "p", floatingNetworkID: networkID(9), address: address(text),
@@ -91,6 +94,7 @@ func floatingIP(
     row.portID = port.map(portID)
     row.fixedAddress = fixed.map { address($0) }
     row.routerID = router.map(routerID)
+    row.qosPolicyID = policy.map(policyID)
     change(&row)
     return .floatingIP(row)
 }
@@ -110,6 +114,20 @@ func forwarding(_ number: Int, _ networkProtocol: String, _ external: (Int, Int)
 func helper(_ number: Int, _ name: String, _ networkProtocol: String, _ port: Int) -> Router.Helper {
     Router.Helper(
         ConnectionHelper(id: identity(10, number), routerID: routerID(1), helper: name, networkProtocol: networkProtocol, port: port))
+}
+
+/// Limits in kbit/s.
+func policy(_ number: Int, ingress: Int? = nil, egress: Int? = nil, burst: Int = 0) -> TopologyChange.Row {
+    var row = QoSPolicy(id: policyID(number), projectID: "p")
+    for (direction, limit) in [(RuleDirection.ingress, ingress), (.egress, egress)] {
+        guard let limit else { continue }
+        var rule = BandwidthLimitRule(
+            id: identity(90 + number, direction == .ingress ? 1 : 2), policyID: row.id, maximumKilobitsPerSecond: limit)
+        rule.direction = direction
+        rule.maximumBurstKilobits = burst
+        row.rules.append(.bandwidthLimit(rule))
+    }
+    return .qosPolicy(row)
 }
 
 func group(_ number: Int) -> TopologyChange.Row { .securityGroup(SecurityGroup(id: groupID(number), projectID: "p")) }

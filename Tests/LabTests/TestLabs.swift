@@ -31,6 +31,7 @@ func addPhysicalAddresses(_ lab: Lab) async throws {
 /// A project network with a highly available router to the outside.
 struct TestCloud {
     let lab: Lab
+    let externalID: String
     let networkID: String
     let subnetID: String
     let router: LabRouter
@@ -38,6 +39,7 @@ struct TestCloud {
     init(_ lab: Lab, isHighlyAvailable: Bool = true) async throws {
         self.lab = lab
         let external = try await lab.createExternalNetwork()
+        externalID = external
         let (network, subnet) = try await lab.createNetwork("private", prefix: "10.0.0.0/24")
         networkID = try network.text("id")
         subnetID = subnet
@@ -47,9 +49,22 @@ struct TestCloud {
     /// Waits until exactly one host is master, as the kernel and the API say, and answers it.
     func master(besides excluded: String? = nil) async throws -> String {
         try await waitFor("one VRRP master", timeoutMilliseconds: 60_000) {
-            let holders = try await lab.hosts(withAddress: router.gatewayAddress, router: router.id).filter { $0 != excluded }
+            let holders = try await owners().filter { $0 != excluded }
             let active = try await lab.activeHosts(router: router.id).filter { $0 != excluded }
             return holders.count == 1 && active == holders ? holders[0] : nil
         }
+    }
+
+    /// The hosts whose router has the gateway address, as their kernels say.
+    func owners() async throws -> [String] { try await lab.hosts(withAddress: router.gatewayAddress, router: router.id) }
+
+    /// An instance on a host that is not the master's, with a floating IP that lets everybody ping and connect.
+    func reachableInstance(_ name: String = "vm1") async throws -> (instance: Instance, floating: String) {
+        let master = try await master()
+        guard let host = lab.hosts.map(\.name).first(where: { $0 != master }) else { throw LabError("There is one host only.") }
+        let instance = try await lab.createInstance(name, host: host, network: networkID)
+        for name in ["icmp", "tcp"] { try await lab.allow(name, toPort: instance.portID) }
+        let floating = try await lab.createFloatingIP(externalNetwork: externalID, portID: instance.portID)
+        return (instance, floating.address)
     }
 }

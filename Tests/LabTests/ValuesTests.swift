@@ -50,4 +50,26 @@ struct ValuesTests {
         #expect(report.json.text == #"{"longest_gap_ms":312.3,"lost":30,"sent":100}"#)
         #expect(milliseconds(312.3456) == "312.3 ms")
     }
+
+    @Test("A percentile is the smallest sample that so many of a hundred do not exceed")
+    func percentiles() {
+        let samples = (1...200).reversed().map(Double.init)
+        #expect(samples.percentile(50) == 100)
+        #expect(samples.percentile(99) == 198)
+        #expect(samples.percentile(100) == 200)
+        #expect([7.0].percentile(99) == 7)
+        #expect([Double]().percentile(50) == 0)
+    }
+
+    @Test("A measurement is met when each of its targets is, and one without targets always")
+    func targets() {
+        let samples = [10.0, 20, 300]
+        let targets: [Measurement.Target] = [.init(.atMost(25), .median), .init(.atMost(250), .worst)]
+        let measurement = Measurement(.uplink, "x", unit: "ms", targets, samples)
+        #expect(!measurement.isMet)
+        #expect(measurement.json["targets"]?.arrayValue?.map { $0["met"] } == [true, false])
+        #expect(Measurement(.uplink, "x", unit: "ms", [targets[0]], samples).isMet)
+        #expect(Measurement(.uplink, "x", unit: "ms", [], samples).isMet)
+        #expect(!Measurement(.uplink, "x", unit: "connections", .atLeast(4), .worst, [4, 3]).isMet)
+    }
 }

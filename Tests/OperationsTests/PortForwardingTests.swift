@@ -188,7 +188,8 @@ struct RoutedCloud {
                 == "Invalid input for protocol. Reason: 'icmp' is not in ['tcp', 'udp', 'sctp', 'dccp', 'udplite'].")
         #expect(
             try await message(["external_port": nil]) == "Failed to parse request. Required attribute 'external_port' not specified")
-        #expect(try await routed.refusal(floating, ["internal_port_id": "5ad8f0b2-6b8f-4a1c-8f2e-111111111111", "external_port": 7])?.status == 404)
+        let unknown: [String: JSONValue] = ["internal_port_id": "5ad8f0b2-6b8f-4a1c-8f2e-111111111111", "external_port": 7]
+        #expect(try await routed.refusal(floating, unknown)?.status == 404)
         #expect(try await routed.cloud.show(floating).portForwardings.count == 2)
     }
 

@@ -132,6 +132,8 @@ extension ExternalGateway: JSONAttributeValue {
             fixedIPs.write(to: &$0)
             $0.key("enable_snat")
             $0.bool(isSNATEnabled)
+            $0.key("qos_policy_id")
+            qosPolicyID.write(to: &$0)
             if withPort {
                 $0.key("port_id")
                 portID.write(to: &$0)
@@ -142,7 +144,8 @@ extension ExternalGateway: JSONAttributeValue {
     public init(json: JSONValue) throws(InvalidValue) {
         self.init(
             networkID: try ResourceID(json: json["network_id"] ?? .null), portID: try ResourceID(json: json["port_id"] ?? .null),
-            isSNATEnabled: try Bool(json: json["enable_snat"] ?? true), fixedIPs: try [FixedIP](json: json["external_fixed_ips"] ?? []))
+            isSNATEnabled: try Bool(json: json["enable_snat"] ?? true), fixedIPs: try [FixedIP](json: json["external_fixed_ips"] ?? []),
+            qosPolicyID: try ResourceID?(json: json["qos_policy_id"] ?? .null))
     }
 }
 

@@ -33,6 +33,8 @@ extension Network: ProjectResource {
             .request(
                 "availability_zones", .any, [], from: "network_availability_zone",
                 show: { network, writer in network.availabilityZones.write(to: &writer) }),
+            .keptRequest("ipv4_address_scope", \.ipv4AddressScopeID, .nullable(.uuid), [], from: "address-scope"),
+            .keptRequest("ipv6_address_scope", \.ipv6AddressScopeID, .nullable(.uuid), [], from: "address-scope"),
             .internal("ha_project_id", \.haProjectID),
         ] + standardAttributes)
 }

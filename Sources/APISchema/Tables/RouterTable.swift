@@ -5,7 +5,7 @@ extension Router: ProjectResource {
 
     private static let gatewayType = AttributeType.nullable(
         .object([
-            .init("network_id", .uuid), .init("enable_snat", .boolean),
+            .init("network_id", .uuid), .init("enable_snat", .boolean), .init("qos_policy_id", .nullable(.uuid)),
             .init("external_fixed_ips", .nullable(.list(of: .object([.init("subnet_id", .uuid), .init("ip_address", .ipAddress)])))),
         ]))
 
@@ -17,10 +17,7 @@ extension Router: ProjectResource {
             .keptRequest("status", \.status, .any, [.filter, .sort]),
             .keptRequest("external_gateway_info", \.gateway, gatewayType, [.create, .update, .guarded], from: "router"),
             .keptRequest("ha", \.isHighlyAvailable, .nullable(.boolean), [.create, .update, .filter, .guarded], from: "l3-ha"),
-            .keptRequest(
-                "routes", \.routes,
-                .nullable(.list(of: .object([.init("destination", .cidr, required: true), .init("nexthop", .ipAddress, required: true)]))),
-                [.update], from: "extraroute"),
+            .keptRequest("routes", \.routes, .nullable(.routes), [.update], from: "extraroute"),
             .stored(
                 "availability_zone_hints", \.availabilityZoneHints, .list(of: .string(maximum: 255)), [.create], default: [],
                 from: "router_availability_zone"),
@@ -31,8 +28,17 @@ extension Router: ProjectResource {
                 writer.array { writer in for helper in router.helpers { helper.show(to: &writer) } }
             },
             .internal("helpers", \.helpers),
+            .internal("gateway_qos_policy_id", \.gatewayQoSPolicyColumn),
             .internal("virtual_router_id", \.virtualRouterID),
         ] + standardAttributes)
+}
+
+extension Router {
+    /// The gateway's policy has a column of its own so that its users are found; the gateway decides it, so loading the column changes nothing.
+    var gatewayQoSPolicyColumn: ResourceID? {
+        get { gateway?.qosPolicyID }
+        set {}
+    }
 }
 
 extension FloatingIP: ProjectResource {
@@ -55,6 +61,7 @@ extension FloatingIP: ProjectResource {
             .keptRequest("status", \.status, .any, [.filter, .sort], from: "router"),
             .keptRequest("port_forwardings", \.portForwardings, .any, [], from: "expose-port-forwarding-in-fip"),
             .request("port_details", .any, [], from: "fip-port-details", show: showPortDetails),
+            .keptRequest("qos_policy_id", \.qosPolicyID, .nullable(.uuid), [.create, .update], from: "qos-fip"),
             .internal("floating_port_id", \.floatingPortID),
         ] + standardAttributes)
 

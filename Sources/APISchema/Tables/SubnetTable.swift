@@ -15,6 +15,10 @@ extension Subnet: ProjectResource {
             .stored("network_id", \.networkID, .uuid, [.create, .required, .filter, .sort]),
             .keptRequest("ip_version", \.versionColumn, .integer(nil), [.create, .required, .filter, .sort]),
             .keptRequest("cidr", \.prefix, .nullable(.cidr), [.create, .filter, .sort]),
+            .request("prefixlen", .integer(0...Int.max), [.create], from: "subnet_allocation"),
+            // Any: the operation says more of `prefix_delegation` than that it is no UUID.
+            .keptRequest("subnetpool_id", \.subnetPoolID, .any, [.create, .filter, .sort], from: "subnet_allocation"),
+            .request("use_default_subnetpool", .boolean, [.create], default: false, from: "default-subnetpools"),
             .keptRequest("gateway_ip", \.gatewayAddress, .nullable(.ipAddress), [.create, .update, .filter, .sort]),
             .keptRequest(
                 "allocation_pools", \.allocationPools,
@@ -22,9 +26,7 @@ extension Subnet: ProjectResource {
                 [.create, .update]),
             .stored("dns_nameservers", \.dnsNameservers, .list(of: .ipAddress), [.create, .update]),
             .stored(
-                "host_routes", \.hostRoutes,
-                .list(of: .object([.init("destination", .cidr, required: true), .init("nexthop", .ipAddress, required: true)])),
-                [.create, .update]),
+                "host_routes", \.hostRoutes, .routes, [.create, .update]),
             .stored("enable_dhcp", \.isDHCPEnabled, .boolean, [.create, .update, .filter, .sort], default: true),
             .stored("ipv6_ra_mode", \.ipv6RouterAdvertisementMode, modes, [.create, .filter, .sort]),
             .stored("ipv6_address_mode", \.ipv6AddressMode, modes, [.create, .filter, .sort]),

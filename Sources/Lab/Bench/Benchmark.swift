@@ -186,7 +186,12 @@ public struct Benchmark: Sendable {
         narrator.say(
             "starting a lab with \(startsAgents ? "\(hosts) hosts" : "a server and no agents"), state in \(configuration.stateDirectory ?? "")"
         )
-        let lab = try await Lab.up(configuration)
+        let lab: Lab
+        do { lab = try await Lab.up(configuration) } catch {
+            // A lab that never was has no directory that its end would remove.
+            if let directory = configuration.stateDirectory { Files.remove(directory) }
+            throw error
+        }
         do {
             if !startsAgents { try await lab.startServer() }
             let value = try await body(lab)

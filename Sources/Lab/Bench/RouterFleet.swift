@@ -108,11 +108,15 @@ struct RouterFleet: Sendable {
         }
     }
 
-    /// Waits until a host has the namespace of each router with a keepalived in it, and realises something new.
-    func waitUntilSynchronized(_ host: LabHost) async throws {
+    /// Waits until a host has the namespace of each router with a keepalived in it, as many processes in namespaces as it had before, and
+    /// realises something new.
+    func waitUntilSynchronized(_ host: LabHost, processes: Int) async throws {
         try await waitUntil(
             "\(members.count) routers on \(host.name)", timeoutMilliseconds: Self.buildTimeoutMilliseconds, intervalMilliseconds: 100
-        ) { HostUsage.routersWithKeepalived(on: host) >= members.count }
+        ) {
+            let routers = HostUsage.routers(on: host)
+            return routers.withKeepalived >= members.count && routers.processes >= processes
+        }
         let name = "marker-\(host.name)"
         let instance = try await lab.createInstance(name, host: host.name, network: markerNetwork, configuration: .fixed)
         try await waitUntil("the port of \(name) to become ACTIVE", timeoutMilliseconds: Self.buildTimeoutMilliseconds) {
@@ -123,7 +127,9 @@ struct RouterFleet: Sendable {
 
     /// Makes one host the master of all routers: the others lose their power one after the other and boot, and nobody preempts.
     func gather(on host: LabHost) async throws {
+        var processes: [String: Int] = [:]
         for other in lab.hosts where other.name != host.name {
+            processes[other.name] = HostUsage.routers(on: other).processes
             try await other.fault(.power)
         }
         try await waitUntil("\(host.name) to be master of all routers", timeoutMilliseconds: 120_000, intervalMilliseconds: 500) {
@@ -131,7 +137,7 @@ struct RouterFleet: Sendable {
         }
         for other in lab.hosts where other.name != host.name {
             try await other.heal()
-            try await waitUntilSynchronized(other)
+            try await waitUntilSynchronized(other, processes: processes[other.name] ?? 0)
         }
         try await waitUntilSettled()
         let kept = try await masters().values.count { $0 == [host.name] }

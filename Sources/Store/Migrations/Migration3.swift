@@ -3,7 +3,7 @@ extension Migration {
     ///
     /// That no two forwardings of a floating IP overlap is more than a unique constraint can say; the operation checks it, and the one here
     /// catches what two transactions at once could do.
-    static let routerFeatures = Migration(
+    static let version3 = Migration(
         version: 3,
         shared: """
             CREATE TABLE port_forwardings (

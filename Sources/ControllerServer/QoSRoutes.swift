@@ -1,0 +1,123 @@
+import APISchema
+import Hummingbird
+import NetworkModel
+import Operations
+
+/// The rules of one type of QoS policies: below their policy, and by aliases that leave the policy out (`qos-rules-alias`).
+struct QoSRuleRoutes<Rule: QoSPolicyRule>: Sendable {
+    let operations: Operations
+
+    private var table: ResourceTable<Rule> { Rule.table }
+    private var alias: String { "alias_\(table.singular)" }
+
+    func addRoutes(to router: APIRouter) {
+        let path = RouterPath("/v2.0/qos/policies/:id/\(table.collection)")
+        router.get(path) { request, context in try await answerList(request, context) }
+        router.post(path) { request, context in
+            let members = try object(table.singular, in: await request.jsonObject())
+            let rule = try await operations.createRule(
+                ResourceRequest<Rule>.create(members), policy: context.id, caller: context.caller)
+            return answer(rule, table.singular, status: .created)
+        }
+        addItemRoutes(to: router, "/v2.0/qos/policies/:id/\(table.collection)/:rule", member: table.singular) { context in
+            (rule: context.parameters.get("rule") ?? "", policy: context.id)
+        }
+        addItemRoutes(to: router, "/v2.0/qos/\(alias.replacing("_", with: "-"))s/:id", member: alias) { context in
+            (rule: context.id, policy: nil)
+        }
+    }
+
+    private func addItemRoutes(
+        to router: APIRouter, _ path: String, member: String, ids: @escaping @Sendable (APIContext) -> (rule: String, policy: String?)
+    ) {
+        let path = RouterPath(path)
+        router.get(path) { request, context in
+            let (rule, policy) = ids(context)
+            let found = try await operations.showRule(Rule.self, rule, policy: policy, caller: context.caller)
+            return answer(found, member, fields: request.fields)
+        }
+        router.put(path) { request, context in
+            let (rule, policy) = ids(context)
+            let members = try object(member, in: await request.jsonObject())
+            let changed = try await operations.updateRule(
+                rule, policy: policy, ResourceRequest<Rule>.update(members), caller: context.caller)
+            return answer(changed, member)
+        }
+        router.delete(path) { _, context in
+            let (rule, policy) = ids(context)
+            try await operations.deleteRule(Rule.self, rule, policy: policy, caller: context.caller)
+            return Response.noContent
+        }
+    }
+
+    private func answerList(_ request: Request, _ context: APIContext) async throws -> Response {
+        let query = try ListQuery.parse(request.queryParameters, for: Rule.self)
+        let rules = try await operations.listRules(Rule.self, policy: context.id, query, caller: context.caller)
+        var writer = JSONWriter()
+        writer.object { writer in
+            writer.key(table.plural)
+            writer.array { writer in for rule in rules { table.write(rule, fields: query.fields, to: &writer) } }
+            PageLinks(request: request, query: query, ids: rules.map(\.id)).write(to: &writer, name: table.plural + "_links")
+        }
+        return .json(writer)
+    }
+
+    private func answer(_ rule: Rule, _ member: String, fields: Set<String> = [], status: HTTPResponse.Status = .ok) -> Response {
+        var writer = JSONWriter()
+        writer.object { writer in
+            writer.key(member)
+            table.write(rule, fields: fields, to: &writer)
+        }
+        return .json(writer, status: status)
+    }
+
+    private func object(_ member: String, in body: [String: JSONValue]) throws(APIError) -> [String: JSONValue] {
+        guard let members = body[member]?.objectValue else { throw .badRequest("Unable to find '\(member)' in request body") }
+        return members
+    }
+}
+
+/// What rules hosts enforce (`/qos/rule-types`), and with which values.
+struct QoSRuleTypeRoutes: Sendable {
+    /// Limits of bandwidth on floating IPs and gateways. Packets are not marked, so that type is not announced, though policies may have it.
+    private static let types: [(name: String, parameters: JSONValue)] = [
+        (
+            BandwidthLimitRule.typeName,
+            [
+                parameter("max_kbps", "range", ["start": 0, "end": .integer(Int(Int32.max))]),
+                parameter("max_burst_kbps", "range", ["start": 0, "end": .integer(Int(Int32.max))]),
+                parameter("direction", "choices", ["ingress", "egress"]),
+            ]
+        )
+    ]
+
+    private static func parameter(_ name: String, _ type: String, _ values: JSONValue) -> JSONValue {
+        ["parameter_name": .string(name), "parameter_type": .string(type), "parameter_values": values]
+    }
+
+    func addRoutes(to router: APIRouter) {
+        router.get("/v2.0/qos/rule-types") { request, _ in
+            let wanted = Set(request.queryParameters.filter { $0.name == "type" && !$0.value.isEmpty }.map(\.value))
+            let found = Self.types.filter { wanted.isEmpty || wanted.contains($0.name) }
+            return Self.answer(["rule_types": .array(found.map { ["type": .string($0.name)] })])
+        }
+        router.get("/v2.0/qos/rule-types/:id") { _, context in
+            // What drivers can do is the operator's business, in Neutron as well.
+            guard context.caller.isAdmin else { throw APIError(status: 403, type: "NotAuthorized", message: "Not authorized.") }
+            guard let type = Self.types.first(where: { $0.name == context.id }) else {
+                throw APIError(status: 404, type: "HTTPNotFound", message: "The resource could not be found.")
+            }
+            return Self.answer([
+                "rule_type": [
+                    "type": .string(type.name), "drivers": [["name": "neutrino", "supported_parameters": type.parameters]],
+                ]
+            ])
+        }
+    }
+
+    private static func answer(_ document: JSONValue) -> Response {
+        var writer = JSONWriter()
+        writer.value(document)
+        return .json(writer)
+    }
+}

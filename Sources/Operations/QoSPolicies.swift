@@ -1,0 +1,72 @@
+import APISchema
+import AccessPolicy
+import NetworkModel
+import Store
+
+extension QoSPolicy: ManagedResource {
+    public static func create(_ request: ResourceRequest<QoSPolicy>, in verb: Verb) throws -> QoSPolicy {
+        var policy = QoSPolicy(id: verb.newID(), projectID: try verb.project(of: request))
+        try request.assign(to: &policy)
+        if policy.isDefault { try verb.refuseSecondDefault(policy) }
+        verb.open(&policy)
+        try verb.transaction.insert(policy)
+        try verb.mirror(policy.isShared, .shared, .qosPolicy, policy)
+        return policy
+    }
+
+    public static func update(_ current: QoSPolicy, _ request: ResourceRequest<QoSPolicy>, in verb: Verb) throws -> QoSPolicy {
+        var policy = current
+        try request.assign(to: &policy)
+        if policy.isDefault, !current.isDefault { try verb.refuseSecondDefault(policy) }
+        try verb.mirror(policy.isShared, was: current.isShared, .shared, .qosPolicy, policy)
+        try verb.save(&policy)
+        return policy
+    }
+
+    public static func delete(_ policy: QoSPolicy, in verb: Verb) throws {
+        try verb.refuseUsed(policy)
+        for rule in policy.rules {
+            switch rule {
+            case .bandwidthLimit(let rule): try verb.transaction.delete(BandwidthLimitRule.self, rule.id)
+            case .dscpMarking(let rule): try verb.transaction.delete(DSCPMarkingRule.self, rule.id)
+            }
+        }
+        try verb.dropGrants(of: policy.id)
+        try verb.transaction.delete(QoSPolicy.self, policy.id)
+    }
+
+    public static func notFound(_ id: String) -> APIError { .notFound("QosPolicyNotFound", "QoS policy \(id) could not be found.") }
+
+    public func isVisible(in verb: Verb) throws -> Bool {
+        try verb.caller.isAdmin || projectID == verb.caller.projectID || verb.isGranted(id)
+    }
+
+    public static func shown(_ policy: QoSPolicy, in verb: Verb) throws -> QoSPolicy {
+        var shown = policy
+        shown.isShared = try policy.isShared || verb.isShared(policy.id)
+        return shown
+    }
+}
+
+extension Verb {
+    /// The policy that a request gives to something: nil when it does not speak of it, and inside that nil when it takes it away.
+    func qosPolicy(_ given: ResourceID??) throws -> ResourceID?? {
+        if case .some(.some(let id)) = given { _ = try visible(QoSPolicy.self, id) }
+        return given
+    }
+
+    /// A unique index keeps the default single when two servers look at the same time.
+    fileprivate func refuseSecondDefault(_ policy: QoSPolicy) throws {
+        let others = try transaction.rows("SELECT 1 FROM policies WHERE project_id = ? AND is_default = 1", [.text(policy.projectID)])
+        guard others.isEmpty else { throw APIError.qosPolicyDefaultExists(policy.projectID) }
+    }
+
+    fileprivate func refuseUsed(_ policy: QoSPolicy) throws {
+        let floating = try transaction.rows(
+            "SELECT id FROM floatingips WHERE qos_policy_id = ? ORDER BY id LIMIT 1", [policy.id.columnValue])
+        if let id = floating.first?.first?.id { throw APIError.qosPolicyInUse(policy.id, by: "fip", id) }
+        let routers = try transaction.rows(
+            "SELECT id FROM routers WHERE gateway_qos_policy_id = ? ORDER BY id LIMIT 1", [policy.id.columnValue])
+        if let id = routers.first?.first?.id { throw APIError.qosPolicyInUse(policy.id, by: "router", id) }
+    }
+}

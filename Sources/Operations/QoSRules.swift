@@ -1,0 +1,93 @@
+import APISchema
+import AccessPolicy
+import NetworkModel
+import Store
+
+// The rules of QoS policies: `/qos/policies/{policy}/bandwidth_limit_rules` and so on, and the aliases that leave the policy out.
+
+extension Operations {
+    public func createRule<Rule: QoSPolicyRule>(
+        _ request: ResourceRequest<Rule>, policy: String, caller: Caller
+    ) async throws -> Rule {
+        try await write(caller) { verb in
+            try AccessPolicy.check("create", Rule.self, caller: caller)
+            var policy = try verb.visible(QoSPolicy.self, policy)
+            try verb.checkOwner("create", policy)
+            var rule = Rule.blank
+            try request.assign(to: &rule)
+            rule.id = verb.newID()
+            rule.policyID = policy.id
+            try verb.check(rule)
+            try verb.transaction.insert(rule)
+            policy.rules.append(rule.asRule)
+            try verb.save(&policy)
+            return rule
+        }
+    }
+
+    /// - Parameter policy: the policy in the path; nil where the path names none.
+    public func updateRule<Rule: QoSPolicyRule>(
+        _ id: String, policy: String?, _ request: ResourceRequest<Rule>, caller: Caller
+    ) async throws -> Rule {
+        try await write(caller) { verb in
+            try AccessPolicy.check("update", Rule.self, caller: caller)
+            var (rule, policy) = try verb.rule(Rule.self, id, policy: policy)
+            try verb.checkOwner("update", policy)
+            try request.assign(to: &rule)
+            try verb.check(rule)
+            try verb.transaction.update(rule)
+            policy.rules = policy.rules.map { $0.id == rule.id ? rule.asRule : $0 }
+            try verb.save(&policy)
+            return rule
+        }
+    }
+
+    public func deleteRule<Rule: QoSPolicyRule>(_ type: Rule.Type, _ id: String, policy: String?, caller: Caller) async throws {
+        try await write(caller) { verb in
+            try AccessPolicy.check("delete", Rule.self, caller: caller)
+            var (rule, policy) = try verb.rule(Rule.self, id, policy: policy)
+            try verb.checkOwner("delete", policy)
+            try verb.transaction.delete(Rule.self, rule.id)
+            policy.rules.removeAll { $0.id == rule.id }
+            try verb.save(&policy)
+        }
+    }
+
+    public func showRule<Rule: QoSPolicyRule>(_ type: Rule.Type, _ id: String, policy: String?, caller: Caller) async throws -> Rule {
+        try await read(caller) { verb in try verb.rule(Rule.self, id, policy: policy).rule }
+    }
+
+    /// A page of the rules of a policy.
+    public func listRules<Rule: QoSPolicyRule>(
+        _ type: Rule.Type, policy: String, _ query: ListQuery, caller: Caller
+    ) async throws -> [Rule] {
+        try await read(caller) { verb in
+            let policy = try verb.visible(QoSPolicy.self, policy)
+            var query = query
+            query.filters.append(.column("qos_policy_id", [policy.id.columnValue]))
+            return try verb.transaction.list(Rule.self, query)
+        }
+    }
+}
+
+extension Verb {
+    fileprivate func rule<Rule: QoSPolicyRule>(
+        _ type: Rule.Type, _ text: String, policy policyText: String?
+    ) throws -> (rule: Rule, policy: QoSPolicy) {
+        let named = try policyText.map { try visible(QoSPolicy.self, $0) }
+        guard let id = ResourceID(text), let rule = try find(Rule.self, id), let policy = try find(QoSPolicy.self, rule.policyID),
+            try policy.isVisible(in: self), named == nil || named?.id == policy.id
+        else { throw APIError.qosRuleNotFound(text, policy: policyText ?? "") }
+        return (rule, policy)
+    }
+
+    fileprivate func check<Rule: QoSPolicyRule>(_ rule: Rule) throws {
+        if let marking = rule as? DSCPMarkingRule, !DSCPMarkingRule.marks.contains(marking.mark) {
+            let marks = JSONValue.array(DSCPMarkingRule.marks.map(JSONValue.integer)).pythonText
+            throw APIError.invalidAttribute("dscp_mark", "'\(marking.mark)' is not in \(marks)")
+        }
+        let others = try list(Rule.self, where: "qos_policy_id", rule.policyID)
+        guard let other = others.first(where: { $0.id != rule.id && rule.excludes($0) }) else { return }
+        throw APIError.qosRulesConflict(Rule.typeName, other.id, policy: rule.policyID)
+    }
+}

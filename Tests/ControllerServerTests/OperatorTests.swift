@@ -1,0 +1,72 @@
+import APISchema
+import ControllerServer
+import TestSupport
+import Testing
+
+/// What operators ask: zones, metrics, and whether a host is free.
+@Suite("Operators")
+struct OperatorTests {
+    @Test("Zones are listed, filtered by their attributes, and shown by agents, routers and networks")
+    func zones() async throws {
+        try await withServer { client in
+            try await HostAgent(client: client, host: "h1").report()
+            let all = try await client.list("availability_zones")
+            #expect(
+                Set(all) == [
+                    ["name": "nova", "resource": "router", "state": "available"],
+                    ["name": "nova", "resource": "network", "state": "available"],
+                ])
+            #expect(try await client.list("availability_zones", "?resource=router&fields=name") == [["name": "nova"]])
+            #expect(try await client.get("availability_zones?color=red").status == 400)
+            let router = try await client.post("routers", ["router": ["availability_zone_hints": ["nova"]]]).body["router"]
+            #expect(router?["availability_zone_hints"] == ["nova"])
+            #expect(router?["availability_zones"] == ["nova"])
+            let refused = try await client.post("routers", ["router": ["availability_zone_hints": ["mars"]]])
+            #expect(refused.status == 404 && refused.errorType == "AvailabilityZoneNotFound")
+            let agents = try await client.list("agents", "?availability_zone=nova")
+            #expect(agents.count == 2)
+        }
+    }
+
+    @Test("/metrics counts routers, agents, conflicts and subscribers in Prometheus' words")
+    func metrics() async throws {
+        try await withServer { client in
+            try await HostAgent(client: client, host: "h1").report()
+            _ = try await client.make("routers")
+            let answer = try await client.send(.GET, "/metrics")
+            #expect(answer.status == 200)
+            #expect(answer.headers.first(name: "Content-Type")?.hasPrefix("text/plain; version=0.0.4") == true)
+            let lines = Set(answer.text.split(separator: "\n").map(String.init))
+            #expect(
+                lines.isSuperset(of: [
+                    "# TYPE neutrino_routers gauge", "neutrino_routers{status=\"ACTIVE\",ha=\"false\"} 1",
+                    "neutrino_agents{type=\"L3 agent\",alive=\"true\"} 1", "neutrino_agents{type=\"L3 agent\",alive=\"false\"} 0",
+                    "neutrino_router_master_conflicts 0", "neutrino_feed_subscribers 0",
+                ]))
+        }
+    }
+
+    @Test("neutrino drain waits until a host is free, says what is left when it is not, and undrain gives it work again")
+    func drain() async throws {
+        try await withServer { client in
+            let server = "http://127.0.0.1:\(client.port)"
+            for host in ["h1", "h2"] { try await HostAgent(client: client, host: host).report() }
+            let router = try await client.make("routers")
+            let free = await Program(Neutrino.path, ["drain", "h1", "--server", server]).end()
+            #expect(free.code == 0, "\(free)")
+            let agents = try await client.get("routers/\(router)/l3-agents").body["agents"]?.arrayValue ?? []
+            #expect(agents.compactMap { $0["host"]?.stringValue } == ["h2"])
+            #expect(try await client.list("agents", "?host=h1&admin_state_up=false").count == 2)
+            // There is no other host for it now.
+            let stuck = await Program(Neutrino.path, ["drain", "h2", "--server", server, "--timeout", "0"]).end()
+            #expect(stuck.code == 1)
+            #expect(stuck.errors.contains { $0.contains("1 standalone router") }, "\(stuck)")
+            for host in ["h1", "h2"] {
+                #expect(await Program(Neutrino.path, ["undrain", host, "--server", server]).end().code == 0)
+            }
+            #expect(try await client.list("agents", "?admin_state_up=true").count == 6)
+            let unknown = await Program(Neutrino.path, ["drain", "h9", "--server", server]).end()
+            #expect(unknown.code == 1)
+        }
+    }
+}

@@ -1,0 +1,69 @@
+import Addressing
+
+/// keepalived of one router on one host: VRRPv3, unicast, nopreempt, a master that hears a lower priority stays silent.
+struct SimulatedDaemon {
+    struct Advertisement {
+        var source: IPAddress
+        var priority: Int
+    }
+
+    static let intervalMilliseconds = 1000
+
+    let address: IPAddress
+    let priority: Int
+    var isRunning = false
+    /// SIGSTOP: packets wait in its socket.
+    var isStopped = false
+    var isMaster = false
+    /// Its addresses are on the host: packets are forwarded.
+    var hasAddresses = false
+    var waiting: [Advertisement] = []
+    /// When it becomes master or, as master, advertises.
+    var timer: Int?
+
+    var skew: Int { (256 - priority) * Self.intervalMilliseconds / 256 }
+
+    /// What happened: for the notification, and for the others.
+    struct Outcome {
+        var notification: Bool?
+        var advertises = false
+    }
+
+    mutating func start(now: Int) -> Outcome {
+        isRunning = true
+        isStopped = false
+        waiting = []
+        return becomeBackup(now: now)
+    }
+
+    private mutating func becomeBackup(now: Int) -> Outcome {
+        isMaster = false
+        hasAddresses = false
+        timer = now + 3 * Self.intervalMilliseconds + skew
+        return Outcome(notification: false)
+    }
+
+    mutating func fire(now: Int) -> Outcome {
+        timer = now + Self.intervalMilliseconds
+        guard !isMaster else { return Outcome(advertises: true) }
+        isMaster = true
+        hasAddresses = true
+        return Outcome(notification: true, advertises: true)
+    }
+
+    mutating func hear(_ advertisement: Advertisement, now: Int) -> Outcome {
+        guard isRunning else { return Outcome() }
+        guard !isStopped else {
+            if waiting.count < 100 { waiting.append(advertisement) }
+            return Outcome()
+        }
+        if isMaster {
+            if advertisement.priority == 0 { return Outcome(advertises: true) }
+            let isBetter =
+                advertisement.priority > priority || advertisement.priority == priority && advertisement.source > address
+            return isBetter ? becomeBackup(now: now) : Outcome()
+        }
+        timer = now + (advertisement.priority == 0 ? skew : 3 * Self.intervalMilliseconds + skew)
+        return Outcome()
+    }
+}

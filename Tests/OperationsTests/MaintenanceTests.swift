@@ -1,0 +1,212 @@
+import APISchema
+import AccessPolicy
+import HostModel
+import NetworkModel
+import Operations
+import TestSupport
+import Testing
+
+/// What a server does by itself: lost members, dead agents, masters that do not agree.
+@Suite struct MaintenanceTests {
+    private func hosts(_ cloud: Cloud, _ names: [String] = ["h1", "h2", "h3"]) async throws {
+        for name in names { try await cloud.report(name) }
+    }
+
+    private func progress(_ holder: String = "s1", trustsSilence: Bool = true) -> MaintenanceProgress {
+        var progress = MaintenanceProgress(holder: holder)
+        progress.trustsSilence = trustsSilence
+        return progress
+    }
+
+    @Test("A member whose agent is dead for ten minutes is replaced, and removed when it is", arguments: Backend.allCases)
+    func lostMember(_ backend: Backend) async throws {
+        let cloud = try Cloud(backend)
+        try await hosts(cloud)
+        let router = try await cloud.router(["ha": true])
+        try await hosts(cloud, ["h4"])
+        let order = try await cloud.hosts(of: router)
+        let lost = order[0]
+        let rest = ["h1", "h2", "h3", "h4"].filter { $0 != lost }
+        var progress = progress()
+        cloud.clock.advance(seconds: 590)
+        try await hosts(cloud, rest)
+        #expect(try await cloud.operations.maintain(&progress).changedRouters == 0)
+        #expect(try await cloud.hosts(of: router) == order)
+        cloud.clock.advance(seconds: 11)
+        try await hosts(cloud, rest)
+        var distrustful = self.progress(trustsSilence: false)
+        #expect(try await cloud.operations.maintain(&distrustful).changedRouters == 0, "a server that just started waits")
+        #expect(try await cloud.operations.maintain(&progress).changedRouters == 1)
+        #expect(try await cloud.hosts(of: router) == Array(order.dropFirst()) + ["h4"])
+        #expect(try await cloud.priorities(of: router)[order[1]] == 254)
+        #expect(try await cloud.ports(ownedBy: DeviceOwner.haInterface).count == 3)
+        // It returns as a candidate only.
+        try await cloud.report(lost)
+        #expect(try await cloud.operations.maintain(&progress).changedRouters == 0)
+        #expect(!(try await cloud.hosts(of: router).contains(lost)))
+    }
+
+    @Test("Without another agent a lost member stays, and so it does when the setting is 0", arguments: [600, 0])
+    func nothingToReplaceWith(_ seconds: Int) async throws {
+        let cloud = try Cloud { $0.replaceLostMembersAfterSeconds = seconds }
+        try await hosts(cloud)
+        let router = try await cloud.router(["ha": true])
+        if seconds == 0 { try await hosts(cloud, ["h4"]) }
+        cloud.clock.advance(seconds: 10_000)
+        try await hosts(cloud, seconds == 0 ? ["h2", "h3", "h4"] : ["h2", "h3"])
+        var progress = progress()
+        #expect(try await cloud.operations.maintain(&progress).changedRouters == 0)
+        #expect(Set(try await cloud.hosts(of: router)) == ["h1", "h2", "h3"])
+    }
+
+    @Test("Standalone routers and DHCP leave a dead agent, unless routers were told to stay", arguments: Backend.allCases, [true, false])
+    func deadAgent(_ backend: Backend, moves: Bool) async throws {
+        let cloud = try Cloud(backend) { $0.movesRoutersFromDeadAgents = moves }
+        try await cloud.report("h1")
+        let network = try await cloud.network()
+        let subnet = try await cloud.subnet(on: network)
+        let router = try await cloud.router()
+        _ = try await cloud.attach(subnet, to: router)
+        try await cloud.report("h2")
+        cloud.clock.advance(seconds: 76)
+        try await cloud.report("h2")
+        var progress = progress()
+        let round = try await cloud.operations.maintain(&progress)
+        #expect(round.changedRouters == (moves ? 1 : 0))
+        #expect(round.changedNetworks == 1)
+        #expect(try await cloud.hosts(of: router) == [moves ? "h2" : "h1"])
+        #expect(try await cloud.ports(ownedBy: DeviceOwner.routerInterface).map(\.hostID) == [moves ? "h2" : "h1"])
+        #expect(try await cloud.ports(ownedBy: DeviceOwner.dhcp).map(\.hostID) == ["h2"])
+        try await cloud.report("h1")
+        #expect(try await cloud.operations.maintain(&progress).changedRouters == 0, "nothing moves back")
+    }
+
+    @Test("When nearly all agents fall silent at once, it is the server that is cut off")
+    func silence() async throws {
+        let cloud = try Cloud()
+        try await cloud.report("h1")
+        let router = try await cloud.router()
+        try await hosts(cloud, ["h2", "h3", "h4"])
+        cloud.clock.advance(seconds: 76)
+        try await cloud.report("h4")
+        var progress = progress()
+        #expect(try await cloud.operations.maintain(&progress).changedRouters == 0)
+        #expect(try await cloud.hosts(of: router) == ["h1"])
+        try await cloud.report("h3")
+        #expect(try await cloud.operations.maintain(&progress).changedRouters == 1)
+    }
+
+    @Test("What a request left of a drain, and routers without members, are done in rounds of fifty", arguments: Backend.allCases)
+    func rounds(_ backend: Backend) async throws {
+        let cloud = try Cloud(backend) { $0.defaultQuotas["router"] = -1 }
+        for _ in 0..<30 { _ = try await cloud.router(["ha": true]) }
+        try await hosts(cloud, ["h1", "h2"])
+        for _ in 0..<130 { _ = try await cloud.router() }
+        let h1 = try await cloud.agent(.l3, on: "h1")
+        var left = try await cloud.operations.routers(ofAgent: h1.id.description, caller: cloud.admin).filter { !$0.isHighlyAvailable }
+        #expect(left.count == 65)
+        // An agent that was disabled while there was no other one.
+        cloud.clock.advance(seconds: 76)
+        try await cloud.report("h1")
+        try await cloud.enable(.l3, on: "h1", false)
+        try await cloud.report("h2")
+        var progress = progress()
+        var changes: [Int] = []
+        for _ in 0..<3 { changes.append(try await cloud.operations.maintain(&progress).changedRouters) }
+        left = try await cloud.operations.routers(ofAgent: h1.id.description, caller: cloud.admin).filter { !$0.isHighlyAvailable }
+        #expect(left.isEmpty)
+        #expect(changes.allSatisfy { $0 <= 100 }, "\(changes)")
+    }
+
+    @Test("Of two servers one does the work at a time; the other takes over when it has gone", arguments: Backend.allCases)
+    func duty(_ backend: Backend) async throws {
+        let cloud = try Cloud(backend)
+        func waitingRouter() async throws -> Router {
+            let router = try await cloud.router()
+            try await cloud.operations.store.write { transaction in
+                try transaction.execute("DELETE FROM router_members WHERE router_id = ?", [.text(router.id.description)])
+            }
+            return router
+        }
+        try await cloud.report("h1")
+        var first = progress("s1")
+        var second = progress("s2")
+        _ = try await waitingRouter()
+        #expect(try await cloud.operations.maintain(&first).changedRouters == 1)
+        let router = try await waitingRouter()
+        #expect(try await cloud.operations.maintain(&second).changedRouters == 0)
+        #expect(try await cloud.hosts(of: router).isEmpty)
+        cloud.clock.advance(seconds: 31)
+        #expect(try await cloud.operations.maintain(&second).changedRouters == 1)
+        #expect(try await cloud.hosts(of: router) == ["h1"])
+    }
+
+    // MARK: Masters
+
+    @Test("Two living masters are both active, and a conflict, until one gives way", arguments: Backend.allCases)
+    func conflict(_ backend: Backend) async throws {
+        let cloud = try Cloud(backend)
+        try await hosts(cloud)
+        let router = try await cloud.router(["ha": true])
+        let interface = try await cloud.attach(try await cloud.subnet(on: try await cloud.network()), to: router)
+        func claim(_ host: String, _ state: HAState = .active) async throws {
+            try await cloud.report(host, routers: [.init(routerID: router.id, state: state)])
+        }
+        func boundHost() async throws -> String {
+            try await cloud.operations.show(Port.self, interface.portID.description, caller: cloud.admin).hostID
+        }
+        func conflicts() async throws -> [[String]] {
+            var progress = progress()
+            return try await cloud.operations.maintain(&progress).conflicts.map(\.hostIDs)
+        }
+        try await claim("h1")
+        try await claim("h2")
+        #expect(try await cloud.states(of: router) == ["h1": .unknown, "h2": .active, "h3": .standby])
+        // A report of the handover that was overtaken by another.
+        try await claim("h1")
+        #expect(try await cloud.states(of: router)["h1"] == .unknown)
+        #expect(try await conflicts().isEmpty)
+        cloud.clock.advance(seconds: 3)
+        try await claim("h1")
+        #expect(try await cloud.states(of: router) == ["h1": .active, "h2": .active, "h3": .standby])
+        #expect(try await conflicts() == [["h1", "h2"]])
+        #expect(try await cloud.operations.metrics().masterConflicts == 1)
+        #expect(try await boundHost() == "h2")
+        try await claim("h2", .standby)
+        #expect(try await cloud.states(of: router) == ["h1": .active, "h2": .standby, "h3": .standby])
+        #expect(try await boundHost() == "h1")
+        #expect(try await conflicts().isEmpty)
+    }
+
+    @Test("A second master that died is none", arguments: Backend.allCases)
+    func deadMaster(_ backend: Backend) async throws {
+        let cloud = try Cloud(backend)
+        try await hosts(cloud)
+        let router = try await cloud.router(["ha": true])
+        for (host, seconds) in [("h1", 0), ("h2", 5), ("h1", 0)] {
+            try await cloud.report(host, routers: [.init(routerID: router.id, state: .active)])
+            cloud.clock.advance(seconds: seconds)
+        }
+        #expect(try await cloud.operations.metrics().masterConflicts == 1)
+        cloud.clock.advance(seconds: 76)
+        try await cloud.report("h2")
+        let metrics = try await cloud.operations.metrics()
+        #expect(metrics.masterConflicts == 0)
+        #expect(metrics.routersWithoutMaster == 0)
+        #expect(metrics.agents[.init(type: "L3 agent", isAlive: false)] == 2)
+        #expect(metrics.routers == [.init(status: "ACTIVE", isHighlyAvailable: true): 1])
+    }
+
+    @Test("A repeated state costs no change")
+    func repetition() async throws {
+        let cloud = try Cloud()
+        try await hosts(cloud)
+        let router = try await cloud.router(["ha": true])
+        try await cloud.report("h1", routers: [.init(routerID: router.id, state: .active)])
+        let revision = try await cloud.operations.store.read { try $0.currentRevision }
+        for host in ["h1", "h2", "h3"] {
+            try await cloud.report(host, routers: [.init(routerID: router.id, state: host == "h1" ? .active : .standby)])
+        }
+        #expect(try await cloud.operations.store.read { try $0.currentRevision } == revision)
+    }
+}
