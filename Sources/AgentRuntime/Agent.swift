@@ -86,7 +86,7 @@ public actor Agent: Service {
             physicalNetworks: configuration.settings.physicalNetworks, stateDirectory: configuration.settings.stateDirectory,
             availabilityZone: configuration.availabilityZone)
         connection = ServerConnection(configuration: configuration)
-        errands = RouterErrands(kernel: kernel, logger: logger)
+        errands = RouterErrands(kernel: kernel, processes: processes, settings: configuration.settings, logger: logger)
         let start = ContinuousClock.now
         reconciler = Reconciler(
             kernel: kernel, processes: processes, stateDirectory: configuration.settings.stateDirectory,

@@ -101,6 +101,8 @@ extension Agent {
             cycleWakeUp()
         case .conflict(let id, let host, let isOver):
             let metadata: Logger.Metadata = ["router": "\(id)", "other": "\(host)"]
+            outbox.set(conflict: isOver ? nil : HostStatus.MasterConflict(routerID: id, hostID: host), of: id)
+            reportWakeUp()
             if isOver {
                 logger.notice("A router has one master again", metadata: metadata)
             } else {

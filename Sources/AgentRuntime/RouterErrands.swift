@@ -4,16 +4,41 @@ import HostModel
 import KernelInterface
 import Logging
 import NetworkModel
+import ServiceProcesses
 
-/// Small things that must be done to a router at once, beside the cycle, which may be long: on a queue of their own.
+/// Small things that are done to a router beside the cycle, which may be long: on queues of their own.
 struct RouterErrands: Sendable {
-    private let kernel: any NetworkKernel
-    private let logger: Logger
-    private let queue = DispatchQueue(label: "agent.errands", qos: .userInteractive)
+    /// After a takeover: reading the whole table of connections must not compete with it.
+    static let adoptionSeconds = 5
+    static let commandTimeoutMilliseconds = 10_000
 
-    init(kernel: any NetworkKernel, logger: Logger) {
+    private let kernel: any NetworkKernel
+    private let processes: any ProcessHost
+    private let settings: AgentSettings
+    private let logger: Logger
+    /// What packets wait for.
+    private let urgent = DispatchQueue(label: "agent.errands.urgent", qos: .userInteractive)
+    /// What nobody waits for, one after the other.
+    private let patient = DispatchQueue(label: "agent.errands.patient", qos: .background)
+
+    init(kernel: any NetworkKernel, processes: any ProcessHost, settings: AgentSettings, logger: Logger) {
         self.kernel = kernel
+        self.processes = processes
+        self.settings = settings
         self.logger = logger
+    }
+
+    /// Has conntrackd take the connections that other masters made for its own, or no longer: see ``ConntrackdDaemon``.
+    func own(connectionsOf id: ResourceID, _ isOwner: Bool) {
+        let paths = RouterConverter.conntrackdPaths(of: id, settings: settings)
+        let command = isOwner ? ConntrackdDaemon.adoptCommand(paths: paths) : ConntrackdDaemon.disownCommand(paths: paths)
+        patient.async {
+            do throws(KernelError) {
+                try processes.start(command, in: RouterConverter.namespace(of: id), timeoutMilliseconds: Self.commandTimeoutMilliseconds)
+            } catch {
+                logger.warning("conntrackd did not take a command", metadata: ["router": "\(id)", "error": "\(error)"])
+            }
+        }
     }
 
     /// Tells the neighbours of every address that the router has here (gratuitous ARP, unsolicited neighbour advertisements).
@@ -39,7 +64,7 @@ struct RouterErrands: Sendable {
     private static func isShared(_ address: LinkAddress) -> Bool { address.link.hasPrefix("qr-") || address.link.hasPrefix("qg-") }
 
     private func perform(_ what: String, _ body: @escaping @Sendable () throws(KernelError) -> Void) {
-        queue.async {
+        urgent.async {
             do throws(KernelError) { try body() } catch {
                 logger.error("Could not \(what)", metadata: ["error": "\(error)"])
             }

@@ -20,8 +20,11 @@ struct RouterMembership {
     /// Nil where the election reads the pipe.
     var reader: Task<Void, Never>?
     var close: @Sendable () -> Void = {}
+    /// Waits to have conntrackd adopt connections.
+    var adoption: Task<Void, Never>?
 
     func stopListening() {
+        adoption?.cancel()
         close()
         reader?.cancel()
     }
@@ -121,11 +124,27 @@ extension Agent {
     private func set(_ state: HAState, of id: ResourceID) {
         guard let member = members[id], member.state != state else { return }
         members[id]?.state = state
+        ownConnections(of: id, since: member.state, state)
         logger.notice("A router changed its VRRP state", metadata: ["router": "\(id)", "state": "\(state.rawValue)"])
         do { try processes.writeFile(paths(of: id).state, state.stateFileText) } catch {
             logger.error("The state file of a router cannot be written", metadata: ["router": "\(id)", "error": "\(error)"])
         }
         outbox.add(HostStatus.RouterReport(routerID: id, state: state))
         reportWakeUp()
+    }
+
+    /// A master takes the connections over that it inherited, some time after it took the addresses; a former master lets go of them at once.
+    private func ownConnections(of id: ResourceID, since former: HAState?, _ state: HAState) {
+        members[id]?.adoption?.cancel()
+        members[id]?.adoption = nil
+        guard view.routers[id]?.redundancy?.replicatesConnections == true, view.routers[id]?.redundancy?.peers.isEmpty == false else { return }
+        if state == .active {
+            members[id]?.adoption = Task {
+                do { try await Task.sleep(for: .seconds(RouterErrands.adoptionSeconds)) } catch { return }
+                errands.own(connectionsOf: id, true)
+            }
+        } else if former == .active {
+            errands.own(connectionsOf: id, false)
+        }
     }
 }

@@ -5,6 +5,10 @@ import NetworkModel
 struct StatusOutbox: Sendable {
     /// Sentences about failures that one report carries.
     static let maximumFailures = 20
+    /// Octets of one sentence; the server refuses a report with longer ones.
+    static let maximumSentenceBytes = 2000
+    /// Conflicts that one report carries.
+    static let maximumConflicts = 100
 
     private struct PortKey: Hashable {
         var portID: ResourceID
@@ -14,6 +18,7 @@ struct StatusOutbox: Sendable {
     private var ports: [PortKey: HostStatus.PortReport] = [:]
     private var routers: [ResourceID: HostStatus.RouterReport] = [:]
     private var failures: [String] = []
+    private var conflicts: [ResourceID: HostStatus.MasterConflict] = [:]
     private(set) var appliedRevision: Int?
     /// Whether something waits that should not wait for the heartbeat.
     private(set) var isUrgent = false
@@ -29,9 +34,21 @@ struct StatusOutbox: Sendable {
     }
 
     mutating func set(failures: [String]) {
-        let kept = Array(failures.prefix(Self.maximumFailures))
+        let kept = failures.prefix(Self.maximumFailures).map(Self.fit)
         if kept != self.failures { isUrgent = true }
         self.failures = kept
+    }
+
+    /// A program's own words may hold anything.
+    private static func fit(_ sentence: String) -> String {
+        String(decoding: sentence.utf8.lazy.filter { $0 != 0 }.prefix(maximumSentenceBytes), as: UTF8.self)
+    }
+
+    /// Routers of which this host and another one claim to be master: each report says all of them.
+    mutating func set(conflict: HostStatus.MasterConflict?, of routerID: ResourceID) {
+        guard conflicts[routerID] != conflict, conflict == nil || conflicts.count < Self.maximumConflicts else { return }
+        conflicts[routerID] = conflict
+        isUrgent = true
     }
 
     mutating func set(appliedRevision: Int) { self.appliedRevision = appliedRevision }
@@ -46,7 +63,8 @@ struct StatusOutbox: Sendable {
         return HostStatus(
             registration: registration, appliedRevision: appliedRevision,
             ports: ports.values.sorted { ($0.portID, $0.component.rawValue) < ($1.portID, $1.component.rawValue) },
-            routers: routers.values.sorted { $0.routerID < $1.routerID }, failures: failures)
+            routers: routers.values.sorted { $0.routerID < $1.routerID }, failures: failures,
+            conflicts: conflicts.isEmpty ? nil : conflicts.values.sorted { $0.routerID < $1.routerID })
     }
 
     /// Puts back what could not be sent, unless something newer waits.

@@ -76,7 +76,9 @@ extension Election {
         return !hasLivingPeer(router)
     }
 
-    func inject(_ router: Int, from peer: Int, priority: Int) -> ElectionAction {
-        .inject(router: routers[router].router.id, source: routers[router].router.peers[peer].address, priority: priority)
+    /// - Parameter peer: Nil for a member that is alone: it speaks to itself.
+    func inject(_ router: Int, from peer: Int?, priority: Int) -> ElectionAction {
+        let group = routers[router].router
+        return .inject(router: group.id, source: peer.map { group.peers[$0].address } ?? group.localAddress, priority: priority)
     }
 }

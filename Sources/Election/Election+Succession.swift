@@ -75,7 +75,7 @@ extension Election {
             routers[router].isTaking = true
             changed(router)
         }
-        actions.append(inject(router, from: source(of: vacancy), priority: 0))
+        actions.append(inject(router, from: source(of: vacancy, router), priority: 0))
         return now + settings.attemptIntervalMilliseconds
     }
 
@@ -104,10 +104,11 @@ extension Election {
         return place
     }
 
-    private func source(of vacancy: RouterElection.Vacancy) -> Int {
+    /// Whom keepalived shall believe to have resigned; nil in a group of one.
+    private func source(of vacancy: RouterElection.Vacancy, _ router: Int) -> Int? {
         switch vacancy {
         case .dead(let peer), .yielding(let peer), .headless(let peer): peer
-        case .nobody: 0
+        case .nobody: routers[router].router.peers.isEmpty ? nil : 0
         }
     }
 
