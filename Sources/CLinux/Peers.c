@@ -184,8 +184,11 @@ int clinux_frame_send(int descriptor, int link_index, const void *frame, size_t 
 int clinux_sniffer_socket(int link_index, uint16_t ether_type, int byte_offset, uint8_t byte_value) {
     int descriptor = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (descriptor < 0) return -errno;
-    // Filtered before it is bound, so that not one other frame gets in.
+    // Filtered before it is bound, so that not one other frame gets in. Bound to all types: a bridge takes the frames of its ports before
+    // sockets of one type see them, and sent frames are shown to sockets of all types only.
     struct sock_filter program[] = {
+        BPF_STMT(BPF_LD | BPF_H | BPF_ABS, 12),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ether_type, 0, 3),
         BPF_STMT(BPF_LD | BPF_B | BPF_ABS, (uint32_t)byte_offset),
         BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, byte_value, 0, 1),
         BPF_STMT(BPF_RET | BPF_K, 0xFFFF),
@@ -193,7 +196,7 @@ int clinux_sniffer_socket(int link_index, uint16_t ether_type, int byte_offset, 
     };
     struct sock_fprog filter = {.len = sizeof program / sizeof program[0], .filter = program};
     if (setsockopt(descriptor, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter) < 0) return fail_closing(descriptor);
-    struct sockaddr_ll address = {.sll_family = AF_PACKET, .sll_ifindex = link_index, .sll_protocol = htons(ether_type)};
+    struct sockaddr_ll address = {.sll_family = AF_PACKET, .sll_ifindex = link_index, .sll_protocol = htons(ETH_P_ALL)};
     if (bind(descriptor, (struct sockaddr *)&address, sizeof address) < 0) return fail_closing(descriptor);
     return descriptor;
 }
