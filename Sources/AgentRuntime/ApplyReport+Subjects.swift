@@ -27,9 +27,12 @@ extension ApplyReport {
         }
     }
 
+    /// A router: its namespace or one of its daemons.
     func concerns(router id: ResourceID) -> Bool {
         let namespace = RouterConverter.namespace(of: id)
-        let daemon = Subject.daemon(KeepalivedDaemon.key(router: id.description))
-        return isCutShort || failures.contains { $0.subject.namespace == namespace || $0.subject == daemon }
+        let name = id.description
+        let keys = [KeepalivedDaemon.key(router: name), ConntrackdDaemon.key(router: name), RadvdDaemon.key(router: name)]
+        let daemons = Set(keys.map { Subject.daemon($0) })
+        return isCutShort || failures.contains { $0.subject.namespace == namespace || daemons.contains($0.subject) }
     }
 }

@@ -8,7 +8,7 @@ import ServiceProcesses
 
 /// Ends what must not outlive a change: connections through a floating IP that was taken away, leases of ports that are gone.
 struct ConnectionCleaner {
-    /// How long one `conntrack` or `dhcp_release` may take.
+    /// How long one `conntrack`, `dhcp_release` or `dhcp_release6` may take.
     static let timeoutMilliseconds = 2000
 
     /// The view of the cycle before; nil before the first.
@@ -30,7 +30,8 @@ struct ConnectionCleaner {
         endConnections(view, result, settings, processes, logger)
         if let last {
             guard last != view else { return }
-            release(DHCPConverter.leaseReleases(from: last, to: view), processes, logger)
+            let releases = DHCPConverter.leaseReleases(from: last, to: view) { leaseFile(of: $0, settings, processes) }
+            release(releases, processes, logger)
             for id in last.dhcp.keys where view.dhcp[id] == nil { try? processes.removeFile(DHCPConverter.directory(id, settings)) }
         } else {
             releaseOldLeases(view, settings, processes, logger)
@@ -96,10 +97,13 @@ struct ConnectionCleaner {
     /// An agent that just started holds no older view: dnsmasq's lease files say what was given out.
     private func releaseOldLeases(_ view: HostView, _ settings: AgentSettings, _ processes: any ProcessHost, _ logger: Logger) {
         for id in view.dhcp.keys {
-            let path = DnsmasqConfiguration.leasesPath(directory: DHCPConverter.directory(id, settings))
-            guard let leases = try? processes.readFile(path) else { continue }
+            guard let leases = leaseFile(of: id, settings, processes) else { continue }
             release(DHCPConverter.leaseReleases(leaseFile: leases, networkID: id, in: view), processes, logger)
         }
+    }
+
+    private func leaseFile(of network: ResourceID, _ settings: AgentSettings, _ processes: any ProcessHost) -> String? {
+        try? processes.readFile(DnsmasqConfiguration.leasesPath(directory: DHCPConverter.directory(network, settings)))
     }
 
     private func release(_ releases: [LeaseRelease], _ processes: any ProcessHost, _ logger: Logger) {

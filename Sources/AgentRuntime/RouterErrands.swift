@@ -45,7 +45,9 @@ struct RouterErrands: Sendable {
     func announce(_ id: ResourceID) {
         let namespace = RouterConverter.namespace(of: id)
         perform("announce the addresses of router \(id)") { () throws(KernelError) in
-            for address in try kernel.addresses(in: namespace) where Self.isShared(address) { try kernel.perform(.announce(address, namespace)) }
+            for address in try kernel.addresses(in: namespace) where Self.isShared(address) {
+                try kernel.perform(.announce(address, namespace))
+            }
         }
     }
 

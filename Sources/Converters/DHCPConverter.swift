@@ -57,21 +57,33 @@ public enum DHCPConverter {
     /// networks, or got other addresses. Networks whose DHCP is no longer on this host need none: their dnsmasq goes.
     ///
     /// It costs as much as there are reservations in networks that changed.
-    public static func leaseReleases(from old: HostView, to new: HostView) -> [LeaseRelease] {
+    ///
+    /// - Parameter leaseFile: What the lease file of a network's dnsmasq says now, nil for none. Asked only about networks that lost an IPv6
+    ///   address: by which identifier a client holds one, nobody else knows.
+    public static func leaseReleases(
+        from old: HostView, to new: HostView, leaseFile: (_ networkID: ResourceID) -> String?
+    ) -> [LeaseRelease] {
         new.dhcp.values.sorted { $0.networkID < $1.networkID }.flatMap { dhcp -> [LeaseRelease] in
             let before = old.reservations.items(of: dhcp.networkID)
             guard old.dhcp[dhcp.networkID] != nil, !before.isEmpty else { return [] }
             let after = new.reservations.items(of: dhcp.networkID)
             guard before != after else { return [] }
             let leases = Set(reservations(before).map { DnsmasqLeases.Lease(mac: $0.mac, address: $0.address) })
-            return releases(of: leases, dhcp, after)
+            let kept = Set(reservations(after).map { DnsmasqLeases.Lease(mac: $0.mac, address: $0.address) })
+            let lost = Set(leases.subtracting(kept).map(\.address).filter { $0.version == .v6 })
+            let text = lost.isEmpty ? nil : leaseFile(dhcp.networkID)
+            return releases(of: leases, dhcp, after) + (text.map { releases(ofIPv6: $0, dhcp, where: lost.contains) } ?? [])
         }
     }
 
-    /// The same by what dnsmasq's lease file says: for the start of an agent, which holds no older view.
+    /// The same by what dnsmasq's lease file says: for the start of an agent, which holds no older view. A DHCPv6 lease whose address went to
+    /// another port meanwhile is not known from that port's own, and stays.
     public static func leaseReleases(leaseFile: String, networkID: ResourceID, in view: HostView) -> [LeaseRelease] {
         guard let dhcp = view.dhcp[networkID] else { return [] }
-        return releases(of: DnsmasqLeases.parse(leaseFile), dhcp, view.reservations.items(of: networkID))
+        let items = view.reservations.items(of: networkID)
+        let wanted = Set(items.flatMap(\.addresses))
+        return releases(of: DnsmasqLeases.parse(leaseFile), dhcp, items)
+            + releases(ofIPv6: leaseFile, dhcp) { !wanted.contains($0) }
     }
 
     private static func releases(
@@ -80,6 +92,13 @@ public enum DHCPConverter {
         DnsmasqLeases.releases(
             of: leases.filter { $0.address.version == .v4 }, for: reservations(items), namespace: namespace(dhcp.networkID),
             interface: ServiceLink.innerName(.dhcp, dhcp.portID))
+    }
+
+    private static func releases(
+        ofIPv6 leaseFile: String, _ dhcp: HostDHCP, where isStale: (IPAddress) -> Bool
+    ) -> [LeaseRelease] {
+        DnsmasqLeases.releases(
+            ofIPv6: leaseFile, namespace: namespace(dhcp.networkID), interface: ServiceLink.innerName(.dhcp, dhcp.portID), where: isStale)
     }
 
     static func dnsmasq(_ dhcp: HostDHCP, _ view: HostView, _ settings: AgentSettings) -> DnsmasqConfiguration? {

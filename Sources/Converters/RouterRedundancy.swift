@@ -13,6 +13,7 @@ extension RouterConverter {
     ) {
         let device = RouterLayout.redundancyDevice(redundancy)
         pieces.configuration.addresses = Set(redundancy.port.addresses.map { LinkAddress(link: device, address: $0) })
+        pieces.configuration.neighbours = neighbours(of: redundancy, device)
         // A member that has no address on the HA network yet cannot speak to the others.
         guard let source = source(of: redundancy) else { return }
         let paths = paths(of: router.id, settings: settings)
@@ -24,6 +25,13 @@ extension RouterConverter {
             KeepalivedDaemon.daemon(
                 router: router.id.description, namespace: pieces.namespace, paths: paths, configuration: configuration))
         if let daemon = conntrackd(router, redundancy, source: source, pieces.namespace, settings) { pieces.daemons.append(daemon) }
+    }
+
+    /// The other members, so that nobody has to ask for them: to find out where the next hop is would flood the HA network at the very moment
+    /// when members were lost, and the kernel remembers only so many found ones for all routers of a host together
+    /// (`net.ipv4.neigh.default.gc_thresh3`, 1024). Permanent ones do not count.
+    private static func neighbours(of redundancy: HostRouter.Redundancy, _ device: String) -> Set<Neighbour> {
+        Set(redundancy.peers.compactMap { peer in peer.mac.map { Neighbour(address: peer.address, mac: $0, link: device) } })
     }
 
     public static func conntrackdPaths(of routerID: ResourceID, settings: AgentSettings) -> ConntrackdPaths {

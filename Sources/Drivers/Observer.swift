@@ -18,7 +18,8 @@ struct Observer {
         }
         let canForward = result.links.keys.contains(where: Ownership.ownsForwarding)
         if canForward || !configuration.forwarding.isEmpty { result.forwarding = try kernel.forwardingEntries(in: namespace) }
-        if canForward || !configuration.neighbours.isEmpty { result.neighbours = try kernel.neighbours(in: namespace) }
+        let hasNeighbours = result.links.keys.contains { Ownership.ownsNeighbours(on: $0, in: namespace) }
+        if hasNeighbours || !configuration.neighbours.isEmpty { result.neighbours = try kernel.neighbours(in: namespace) }
         if !configuration.sysctls.isEmpty { result.sysctls = try kernel.sysctls(configuration.sysctls.keys.sorted(), in: namespace) }
         result.firewallTables = try kernel.firewallTables(in: namespace)
         result.firewallGeneration = try kernel.firewallGeneration(in: namespace)

@@ -29,6 +29,13 @@ public enum Ownership {
 
     static func isBridge(_ name: String) -> Bool { name.hasPrefix(bridgePrefix) }
 
-    /// Whether forwarding entries and neighbours of the link are ours: on somebody else's device they are somebody else's.
+    static let redundancyPrefix = "ha-"
+
+    /// Whether permanent neighbours of the link are ours.
+    static func ownsNeighbours(on link: String, in place: NamespaceName?) -> Bool {
+        ownsForwarding(on: link) || place != nil && link.hasPrefix(redundancyPrefix)
+    }
+
+    /// Whether forwarding entries of the link are ours: on somebody else's device they are somebody else's.
     static func ownsForwarding(on link: String) -> Bool { link.hasPrefix(bridgePrefix) || link.hasPrefix(tunnelPrefix) }
 }

@@ -107,7 +107,7 @@ extension Planner {
             replaced.insert(NeighbourKey(neighbour))
             phases.neighbours.append(PlannedOperation(.setNeighbour(neighbour, place), for: .link(neighbour.link, place), role: .make))
         }
-        for neighbour in found.subtracting(wanted).sorted(by: order) where Ownership.ownsForwarding(on: neighbour.link) {
+        for neighbour in found.subtracting(wanted).sorted(by: order) where Ownership.ownsNeighbours(on: neighbour.link, in: place) {
             if replaced.contains(NeighbourKey(neighbour)) { continue }
             phases.removedNeighbours.append(
                 PlannedOperation(.removeNeighbour(neighbour, place), for: .link(neighbour.link, place), role: .remove))

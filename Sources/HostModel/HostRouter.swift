@@ -11,7 +11,7 @@ public struct HostRouter: Hashable, Sendable, Codable {
         public var addresses: [InterfaceAddress]
         /// Gateways of the port's subnets: the next hops of the default routes when the port is the router's gateway.
         public var gateways: [IPAddress]
-        /// Subnets of the port's network in which the port has no address: the router finds their hosts on the link.
+        /// Of a gateway: subnets of its network in which the port has no address. The router finds their hosts on the link. Sorted.
         public var onLinkPrefixes: [IPPrefix]
         public var mtu: Int
         public var isAdminStateUp: Bool
@@ -77,6 +77,8 @@ public struct HostRouter: Hashable, Sendable, Codable {
         public var hostID: String
         /// The member's own address on the HA network: where its advertisements come from.
         public var address: IPAddress
+        /// The MAC address of its port on the HA network. Nil when it is not known: the member is then asked for it (ARP).
+        public var mac: MACAddress?
         /// Where its host can be reached beside the HA network: its tunnel endpoint. Nil for a host that has none.
         public var endpoint: IPAddress?
         /// 1...254.
@@ -84,9 +86,12 @@ public struct HostRouter: Hashable, Sendable, Codable {
         /// Its agent is administratively down: it takes over only when nobody else can.
         public var isDraining: Bool
 
-        public init(hostID: String, address: IPAddress, endpoint: IPAddress?, priority: Int, isDraining: Bool = false) {
+        public init(
+            hostID: String, address: IPAddress, mac: MACAddress? = nil, endpoint: IPAddress?, priority: Int, isDraining: Bool = false
+        ) {
             self.hostID = hostID
             self.address = address
+            self.mac = mac
             self.endpoint = endpoint
             self.priority = priority
             self.isDraining = isDraining

@@ -38,7 +38,7 @@ extension Topology {
                 let port = other.haPortID.flatMap({ ports[$0] }), port.role == .haInterface, let address = port.fixedIPs.first?.address
             else { return nil }
             return HostRouter.Peer(
-                hostID: host, address: address, endpoint: tunnelAddresses[host], priority: other.priority,
+                hostID: host, address: address, mac: port.mac, endpoint: tunnelAddresses[host], priority: other.priority,
                 isDraining: drainingAgents.contains(other.agentID))
         }.sorted { ($1.priority, $0.hostID) < ($0.priority, $1.hostID) }
     }
@@ -55,7 +55,14 @@ extension Topology {
             id: port.id, networkID: port.networkID, mac: port.mac, addresses: interfaceAddresses(of: port), gateways: gateways,
             mtu: network.mtu, isAdminStateUp: port.isAdminStateUp, revision: port.standard.revisionNumber,
             scope4: network.ipv4AddressScopeID, scope6: network.ipv6AddressScopeID,
-            advertisement: DeviceOwner.isRouterInterface(port.deviceOwner) ? advertisement(of: port, on: network) : nil)
+            advertisement: DeviceOwner.isRouterInterface(port.deviceOwner) ? advertisement(of: port, on: network) : nil,
+            onLinkPrefixes: port.deviceOwner == DeviceOwner.routerGateway ? furtherPrefixes(of: port) : [])
+    }
+
+    /// Of the other subnets of the port's network.
+    private func furtherPrefixes(of port: Port) -> [IPPrefix] {
+        let own = Set(port.fixedIPs.map(\.subnetID))
+        return subnetsByNetwork[port.networkID].subtracting(own).compactMap { subnets[$0]?.prefix }.sorted()
     }
 
     /// radvd refuses more in one RDNSS option.

@@ -7,7 +7,8 @@ import KernelInterface
 public enum KernelRequirements {
     /// Programs that every agent needs, with the Debian package that has them.
     public static let programs = [
-        "ip": "iproute2", "keepalived": "keepalived", "dnsmasq": "dnsmasq-base", "dhcp_release": "dnsmasq-utils", "conntrack": "conntrack",
+        "ip": "iproute2", "keepalived": "keepalived", "conntrackd": "conntrackd", "radvd": "radvd", "dnsmasq": "dnsmasq-base",
+        "dhcp_release": "dnsmasq-utils", "dhcp_release6": "dnsmasq-utils", "conntrack": "conntrack",
     ]
 
     /// Sentences that say what is missing and what to do; none when all is well. Tries the kernel's features in a namespace that has no name

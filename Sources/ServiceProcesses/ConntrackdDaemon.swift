@@ -51,20 +51,25 @@ public enum ConntrackdDaemon {
     /// 3. The kernel refuses to let the log grow over 2048 blocks of 512 octets (1 MiB); conntrackd, which inherits that SIGXFSZ is ignored,
     ///    goes on.
     /// 4. At its start it takes all connections of the kernel for its own. A master tells the others at once: they missed what happened
-    ///    while it did not run. A backup disowns them: see ``disownCommand(paths:)``.
+    ///    while it did not run. A backup disowns them: see ``disownCommand(paths:)``. Where the kernel has none, as in a new namespace, there is
+    ///    nothing to tell or to disown.
+    /// 5. It answers after a few milliseconds. The waits grow, to 3 s in all: each is a process, and at the start of a host there are hundreds.
     static let startScript = """
         directory=$1 process=$2 configuration=$3 log=$4 master=$5
         cd "$directory" || exit 1
-        rm -f "$process" lock control
+        if [ -e "$process" ] || [ -e lock ] || [ -e control ]; then rm -f "$process" lock control; fi
         if [ -e "$log" ]; then mv -f "$log" "$log.1"; fi
         trap '' XFSZ
         ulimit -f 2048
         setsid conntrackd -C "$configuration" </dev/null >"$log" 2>&1 &
         echo "$!" >"$process"
-        tries=0
-        while [ "$tries" -lt 300 ]; do
+        for pause in 0.02 0.02 0.04 0.08 0.16 0.32 0.64 0.86 0.86; do
+            sleep "$pause"
             if [ -S control ]; then
-                if ip -4 -oneline address show | grep -qF " $master/"; then
+                connections=
+                { read -r connections </proc/sys/net/netfilter/nf_conntrack_count; } 2>/dev/null
+                if [ "$connections" = 0 ]; then exit 0; fi
+                if [ -n "$(ip -4 -oneline address show to "$master/32")" ]; then
                     conntrackd -C "$configuration" -B >/dev/null 2>&1
                 else
                     conntrackd -C "$configuration" -f internal >/dev/null 2>&1
@@ -72,8 +77,6 @@ public enum ConntrackdDaemon {
                 exit 0
             fi
             if ! kill -0 "$!" 2>/dev/null; then break; fi
-            sleep 0.01
-            tries=$((tries + 1))
         done
         rm -f "$process"
         tail -n 5 "$log" >&2

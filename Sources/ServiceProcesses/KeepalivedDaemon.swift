@@ -41,28 +41,39 @@ public enum KeepalivedDaemon {
     ///
     /// 1. A member whose keepalived was killed still has the master's addresses. Of these keepalived removes what its (newer)
     ///    configuration names, and no others; so they all go here. With a device's last address the kernel removes its IPv4 routes;
-    ///    IPv6 routes go by their protocol number, 18 of keepalived.
+    ///    IPv6 routes go by their protocol number, 18 of keepalived. Where no device has an address, and no log is left of a run before,
+    ///    there are none.
     /// 2. A process id file of a killed keepalived would make this one refuse to start while the killed one is a zombie.
     /// 3. keepalived can log to a file only as "console" and in the foreground. The kernel refuses to let the file grow over
     ///    8192 blocks of 512 octets (4 MiB); keepalived, which inherits that SIGXFSZ is ignored, goes on. The log of the run
     ///    before is kept.
+    /// 4. It says that it runs by its process id file, after about 15 ms. The waits grow, to 3 s in all: each is a process, and at the start of
+    ///    a host there are hundreds.
+    ///
+    /// What the shell can do by itself starts no process: of a router that is new here, `ip`, keepalived and one `sleep` are all.
     static let startScript = """
-        log=$1 parent=$2 child=$3 configuration=$4
-        ip -oneline address show | while read -r index device rest; do
-            case $device in qr-* | qg-*) ip address flush dev "$device" ;; esac
-        done
-        ip -6 route flush proto 18 2>/dev/null
-        rm -f "$parent" "$child"
+        log=$1 parent=$2 child=$3 configuration=$4 flushed=
+        addresses=$(ip -oneline address show)
+        while read -r index device rest; do
+            case $device in
+            "$flushed") ;;
+            qr-* | qg-*) ip address flush dev "$device" && flushed=$device ;;
+            esac
+        done <<END
+        $addresses
+        END
+        if [ -n "$flushed" ] || [ -e "$log" ]; then ip -6 route flush proto 18 2>/dev/null; fi
+        if [ -e "$parent" ] || [ -e "$child" ]; then rm -f "$parent" "$child"; fi
         if [ -e "$log" ]; then mv -f "$log" "$log.1"; fi
         trap '' XFSZ
         ulimit -f 8192
         setsid keepalived -n -l -P -f "$configuration" -p "$parent" -r "$child" </dev/null >"$log" 2>&1 &
-        tries=0
-        while [ "$tries" -lt 300 ]; do
-            if [ "$(cat "$parent" 2>/dev/null)" = "$!" ]; then exit 0; fi
+        for pause in 0.03 0.03 0.06 0.12 0.24 0.48 0.96 1.08; do
+            sleep "$pause"
+            running=
+            { read -r running <"$parent"; } 2>/dev/null
+            if [ "$running" = "$!" ]; then exit 0; fi
             if ! kill -0 "$!" 2>/dev/null; then break; fi
-            sleep 0.01
-            tries=$((tries + 1))
         done
         tail -n 5 "$log" >&2
         exit 1

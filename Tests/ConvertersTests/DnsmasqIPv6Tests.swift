@@ -2,6 +2,7 @@ import Addressing
 import Converters
 import HostModel
 import NetworkModel
+import ServiceProcesses
 import Testing
 
 /// A real dnsmasq with the files that the converter renders, and dhclient, which speaks DHCPv6.
@@ -70,6 +71,31 @@ struct DnsmasqIPv6Tests {
         // Another port, and other name servers, while leases are held.
         try bench.reload(view(.stateful, reservations: [5: ["10.0.0.5", "2001:db8::55"], 6: ["2001:db8::66"]], dns: ["2001:db8::53"]))
         #expect(try ask(bench, mac: 6) == "2001:db8::66 dns=2001:db8::53 search=openstacklocal.")
+    }
+
+    @Test("An IPv6 address goes to another client only after its old lease is released, and the release is what the converter says")
+    func release() throws {
+        let bench = try bench()
+        defer { bench.test.remove() }
+        let (old, new) = (view(.stateful, reservations: [5: ["2001:db8::55"]]), view(.stateful, reservations: [6: ["2001:db8::55"]]))
+        let none = view(.stateful, reservations: [:])
+        try bench.start(old)
+        #expect(try ask(bench, mac: 5)?.hasPrefix("2001:db8::55 ") == true)
+        try bench.reload(new)
+        #expect(try ask(bench, mac: 6)?.hasPrefix("2001:db8::55 ") != true, "dnsmasq keeps the address for the old client")
+        let path = DnsmasqConfiguration.leasesPath(directory: DHCPConverter.directory(networkID, bench.settings))
+        func leases() throws -> String { try bench.test.run("cat \(path)").text }
+        let text = try leases()
+        let releases = DHCPConverter.leaseReleases(from: old, to: new) { $0 == networkID ? text : nil }
+        #expect(releases.count == 1)
+        #expect(DHCPConverter.leaseReleases(leaseFile: text, networkID: networkID, in: none) == releases)
+        #expect(DHCPConverter.leaseReleases(leaseFile: text, networkID: networkID, in: old).isEmpty)
+        for release in releases {
+            let words = release.command.map { "'" + $0.replacing("'", with: "'\\''") + "'" }.joined(separator: " ")
+            try bench.test.expect(words, in: bench.server)
+        }
+        #expect(try eventually { try !leases().contains("2001:db8::55") })
+        #expect(try ask(bench, mac: 6)?.hasPrefix("2001:db8::55 ") == true)
     }
 
     @Test("Where hosts make their addresses themselves, they are told the rest")

@@ -130,7 +130,7 @@ struct DnsmasqTests {
         #expect(try bench.lease(mac: 5) != nil)
         try bench.reload(new)
         #expect(try bench.lease(mac: 7) == nil, "dnsmasq keeps the address for the old MAC")
-        let releases = DHCPConverter.leaseReleases(from: old, to: new)
+        let releases = DHCPConverter.leaseReleases(from: old, to: new) { _ in nil }
         #expect(releases.count == 1)
         let leases = try bench.test.run(
             "cat \(DnsmasqConfiguration.leasesPath(directory: DHCPConverter.directory(networkID, bench.settings)))")

@@ -32,7 +32,7 @@ func redundantRouter(
     router.redundancy = .init(
         virtualRouterID: 5, priority: priority, port: routerPort(20 + member, network: 4, "169.254.192.\(member)/18"),
         peers: (1...members).filter { $0 != member }.map {
-            .init(hostID: "host\($0)", address: ip("169.254.192.\($0)"), endpoint: nil, priority: 254)
+            .init(hostID: "host\($0)", address: ip("169.254.192.\($0)"), mac: mac(20 + $0), endpoint: nil, priority: 254)
         }, replicatesConnections: replicatesConnections)
     return router
 }

@@ -66,6 +66,7 @@ struct RouterConverterTests {
         ] {
             #expect(text.contains(line + "\n"))
         }
+        #expect(pieces.configuration.neighbours == [Neighbour(address: ip("169.254.192.2"), mac: mac(22), link: ha)])
         let daemon = try #require(pieces.daemons.first)
         #expect(daemon.namespace == pieces.namespace)
         #expect(daemon.processIDFile == "/state/ha_confs/\(routerID).pid")

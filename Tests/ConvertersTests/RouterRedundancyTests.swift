@@ -18,10 +18,14 @@ struct RouterRedundancyTests {
         let members: [RealRouter]
         let instance, outside: String
 
-        init(floatingIPs: [HostRouter.Floating] = [one]) throws {
+        init(floatingIPs: [HostRouter.Floating] = [one], change: (inout HostRouter) -> Void = { _ in }) throws {
             host = try TestHost()
             let network = try RealSwitch(host)
-            members = try [1, 2].map { try RealRouter(redundantRouter(member: $0, floatingIPs: floatingIPs), "m\($0)", on: network) }
+            members = try [1, 2].map { number in
+                var router = redundantRouter(member: number, floatingIPs: floatingIPs)
+                change(&router)
+                return try RealRouter(router, "m\(number)", on: network)
+            }
             instance = try network.instance("vm", network: 1, address: "10.0.0.5/24", gateway: "10.0.0.1")
             outside = try network.instance("out", network: 3, address: "203.0.113.1/24", gateway: nil)
         }
@@ -74,6 +78,38 @@ struct RouterRedundancyTests {
         for link in [device("qr-", 11), device("qr-", 12), device("qg-", 13)] {
             #expect(try scene.host.run("cat /sys/class/net/\(link)/statistics/tx_packets", in: backup.namespace).text == "0\n")
         }
+    }
+
+    @Test("Routes with several next hops are the master's, of either family, and a reload changes them")
+    func multiPath() throws {
+        func change(_ hops: [String], _ six: [String]) -> (inout HostRouter) -> Void {
+            { router in
+                router.interfaces[0] = routerPort(11, network: 1, "10.0.0.1/24", "fd00:1::1/64")
+                router.routes =
+                    hops.map { StaticRoute(destination: prefix("172.16.0.0/12"), nextHop: ip($0)) }
+                    + six.map { StaticRoute(destination: prefix("fd00:9::/64"), nextHop: ip($0)) }
+            }
+        }
+        let scene = try Scene(change: change(["10.0.0.8", "10.0.2.9"], ["fd00:1::8", "fd00:1::9"]))
+        defer { scene.host.remove() }
+        let (master, backup) = try scene.elect()
+        func hops(_ destination: String, _ member: RealRouter) throws -> [Substring] {
+            let text = try scene.host.run("ip -o route show \(destination); ip -o -6 route show \(destination)", in: member.namespace).text
+            return text.matches(of: /via ([0-9a-f:.]+) dev/).map(\.output.1).sorted()
+        }
+        let appeared = try eventually {
+            try hops("172.16.0.0/12", master) == ["10.0.0.8", "10.0.2.9"] && hops("fd00:9::/64", master) == ["fd00:1::8", "fd00:1::9"]
+        }
+        let logs = try scene.logs()
+        #expect(appeared, "\(logs)")
+        #expect(try hops("172.16.0.0/12", backup).isEmpty && hops("fd00:9::/64", backup).isEmpty)
+        for member in scene.members { try member.change(change(["10.0.0.8", "10.0.2.10"], ["fd00:1::8", "fd00:1::10"])) }
+        let changed = try eventually {
+            try hops("172.16.0.0/12", master) == ["10.0.0.8", "10.0.2.10"] && hops("fd00:9::/64", master) == ["fd00:1::10", "fd00:1::8"]
+        }
+        let later = try scene.logs()
+        #expect(changed, "\(later)")
+        #expect(try master.state() == .active)
     }
 
     @Test("Every change of state comes out of the notify pipe, also what was written before anybody read")

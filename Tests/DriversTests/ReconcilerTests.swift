@@ -324,22 +324,6 @@ import Testing
         if let quiet, let up { #expect(quiet < up) }
     }
 
-    @Test("The neighbours of a bridge survive its ports, whatever their MACs")
-    func bridgeKeepsNeighbours() throws {
-        let bench = Bench()
-        var builder = HostBuilder()
-        builder.network(1)
-        builder.remotePort(5, network: 1, at: ip(192, 0, 2, 7))
-        builder.port(1, network: 1)
-        _ = bench.reconciler.apply(builder.host, .full)
-        try bench.kernel.plug(Link(name: "tap1", kind: .foreign, mac: mac(0), isUp: false))
-        bench.reconciler.markLinksDirty(nil)
-        _ = bench.reconciler.apply(builder.host, .changed)
-        #expect(try bench.kernel.neighbours(in: nil).count == 1)
-        try bench.kernel.somebodyElse(.removeLink(name: "tap1", nil))
-        #expect(try bench.kernel.neighbours(in: nil).count == 1)
-    }
-
     @Test("A router's address is announced when it is added, and only then")
     func announcement() {
         let bench = Bench()

@@ -1,3 +1,4 @@
+import Addressing
 import HostModel
 import HostProjection
 import NetworkModel
@@ -97,7 +98,7 @@ import Testing
         ]
     }
 
-    @Test("Each member knows the others by falling priority: their addresses, tunnel endpoints and whether they are drained")
+    @Test("Each member knows the others by falling priority: their addresses, MAC addresses, tunnel endpoints and whether they are drained")
     func peers() {
         let third = [
             port(13, on: 5, host: "h3", owner: DeviceOwner.haInterface, device: Self.device, addresses: [(5, "169.254.192.13")]),
@@ -107,8 +108,12 @@ import Testing
         let first = item(group + third, "h1")?.redundancy
         #expect(
             first?.peers == [
-                .init(hostID: "h3", address: address("169.254.192.13"), endpoint: address("10.9.0.3"), priority: 252),
-                .init(hostID: "h2", address: address("169.254.192.12"), endpoint: address("10.9.0.2"), priority: 250, isDraining: true),
+                .init(
+                    hostID: "h3", address: address("169.254.192.13"), mac: .init(rawValue: 0xFA16_3E00_000D),
+                    endpoint: address("10.9.0.3"), priority: 252),
+                .init(
+                    hostID: "h2", address: address("169.254.192.12"), mac: .init(rawValue: 0xFA16_3E00_000C),
+                    endpoint: address("10.9.0.2"), priority: 250, isDraining: true),
             ])
         #expect(first?.isDraining == false)
         #expect(item(group + third, "h2")?.redundancy?.isDraining == true)
@@ -129,6 +134,9 @@ import Testing
             member(1, on: "h2", haPort: 12, priority: 246, agent: 2), agent(2, isAdminStateUp: false), host("h2", tunnel: "10.9.0.22"),
             port(
                 12, on: 5, host: "h2", owner: DeviceOwner.haInterface, device: routerID(1).description, addresses: [(5, "169.254.192.99")]),
+            port(
+                12, on: 5, host: "h2", owner: DeviceOwner.haInterface, device: routerID(1).description, addresses: [(5, "169.254.192.12")]
+            ) { $0.mac = .init(rawValue: 0xFA16_3E99_0001) },
         ])
     func spreading(_ change: TopologyChange.Row) {
         var topology = Topology(rows: group)
@@ -257,6 +265,33 @@ import Testing
             ]
         #expect(item(rows, "h1")?.gateway?.addresses == [interface("203.0.113.10/24"), interface("198.51.100.10/25")])
         #expect(item(rows, "h1")?.gateway?.gateways == [address("203.0.113.1"), address("198.51.100.1")])
+    }
+
+    @Test("Further subnets of the external network are on the gateway's link, and each that comes, changes or goes reaches the hosts")
+    func onLinkPrefixes() {
+        let key = HostItemKey(.router, routerID(1))
+        var topology = Topology(
+            rows: surroundings + [router(1), member(1, on: "h1"), interfacePort, subnet(2, on: 1, "10.0.9.0/24")])
+        func prefixes() -> [IPPrefix]? {
+            guard case .router(let router) = topology.item(key, for: "h1") else { return nil }
+            #expect(router.interfaces.allSatisfy { $0.onLinkPrefixes.isEmpty })
+            return router.gateway?.onLinkPrefixes
+        }
+        #expect(prefixes() == [])
+        let changes: [(TopologyChange, [String])] = [
+            (.put(subnet(8, on: 9, "198.51.100.0/24")), ["198.51.100.0/24"]),
+            (.put(subnet(7, on: 9, "192.0.2.0/24")), ["192.0.2.0/24", "198.51.100.0/24"]),
+            (
+                .put(
+                    port(
+                        2, on: 9, owner: DeviceOwner.routerGateway, device: Self.device,
+                        addresses: [(9, "203.0.113.10"), (7, "192.0.2.10")])), ["198.51.100.0/24"]
+            ), (.drop(.subnet(subnetID(8))), []),
+        ]
+        for (change, expected) in changes {
+            #expect(topology.apply([change])["h1"]?.contains(key) == true)
+            #expect(prefixes() == expected.map(prefix))
+        }
     }
 
     @Test("Port forwardings of the router's floating IPs and its connection helpers are told with protocol numbers, sorted")

@@ -107,4 +107,30 @@ struct DnsmasqRendererTests {
             of: leases, for: try example().reservations, namespace: NamespaceName("qdhcp-net"), interface: "ns-1")
         #expect(releases.map(\.command) == [["dhcp_release", "ns-1", "10.0.0.6", "fa:16:3e:00:00:99"]])
     }
+
+    @Test("The lease file tells by which identifiers IPv6 addresses are held")
+    func leases6() {
+        let text = """
+            1700000000 fa:16:3e:00:00:05 10.0.0.5 host-10-0-0-5 01:fa:16:3e:00:00:05
+            duid 00:01:00:01:2c
+            1700000000 12345 2001:db8::6 host 00:03:00:01:fa
+            1700000000 T7 2001:db8::7 host 00:03:00:01:fb
+            nonsense
+            1700000000 4294967295 2001:db8::5 * 00:03:00:01:fc
+
+            """
+        let releases = DnsmasqLeases.releases(ofIPv6: text, namespace: NamespaceName("qdhcp-net"), interface: "ns-1") { _ in true }
+        #expect(
+            releases.map { Array($0.command.dropFirst(4)) } == [
+                [
+                    "dhcp_release6", "--ip", "2001:db8::5", "--iface", "ns-1", "--server-id", "00:01:00:01:2c", "--client-id",
+                    "00:03:00:01:fc", "--iaid", "4294967295",
+                ],
+                [
+                    "dhcp_release6", "--ip", "2001:db8::6", "--iface", "ns-1", "--server-id", "00:01:00:01:2c", "--client-id",
+                    "00:03:00:01:fa", "--iaid", "12345",
+                ],
+            ])
+        #expect(DnsmasqLeases.parseIPv6("1 12345 2001:db8::6 host 00:03") == nil)
+    }
 }

@@ -15,6 +15,11 @@ struct KeepalivedConfigurationTests {
             destination: try #require(IPPrefix(destination)), gateway: try gateway.map { try #require(IPAddress($0)) }, link: link)
     }
 
+    private func hop(_ gateway: String, _ link: String) throws -> Route.NextHop {
+        let gateway: IPAddress = try #require(IPAddress(gateway))
+        return Route.NextHop(gateway: gateway, link: link)
+    }
+
     private func member(
         version: Int = 3, interval: Int = 100, password: String? = nil, pipe: String = "/state/notify.fifo"
     ) -> KeepalivedConfiguration {
@@ -22,6 +27,35 @@ struct KeepalivedConfigurationTests {
             virtualRouterID: 5, interface: "ha-1", priority: 200, version: version, advertisementIntervalMilliseconds: interval,
             source: IPv4Address(169, 254, 192, 1), peers: [IPv4Address(169, 254, 192, 3), IPv4Address(169, 254, 192, 2)],
             password: password, notifyPipe: pipe)
+    }
+
+    @Test("A route with several next hops is one line with all of them, of equal weight, after the routes on the link")
+    func multiPath() throws {
+        var member = member()
+        member.routes = [
+            Route(
+                destination: try #require(IPPrefix("172.16.0.0/12")),
+                nextHops: [
+                    try hop("10.0.2.9", "qr-2"),
+                    try hop("10.0.0.8", "qr-1"),
+                ]),
+            Route(
+                destination: try #require(IPPrefix("fd00:9::/64")),
+                nextHops: [
+                    try hop("fd00:1::8", "qr-1"),
+                    try hop("fd00:1::9", "qr-1"),
+                ]), try route("198.51.100.0/24", "qg-1"),
+        ]
+        #expect(
+            member.rendered.contains(
+                """
+                    virtual_routes {
+                        198.51.100.0/24 dev qg-1 scope link
+                        172.16.0.0/12 nexthop via 10.0.0.8 dev qr-1 weight 1 nexthop via 10.0.2.9 dev qr-2 weight 1
+                        fd00:9::/64 nexthop via fd00:1::8 dev qr-1 weight 1 nexthop via fd00:1::9 dev qr-1 weight 1
+                    }
+
+                """))
     }
 
     @Test("A member with addresses and routes is rendered in the order that keepalived needs, sorted")
