@@ -27,7 +27,7 @@ extension Election {
         routers[router].conflict?.isLosing = winner != nil
         deadline = min(deadline, reportLasting(router))
         if let winner { return min(deadline, resign(router, to: winner)) }
-        if isNew { actions.append(.announce(routers[router].router.id)) }
+        if isNew { actions += [.announce(routers[router].router.id), .suspectDaemon(routers[router].router.id)] }
         return deadline
     }
 

@@ -56,10 +56,13 @@ extension Election {
             address: state.router.peers[peer].address)
     }
 
-    /// Whether a peer is a living backup.
+    /// Whether a peer is a living backup that hears us: one that does not is cut off, and holds itself back.
     func isCandidate(_ router: Int, _ peer: Int) -> Bool {
         let claim = routers[router].claims[peer]
-        return claim.isTold && claim.state == .backup && liveness(router, peer) == .alive
+        guard claim.isTold, claim.state == .backup, let host = routers[router].hosts[peer], hosts[host].liveness == .alive else {
+            return false
+        }
+        return hosts[host].deafSince.map { now - $0 < settings.deafRivalMilliseconds } ?? true
     }
 
     /// Whether a master should give way to a candidate: it drains and the other does not, or only the other reaches its gateway.
@@ -68,10 +71,13 @@ extension Election {
         return candidate.gateway == .reachable && master.gateway == .unreachable
     }
 
-    /// A member that lost the device that tunnels start from cannot hear and must not be master; nor before it has heard the others again.
+    /// A member that lost the device that tunnels start from cannot hear and must not be master, nor one of three that suddenly hears nobody;
+    /// nor before it has heard the others again.
     func isHeld(_ router: Int) -> Bool {
         guard !routers[router].router.peers.isEmpty else { return false }
         guard isCarrierUp else { return true }
+        // In a group of two nobody can tell whose fault it is that the two do not hear each other.
+        if let isolatedUntil, now < isolatedUntil, routers[router].router.peers.count(where: { $0.endpoint != nil }) > 1 { return true }
         guard let carrierSince, now < carrierSince + settings.holdAfterCarrierMilliseconds else { return false }
         return !hasLivingPeer(router)
     }

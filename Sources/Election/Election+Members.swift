@@ -126,13 +126,14 @@ extension Election {
         changed(router)
     }
 
-    /// Keeps a member without carrier from being master.
+    /// Keeps a member that is cut off from being master.
     private mutating func hold(_ router: Int) -> Int {
         routers[router].vacancy = nil
         routers[router].isTaking = false
         routers[router].awaitsMoment = false
         endRelay(router)
         var deadline = carrierSince.map { $0 + settings.holdAfterCarrierMilliseconds } ?? Int.max
+        if let isolatedUntil, now < isolatedUntil { deadline = min(deadline, isolatedUntil) }
         switch routers[router].own {
         case .master: deadline = min(deadline, resign(router, to: 0))
         case .headless:

@@ -157,6 +157,31 @@ extension Election {
         // Others wait for our word before they act, and the host itself waits to be heard.
         nextPulse = min(nextPulse, now)
         touchRouters(of: host)
+        noteIsolation()
+    }
+
+    /// Whether it is us who were cut off: of several hosts that fall silent together, that all died is the less likely.
+    private mutating func noteIsolation() {
+        let isAnyAlive = hosts.contains { $0.liveness == .alive || $0.liveness == .absent }
+        if isAnyAlive {
+            guard isolatedUntil != nil else { return }
+            isolatedUntil = nil
+        } else {
+            let together = hosts.count { $0.diedAt.map { now - $0 < settings.isolationWindowMilliseconds } ?? false }
+            guard together > 1, isolatedUntil == nil else { return }
+            isolatedUntil = now + settings.isolationMilliseconds
+        }
+        for router in routers.indices {
+            routers[router].nextHold = nil
+            touch(router)
+        }
+    }
+
+    /// We do hear something: then the others may be dead.
+    mutating func noteUnderlay() {
+        guard let until = isolatedUntil, until > now + settings.isolationReceivingMilliseconds else { return }
+        isolatedUntil = now + settings.isolationReceivingMilliseconds
+        for router in routers.indices { touch(router) }
     }
 
     private mutating func touchRouters(of host: Int) {

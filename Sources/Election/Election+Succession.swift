@@ -67,6 +67,8 @@ extension Election {
         }
         if let last = routers[router].lastAttempt { due = max(due, last + settings.attemptIntervalMilliseconds) }
         if routers[router].attempts == 0, let taken = noteTaking(router) { due = max(due, taken + settings.takingPatienceMilliseconds) }
+        // When the others are silent too, it may be us who hear nobody: that is known in a moment.
+        if case .dead = vacancy, let verdict = pendingVerdict(router) { due = max(due, verdict + 1) }
         due = max(due, quietUntil)
         guard now >= due else { return due }
         routers[router].attempts += 1
@@ -77,6 +79,11 @@ extension Election {
         }
         actions.append(inject(router, from: source(of: vacancy, router), priority: 0))
         return now + settings.attemptIntervalMilliseconds
+    }
+
+    /// When it is known whether the members of the group that are late are dead; nil when none is late.
+    private func pendingVerdict(_ router: Int) -> Int? {
+        routers[router].hosts.compactMap { $0.flatMap { hosts[$0].pendingVerdict(now: now, settings: settings) } }.max()
     }
 
     /// Since when another candidate is taking the office.

@@ -32,6 +32,8 @@ public struct Election: Sendable {
     var number: UInt32 = 0
     var isCarrierUp = true
     var carrierSince: Int?
+    /// We hear nobody since a moment, and are held until then; stays set until somebody is heard.
+    var isolatedUntil: Int?
     /// Nobody is declared anything before this: we slept and have unread pulses.
     var quietUntil = Int.min
 
@@ -61,6 +63,9 @@ public struct Election: Sendable {
 
     /// What is known of a host; nil for endpoints of no peer.
     public func liveness(of endpoint: IPAddress) -> PeerLiveness? { hostPositions[endpoint].map { hosts[$0].liveness } }
+
+    /// Whether this host suddenly hears nobody: whoever runs this then looks at what the device that tunnels start from receives.
+    public var isIsolated: Bool { isolatedUntil.map { now < $0 } ?? false }
 
     /// What this member of a router is, as peers are told; nil for routers that are not here.
     public func state(of id: ResourceID) -> MemberState? { routerPositions[id].map { routers[$0].own } }
@@ -95,6 +100,7 @@ public struct Election: Sendable {
         case .daemonEnded(let id): if let router = routerPositions[id] { noteDaemonEnded(router) }
         case .gateway(let key, let reachability): note(reachability, of: key)
         case .carrier(let isUp): noteCarrier(isUp)
+        case .underlayHeard: noteUnderlay()
         case .advertisementHeard(let id, let source): if let router = routerPositions[id] { noteAdvertisement(router, from: source) }
         }
         settle()

@@ -20,6 +20,8 @@ public enum ElectionEvent: Hashable, Sendable {
     case gateway(key: String, Reachability)
     /// The carrier of the device that tunnels start from.
     case carrier(isUp: Bool)
+    /// While `isIsolated`: the device that tunnels start from has received something.
+    case underlayHeard
     /// After `listen`: a real advertisement came over the HA network, not one that we injected. `from` is its source address; with it, only the
     /// awaited master's advertisement counts, and one of another member that was master for a moment does not.
     case advertisementHeard(ResourceID, from: IPAddress? = nil)
@@ -40,6 +42,8 @@ public enum ElectionAction: Hashable, Sendable {
     case strip(ResourceID)
     /// Start keepalived again.
     case restartDaemon(ResourceID)
+    /// Another member became master beside us: it may not hear us because our keepalived hangs. One that sends no advertisement must be ended.
+    case suspectDaemon(ResourceID)
     /// Begin or end to look for real advertisements on the HA network (`advertisementHeard`).
     case listen(ResourceID, Bool)
     /// Two living members claim mastership for longer than they should: us and `with`. For log and report.

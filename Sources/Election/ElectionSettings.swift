@@ -56,6 +56,12 @@ public struct ElectionSettings: Hashable, Sendable {
     public var holdIntervalMilliseconds = 1000
     /// After the carrier came back, how long a member waits for its peers before it may become master again.
     public var holdAfterCarrierMilliseconds = 3000
+    /// Hosts that fall silent within so long of each other are thought to live: it is us who hear nobody.
+    public var isolationWindowMilliseconds = 1000
+    /// How long a host that hears nobody any more keeps its members of groups of three and more from being master…
+    public var isolationMilliseconds = 60_000
+    /// …and how long when the device that tunnels start from still receives something, so that the others may have died after all.
+    public var isolationReceivingMilliseconds = 3000
     /// How long a master whose keepalived ended waits for a successor before keepalived is started again.
     public var headlessMilliseconds = 300
 

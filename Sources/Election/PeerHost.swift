@@ -17,6 +17,8 @@ struct PeerHost: Sendable {
     private(set) var lastPulse: Int?
     private var lastSign: Int?
     private var nextEcho: Int
+    /// When it fell silent; nil while it lives, and for one that was never heard.
+    private(set) var diedAt: Int?
 
     // What it tells us.
     var startID: UInt64?
@@ -56,6 +58,7 @@ struct PeerHost: Sendable {
         lastPulse = now
         lastSign = now
         guard liveness != .alive else { return false }
+        diedAt = nil
         deafSince = now
         hearsUs = false
         liveness = .alive
@@ -67,6 +70,7 @@ struct PeerHost: Sendable {
         lastSign = now
         guard liveness == .unknown || liveness == .dead else { return false }
         liveness = .absent
+        diedAt = nil
         nextEcho = now
         return true
     }
@@ -95,8 +99,17 @@ struct PeerHost: Sendable {
             verdict = liveness == .dead || now - askedSince >= settings.strangerDeathMilliseconds ? .dead : .unknown
         }
         guard verdict != liveness else { return false }
+        if verdict == .dead, liveness != .unknown { diedAt = now }
         liveness = verdict
         return true
+    }
+
+    /// When the verdict on a host falls that is late by more than a lost pulse; nil for all others.
+    func pendingVerdict(now: Int, settings: ElectionSettings) -> Int? {
+        guard liveness == .alive || liveness == .absent, let lastSign,
+            now - lastSign > settings.echoAfterMilliseconds + settings.echoIntervalMilliseconds
+        else { return nil }
+        return lastSign + settings.deathMilliseconds
     }
 
     /// Whether an echo request is due; counts it as sent.

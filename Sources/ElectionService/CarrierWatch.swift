@@ -32,6 +32,17 @@ final class CarrierWatch {
         return found
     }
 
+    /// How many packets the device has received; nil when no device has the address.
+    var receivedPackets: Int? {
+        guard let name = Self.device(of: address) else { return nil }
+        let descriptor = open("/sys/class/net/\(name)/statistics/rx_packets", O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return nil }
+        defer { close(descriptor) }
+        var digits = [UInt8](repeating: 0, count: 24)
+        let count = Glibc.read(descriptor, &digits, digits.count)
+        return Int(String(decoding: digits.prefix(max(count, 0)), as: UTF8.self).filter { !$0.isWhitespace })
+    }
+
     /// Nil when no device has the address.
     private static func hasCarrier(_ address: IPAddress) -> Bool? {
         guard let name = device(of: address) else { return nil }

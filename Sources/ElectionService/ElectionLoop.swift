@@ -16,6 +16,10 @@ final class ElectionLoop {
     /// A wake-up that is later than this looks at the sockets before it lets the election judge.
     static let lateMilliseconds = 5
     static let pipeReadBytes = 4096
+    static let underlayLookMilliseconds = 250
+    /// Advertisements that a master may leave out before it counts as hanging.
+    static let silentIntervals = 2
+    static let silenceSlackMilliseconds = 300
 
     /// What a descriptor is for.
     private enum Source {
@@ -23,6 +27,7 @@ final class ElectionLoop {
         case pipe(ResourceID)
         case process(ResourceID)
         case sniffer(ResourceID)
+        case suspect(ResourceID)
         case gateway(String)
     }
 
@@ -30,6 +35,11 @@ final class ElectionLoop {
         var descriptor: Int32
         var path: String
         var reader = KeepalivedNotificationReader()
+    }
+
+    private struct Suspect {
+        var sniffer: Sniffer
+        var deadline: Int
     }
 
     private var election: Election
@@ -46,6 +56,9 @@ final class ElectionLoop {
     private var sniffers: [ResourceID: Sniffer] = [:]
     private var gateways: [String: GatewayProbe] = [:]
     private var living: Set<IPAddress> = []
+    private var suspects: [ResourceID: Suspect] = [:]
+    private var nextUnderlayLook: Int?
+    private var receivedBefore: Int?
 
     init(
         settings: ElectionSettings, tunnelAddress: IPAddress, startID: UInt64, bell: Int32, tell: @escaping (ElectionNews) -> Void
@@ -91,13 +104,37 @@ final class ElectionLoop {
                 }
             }
             probeGateways()
+            lookAtUnderlay()
+            judgeSuspects()
             if let due = election.nextDeadline, Self.now >= due { handle(.tick) }
         }
     }
 
     private var nextDeadline: Int {
         let probes = gateways.values.lazy.map(\.watch.nextRequest).min()
-        return min(election.nextDeadline ?? .max / 2, probes ?? .max / 2)
+        let look = nextUnderlayLook ?? .max / 2
+        let verdict = suspects.values.lazy.map(\.deadline).min() ?? .max / 2
+        return min(election.nextDeadline ?? .max / 2, probes ?? .max / 2, look, verdict)
+    }
+
+    /// A host that suddenly hears no other one is deaf, or the others are dead: then its device still receives something now and then.
+    private func lookAtUnderlay() {
+        guard election.isIsolated else {
+            nextUnderlayLook = nil
+            return
+        }
+        let now = Self.now
+        guard let due = nextUnderlayLook else {
+            // What was on its way when the others fell silent has come by then.
+            nextUnderlayLook = now + Self.underlayLookMilliseconds
+            receivedBefore = nil
+            return
+        }
+        guard now >= due else { return }
+        nextUnderlayLook = now + Self.underlayLookMilliseconds
+        let received = carrier.receivedPackets
+        if let received, let before = receivedBefore, received > before { handle(.underlayHeard) }
+        receivedBefore = receivedBefore ?? received
     }
 
     private func read(_ source: Source) {
@@ -108,6 +145,7 @@ final class ElectionLoop {
         case .pipe(let id): readPipe(id)
         case .process(let id): processEnded(id)
         case .sniffer(let id): readSniffer(id)
+        case .suspect(let id): readSuspect(id)
         case .gateway(let key): readGateway(key)
         }
     }
@@ -153,6 +191,7 @@ final class ElectionLoop {
         if let pipe = pipes.removeValue(forKey: id) { remove(pipe.descriptor) }
         if let entry = processes.removeValue(forKey: id) { remove(entry.descriptor) }
         stopSniffing(id)
+        acquit(id)
     }
 
     // MARK: keepalived
@@ -193,6 +232,42 @@ final class ElectionLoop {
     private func processEnded(_ id: ResourceID) {
         if let entry = processes.removeValue(forKey: id) { remove(entry.descriptor) }
         handle(.daemonEnded(id))
+    }
+
+    // MARK: A keepalived that hangs
+
+    /// Listens to what keepalived itself says: a master advertises, whatever it hears.
+    private func suspect(_ id: ResourceID) {
+        guard suspects[id] == nil, let member = members[id], let index = frames.index(of: member.device),
+            let sniffer = try? Sniffer(linkIndex: index, etherType: 0x0800, octetAt: 23, is: VRRPAdvertisement.protocolNumber)
+        else { return }
+        let patience = Self.silentIntervals * member.advertisementIntervalMilliseconds + Self.silenceSlackMilliseconds
+        suspects[id] = Suspect(sniffer: sniffer, deadline: Self.now + patience)
+        watchDescriptor(sniffer.descriptor, .suspect(id))
+    }
+
+    private func acquit(_ id: ResourceID) {
+        if let descriptor = suspects.removeValue(forKey: id)?.sniffer.descriptor { unwatch(descriptor) }
+    }
+
+    private func readSuspect(_ id: ResourceID) {
+        guard let suspect = suspects[id], let member = members[id] else { return }
+        var isHeard = false
+        let isThere = suspect.sniffer.read { frame in
+            guard let found = VRRPAdvertisement(frame: frame), !found.isInjected else { return }
+            isHeard = isHeard || .v4(found.source) == member.router.localAddress
+        }
+        if isHeard || !isThere { acquit(id) }
+    }
+
+    /// A master that has said nothing for so long is ended: its addresses stay until another member has them.
+    private func judgeSuspects() {
+        for (id, suspect) in suspects where Self.now >= suspect.deadline {
+            acquit(id)
+            guard election.state(of: id) == .master, let process = processes[id]?.process else { continue }
+            tell(.problem("The keepalived of router \(id) is master and silent: ending it"))
+            kill(process, SIGKILL)
+        }
     }
 
     // MARK: Gateways
@@ -265,6 +340,7 @@ final class ElectionLoop {
             case .announce(let id): tell(.announce(id))
             case .strip(let id): tell(.strip(id))
             case .restartDaemon(let id): tell(.restartDaemon(id))
+            case .suspectDaemon(let id): suspect(id)
             case .listen(let id, let isOn): if isOn { sniff(id) } else { stopSniffing(id) }
             case .conflict(let id, let host, let isOver): tell(.conflict(id, with: host, isOver: isOver))
             case .peerChanged(let address, let liveness): note(address, isAlive: liveness != .dead)

@@ -227,6 +227,8 @@ final class SimulatedGroup {
                 traffic.strips += 1
                 hosts[host].daemons[position(id)].hasAddresses = false
                 countOwners(position(id))
+            // Whether it hangs is looked at outside of the election.
+            case .suspectDaemon: break
             case .restartDaemon(let id):
                 traffic.restarts += 1
                 after(50) { self.startDaemon(self.position(id), on: host) }
