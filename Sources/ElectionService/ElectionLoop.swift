@@ -53,7 +53,7 @@ final class ElectionLoop {
         election = Election(settings: settings, startID: startID)
         sockets = try PeerSockets(local: tunnelAddress, identifier: UInt16(truncatingIfNeeded: startID))
         frames = try FrameSender()
-        carrier = try CarrierWatch(address: tunnelAddress)
+        carrier = try CarrierWatch(address: tunnelAddress, now: Self.now)
         waitSet = try opened(clinux_poll_set(), "wait for descriptors")
         self.bell = bell
         self.tell = tell
@@ -104,7 +104,7 @@ final class ElectionLoop {
         switch source {
         case .bell: return
         case .pulses, .echoes: readPeers()
-        case .links: if let isUp = carrier.read() { handle(.carrier(isUp: isUp)) }
+        case .links: if let isUp = carrier.read(now: Self.now) { handle(.carrier(isUp: isUp)) }
         case .pipe(let id): readPipe(id)
         case .process(let id): processEnded(id)
         case .sniffer(let id): readSniffer(id)
@@ -117,6 +117,8 @@ final class ElectionLoop {
         sockets.readPulses { signs.append($0) }
         sockets.readEchoes { signs.append($0) }
         for sign in signs {
+            // Anyone can send to the port: what no peer sent costs no more than its arrival.
+            guard election.liveness(of: sign.address) != nil else { continue }
             switch sign {
             case .pulse(let address, let bytes): handle(.pulse(from: address, bytes: bytes))
             case .echo(let address): handle(.echoReply(from: address))
