@@ -16,6 +16,8 @@ final class ElectionLoop {
     /// A wake-up that is later than this looks at the sockets before it lets the election judge.
     static let lateMilliseconds = 5
     static let pipeReadBytes = 4096
+    /// What one look takes from a pipe at most, together all that a pipe holds: pipe(7).
+    static let maximumPipeReads = 16
 
     /// What a descriptor is for.
     private enum Source {
@@ -42,10 +44,15 @@ final class ElectionLoop {
     private var sources: [Int32: Source] = [:]
     private var members: [ResourceID: ElectionMember] = [:]
     private var pipes: [ResourceID: Pipe] = [:]
-    private var processes: [ResourceID: (process: Int32, descriptor: Int32)] = [:]
+    /// Without a descriptor: its end was told, and is not told again while the agent still believes in it.
+    private var processes: [ResourceID: (process: Int32, descriptor: Int32?)] = [:]
     private var sniffers: [ResourceID: Sniffer] = [:]
     private var gateways: [String: GatewayProbe] = [:]
     private var living: Set<IPAddress> = []
+    /// What the agent saw of members that its next update makes known: it looks first.
+    private var seen: [ResourceID: MemberState] = [:]
+    /// Added since the last wait: what was then ready under such a number was of another descriptor, which was closed.
+    private var added: Set<Int32> = []
 
     init(
         settings: ElectionSettings, tunnelAddress: IPAddress, startID: UInt64, bell: Int32, tell: @escaping (ElectionNews) -> Void
@@ -65,9 +72,12 @@ final class ElectionLoop {
 
     deinit {
         for pipe in pipes.values { close(pipe.descriptor) }
-        for entry in processes.values { close(entry.descriptor) }
+        for case let descriptor? in processes.values.map(\.descriptor) { close(descriptor) }
         close(waitSet)
     }
+
+    /// What a member is taken for; nil for routers that are not here.
+    func state(of id: ResourceID) -> MemberState? { election.state(of: id) }
 
     // MARK: Waiting
 
@@ -78,10 +88,11 @@ final class ElectionLoop {
         while true {
             let deadline = nextDeadline
             let wait = min(max(deadline - Self.now, 0), Self.maximumWaitMilliseconds)
+            added.removeAll(keepingCapacity: true)
             let count = clinux_poll_wait(waitSet, &ready, Int32(ready.count), Int32(wait))
             if Self.now > deadline + Self.lateMilliseconds { readPeers() }
             for descriptor in ready.prefix(Int(max(count, 0))) {
-                guard let source = sources[descriptor] else { continue }
+                guard let source = sources[descriptor], !added.contains(descriptor) else { continue }
                 if case .bell = source {
                     drainBell()
                     guard let messages = mail() else { return }
@@ -137,7 +148,7 @@ final class ElectionLoop {
     private func take(_ message: ElectionThread.Message) {
         switch message {
         case .update(let new): update(new)
-        case .member(let id, let state): if members[id] != nil { handle(.member(id, state)) }
+        case .member(let id, let state): if members[id] == nil { seen[id] = state } else { note(id, state) }
         case .watch(let id, let process): watch(id, process)
         }
     }
@@ -149,11 +160,18 @@ final class ElectionLoop {
         for member in new where pipes[member.router.id]?.path != member.notifyPipe { openPipe(member) }
         updateGateways()
         perform(election.update(routers: new.map(\.router), now: Self.now))
+        for (id, state) in seen { note(id, state) }
+        seen = [:]
+    }
+
+    /// What the agent saw is older than what keepalived has said since: it counts where nothing was said.
+    private func note(_ id: ResourceID, _ state: MemberState) {
+        if election.state(of: id) == .unknown { handle(.member(id, state)) }
     }
 
     private func forget(_ id: ResourceID) {
         if let pipe = pipes.removeValue(forKey: id) { remove(pipe.descriptor) }
-        if let entry = processes.removeValue(forKey: id) { remove(entry.descriptor) }
+        endWatch(id)
         stopSniffing(id)
     }
 
@@ -163,37 +181,52 @@ final class ElectionLoop {
         let id = member.router.id
         if let old = pipes.removeValue(forKey: id) { remove(old.descriptor) }
         let descriptor = open(member.notifyPipe, O_RDWR | O_NONBLOCK | O_CLOEXEC)
-        // Before keepalived's first start there is none; the agent's next update finds it.
+        // Before keepalived's first start there is none: it is there when the agent tells of the process.
         guard descriptor >= 0 else { return }
         pipes[id] = Pipe(descriptor: descriptor, path: member.notifyPipe)
         watchDescriptor(descriptor, .pipe(id))
     }
 
+    /// Tells the agent every line, and the election the last state: a pipe that nobody read for long holds history.
     private func readPipe(_ id: ResourceID) {
         guard let descriptor = pipes[id]?.descriptor else { return }
         var bytes = [UInt8](repeating: 0, count: Self.pipeReadBytes)
-        let count = Glibc.read(descriptor, &bytes, bytes.count)
-        guard count > 0, let notifications = pipes[id]?.reader.read(bytes[0..<count]) else { return }
-        for notification in notifications {
-            handle(.member(id, MemberState(notification.state)))
-            tell(.notified(id, line: notification.line))
+        var notifications: [KeepalivedNotification] = []
+        for _ in 0..<Self.maximumPipeReads {
+            let count = Glibc.read(descriptor, &bytes, bytes.count)
+            guard count > 0 else { break }
+            notifications += pipes[id]?.reader.read(bytes[0..<count]) ?? []
         }
+        if let last = notifications.last { handle(.member(id, MemberState(last.state))) }
+        for notification in notifications { tell(.notified(id, line: notification.line)) }
     }
 
     private func watch(_ id: ResourceID, _ process: Int32) {
-        guard members[id] != nil, processes[id]?.process != process else { return }
-        if let old = processes.removeValue(forKey: id) { remove(old.descriptor) }
+        guard let member = members[id] else { return }
+        if pipes[id] == nil { openPipe(member) }
+        guard processes[id]?.process != process else { return }
+        endWatch(id)
         let descriptor = clinux_open_process(process)
-        guard descriptor >= 0 else {
+        if descriptor >= 0 {
+            processes[id] = (process, descriptor)
+            watchDescriptor(descriptor, .process(id))
+        } else if descriptor == -ESRCH {
+            processes[id] = (process, nil)
             handle(.daemonEnded(id))
-            return
+        } else {
+            // Not known to have ended: the agent tells of it again after its next cycle.
+            tell(.problem(kernelError(-descriptor, "watch process \(process) of router \(id)").description))
         }
-        processes[id] = (process, descriptor)
-        watchDescriptor(descriptor, .process(id))
+    }
+
+    private func endWatch(_ id: ResourceID) {
+        if let descriptor = processes.removeValue(forKey: id)?.descriptor { remove(descriptor) }
     }
 
     private func processEnded(_ id: ResourceID) {
-        if let entry = processes.removeValue(forKey: id) { remove(entry.descriptor) }
+        guard let entry = processes[id] else { return }
+        endWatch(id)
+        processes[id] = (entry.process, nil)
         handle(.daemonEnded(id))
     }
 
@@ -297,6 +330,7 @@ final class ElectionLoop {
         let result = clinux_poll_add(waitSet, descriptor)
         guard result >= 0 else { throw kernelError(-result, "wait for a descriptor") }
         sources[descriptor] = source
+        added.insert(descriptor)
     }
 
     /// For descriptors that whoever opened them has closed: the kernel has taken them out of the set by itself.
