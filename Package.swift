@@ -47,7 +47,7 @@ let pureRooms: [Target] = [
     tests("HostProjectionTests", ["Addressing", "NetworkModel", "HostModel", "HostProjection"]),
     tests("NetworkModelTests", ["Addressing", "NetworkModel"]),
     tests("ConvertersTests", ["Addressing", "NetworkModel", "HostModel", "KernelInterface", "ServiceProcesses", "Converters"]),
-    tests("ElectionServiceTests", ["Addressing", "NetworkModel", "Election", "ElectionService", "ServiceProcesses"]),
+    tests("ElectionServiceTests", ["Addressing", "NetworkModel", "Election", "ElectionService", "ServiceProcesses", "CLinux"]),
     tests("ServiceProcessesTests", ["Addressing", "KernelInterface", "ServiceProcesses"]),
     tests("KernelLinuxTests", ["Addressing", "KernelInterface", "KernelLinux", "KernelConformance", "CLinux"]),
     tests("DriversTests", ["Addressing", "KernelInterface", "Drivers", "FakeKernel"]),

@@ -108,6 +108,13 @@ int clinux_link_mac(int descriptor, const char *name, uint8_t *mac) {
     return 0;
 }
 
+int clinux_link_is_running(int descriptor, const char *name) {
+    struct ifreq request;
+    int error = copy_name(&request, name);
+    if (error < 0) return error;
+    return ioctl(descriptor, SIOCGIFFLAGS, &request) < 0 ? -errno : (request.ifr_flags & IFF_RUNNING) != 0;
+}
+
 int clinux_send_frame(int link_index, const void *frame, size_t count) {
     // Protocol 0: the socket receives nothing.
     int descriptor = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);

@@ -49,6 +49,11 @@ static void read_address(const struct sockaddr_storage *storage, clinux_peer *pe
     }
 }
 
+static uint16_t read_port(const struct sockaddr_storage *storage) {
+    return ntohs(storage->ss_family == AF_INET6 ? ((const struct sockaddr_in6 *)storage)->sin6_port
+                                                : ((const struct sockaddr_in *)storage)->sin_port);
+}
+
 int clinux_pulse_socket(const clinux_peer *local, uint16_t port) {
     int descriptor = socket(local->is_ipv6 ? AF_INET6 : AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (descriptor < 0) return -errno;
@@ -74,7 +79,7 @@ int clinux_pulse_send(int descriptor, const clinux_peer *peer, uint16_t port, co
     return sent < 0 ? -errno : (int)sent;
 }
 
-int clinux_pulse_receive(int descriptor, clinux_peer *peer, void *bytes, size_t capacity) {
+int clinux_pulse_receive(int descriptor, clinux_peer *peer, uint16_t port, void *bytes, size_t capacity) {
     struct sockaddr_storage address = {0};
     struct iovec area = {.iov_base = bytes, .iov_len = capacity};
     struct msghdr header = {.msg_name = &address, .msg_namelen = sizeof address, .msg_iov = &area, .msg_iovlen = 1};
@@ -83,6 +88,8 @@ int clinux_pulse_receive(int descriptor, clinux_peer *peer, void *bytes, size_t 
     while (count < 0 && errno == EINTR);
     if (count < 0) return -errno;
     read_address(&address, peer);
+    // Only one process of a host has the port: another one there cannot speak for its agent.
+    if (read_port(&address) != port) return 0;
     return header.msg_flags & MSG_TRUNC ? 0 : (int)count;
 }
 
@@ -181,7 +188,8 @@ int clinux_frame_send(int descriptor, int link_index, const void *frame, size_t 
     return sent < 0 ? -errno : (int)sent;
 }
 
-int clinux_sniffer_socket(int link_index, uint16_t ether_type, int byte_offset, uint8_t byte_value) {
+int clinux_sniffer_socket(
+    int link_index, uint16_t ether_type, int byte_offset, uint8_t byte_value, int word_offset, uint32_t word_value) {
     int descriptor = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (descriptor < 0) return -errno;
     // Filtered before it is bound, so that not one other frame gets in. Bound to all types: a bridge takes the frames of its ports before
@@ -190,10 +198,14 @@ int clinux_sniffer_socket(int link_index, uint16_t ether_type, int byte_offset, 
         BPF_STMT(BPF_LD | BPF_H | BPF_ABS, 12),
         BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ether_type, 0, 3),
         BPF_STMT(BPF_LD | BPF_B | BPF_ABS, (uint32_t)byte_offset),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, byte_value, 0, 1),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, byte_value, 0, 3),
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)word_offset),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, word_value, 0, 1),
         BPF_STMT(BPF_RET | BPF_K, 0xFFFF),
         BPF_STMT(BPF_RET | BPF_K, 0),
     };
+    // Without a word: over its comparison.
+    if (word_offset < 0) program[2] = (struct sock_filter)BPF_STMT(BPF_JMP | BPF_JA, 1);
     struct sock_fprog filter = {.len = sizeof program / sizeof program[0], .filter = program};
     if (setsockopt(descriptor, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter) < 0) return fail_closing(descriptor);
     struct sockaddr_ll address = {.sll_family = AF_PACKET, .sll_ifindex = link_index, .sll_protocol = htons(ETH_P_ALL)};

@@ -90,6 +90,10 @@ struct Applier: Sendable {
         }
         if case .addNamespace = planned.operation { return nil }
         let target = planned.operation.target
+        // A router that forwards without its rules would leak, and a backup would speak.
+        if case .addLink = planned.operation, let namespace = target.place ?? target.peerPlace, failedFirewalls.contains(namespace) {
+            return "waits for the firewall of namespace \(namespace)"
+        }
         if let place = target.place, failedNamespaces.contains(place) { return "waits for namespace \(place)" }
         if let peer = target.peerPlace, failedNamespaces.contains(peer) { return "waits for namespace \(peer)" }
         if let link = target.link, failedLinks.contains(LinkKey(link, target.place)) { return "waits for link \(link)" }

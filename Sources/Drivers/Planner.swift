@@ -6,7 +6,7 @@ import KernelInterface
 ///     make way          links whose kind cannot be changed, and what else stands where something new must be
 ///     namespaces        made
 ///     sysctls           those that new links inherit
-///     firewall          of new namespaces: what must not be said by a new link
+///     firewall          of namespaces without one: what must not be said by a new link
 ///     links             made: bridges, tunnels, veth pairs; sysctls of links while they are down; changes, such as up
 ///     detach            foreign links leave their bridge before the rules that name them go
 ///     firewall          one transaction for each namespace
@@ -136,8 +136,10 @@ public struct Planner {
             let operation = PlannedOperation(
                 .applyFirewall(script: step.script, place), for: .firewall(place), role: .make,
                 fallback: step.fallback.map { .applyFirewall(script: $0, place) })
-            // Devices speak as soon as they are up. Only tables of the family netdev need theirs to be there.
-            if isMade(place), !wanted.contains(where: { $0.family == .netdev }) {
+            // Devices speak as soon as they are up: where no ruleset is loaded yet, it comes before them. Only tables of the family netdev need
+            // theirs to be there.
+            let isFirst = !wanted.contains { found.firewallTables.contains($0.identity) || $0.family == .netdev }
+            if place != nil, isFirst {
                 phases.firstFirewall.append(operation)
             } else {
                 phases.firewall.append(operation)
@@ -160,7 +162,7 @@ struct Phases {
     var clear: [PlannedOperation] = []
     var namespaces: [PlannedOperation] = []
     var sysctls: [PlannedOperation] = []
-    /// Of new namespaces.
+    /// Of namespaces that have none yet.
     var firstFirewall: [PlannedOperation] = []
     var bridges: [PlannedOperation] = []
     var tunnels: [PlannedOperation] = []

@@ -232,7 +232,9 @@ public final class Reconciler {
     private func supervise(
         _ desired: HostConfiguration, isFull: Bool, _ applier: Applier, _ renewed: Set<NamespaceName>, _ report: inout ApplyReport
     ) {
-        let unready = applier.failedNamespaces.union(applier.failedLinks.compactMap(\.place))
+        // Without its rules a member must not become master: another one may have them.
+        let unready = applier.failedNamespaces.union(applier.failedLinks.compactMap(\.place)).union(
+            applier.failedFirewalls.compactMap { $0 })
         supervisor.apply(
             desired.daemons, isFull: isFull, restartingIn: renewed, holdingIn: unready, report: &report)
     }

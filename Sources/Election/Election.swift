@@ -183,7 +183,10 @@ public struct Election: Sendable {
 
     private mutating func bury(allBut kept: Set<ResourceID>) {
         for router in routers where !kept.contains(router.router.id) {
-            guard departed.count < settings.departedLimit else { break }
+            if let conflict = router.conflict, conflict.isReported {
+                actions.append(.conflict(router.router.id, with: router.router.peers[conflict.rival].hostID, isOver: true))
+            }
+            guard departed.count < settings.departedLimit else { continue }
             number &+= 1
             var entry = router.entry(gateways)
             entry.state = .fault

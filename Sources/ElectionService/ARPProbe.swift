@@ -9,6 +9,8 @@ enum ARPProbe {
     /// Where a frame says which operation it is: the low octet of the operation, and its value in a reply.
     static let operationOffset = 21
     static let reply: UInt8 = 2
+    /// Where a frame says whose MAC it tells.
+    static let senderOffset = 28
 
     static func request(for address: IPv4Address, from mac: MACAddress) -> [UInt8] {
         MACAddress.broadcast.octets + mac.octets + [0x08, 0x06]

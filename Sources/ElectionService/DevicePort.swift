@@ -43,15 +43,20 @@ final class FrameSender {
     }
 }
 
-/// Frames that pass one device and of which one octet has one value.
+/// Frames that pass one device and of which one octet has one value, and four octets another when that is asked for: what is not meant wakes
+/// nobody.
 final class Sniffer {
     static let maximumFrames = 64
 
     let descriptor: Int32
     private var buffer = [UInt8](repeating: 0, count: 512)
 
-    init(linkIndex: Int32, etherType: UInt16, octetAt offset: Int, is value: UInt8) throws(KernelError) {
-        descriptor = try opened(clinux_sniffer_socket(linkIndex, etherType, Int32(offset), value), "listen on device \(linkIndex)")
+    init(
+        linkIndex: Int32, etherType: UInt16, octetAt offset: Int, is value: UInt8, word: (offset: Int, value: UInt32)? = nil
+    ) throws(KernelError) {
+        descriptor = try opened(
+            clinux_sniffer_socket(linkIndex, etherType, Int32(offset), value, word.map { Int32($0.offset) } ?? -1, word?.value ?? 0),
+            "listen on device \(linkIndex)")
     }
 
     deinit { close(descriptor) }

@@ -16,10 +16,8 @@ final class ElectionLoop {
     /// A wake-up that is later than this looks at the sockets before it lets the election judge.
     static let lateMilliseconds = 5
     static let pipeReadBytes = 4096
-    static let underlayLookMilliseconds = 250
-    /// Advertisements that a master may leave out before it counts as hanging.
-    static let silentIntervals = 2
-    static let silenceSlackMilliseconds = 300
+    /// What one look takes from a pipe at most, together all that a pipe holds: pipe(7).
+    static let maximumPipeReads = 16
 
     /// What a descriptor is for.
     private enum Source {
@@ -37,11 +35,6 @@ final class ElectionLoop {
         var reader = KeepalivedNotificationReader()
     }
 
-    private struct Suspect {
-        var sniffer: Sniffer
-        var deadline: Int
-    }
-
     private var election: Election
     private let sockets: PeerSockets
     private let frames: FrameSender
@@ -52,13 +45,17 @@ final class ElectionLoop {
     private var sources: [Int32: Source] = [:]
     private var members: [ResourceID: ElectionMember] = [:]
     private var pipes: [ResourceID: Pipe] = [:]
-    private var processes: [ResourceID: (process: Int32, descriptor: Int32)] = [:]
+    /// Without a descriptor: its end was told, and is not told again while the agent still believes in it.
+    private var processes: [ResourceID: (process: Int32, descriptor: Int32?)] = [:]
     private var sniffers: [ResourceID: Sniffer] = [:]
     private var gateways: [String: GatewayProbe] = [:]
     private var living: Set<IPAddress> = []
-    private var suspects: [ResourceID: Suspect] = [:]
-    private var nextUnderlayLook: Int?
-    private var receivedBefore: Int?
+    private let silence = SilenceWatch()
+    private var underlay = UnderlayWatch()
+    /// What the agent saw of members that its next update makes known: it looks first.
+    private var seen: [ResourceID: MemberState] = [:]
+    /// Added since the last wait: what was then ready under such a number was of another descriptor, which was closed.
+    private var added: Set<Int32> = []
 
     init(
         settings: ElectionSettings, tunnelAddress: IPAddress, startID: UInt64, bell: Int32, tell: @escaping (ElectionNews) -> Void
@@ -66,7 +63,7 @@ final class ElectionLoop {
         election = Election(settings: settings, startID: startID)
         sockets = try PeerSockets(local: tunnelAddress, identifier: UInt16(truncatingIfNeeded: startID))
         frames = try FrameSender()
-        carrier = try CarrierWatch(address: tunnelAddress)
+        carrier = try CarrierWatch(address: tunnelAddress, now: Self.now)
         waitSet = try opened(clinux_poll_set(), "wait for descriptors")
         self.bell = bell
         self.tell = tell
@@ -78,9 +75,12 @@ final class ElectionLoop {
 
     deinit {
         for pipe in pipes.values { close(pipe.descriptor) }
-        for entry in processes.values { close(entry.descriptor) }
+        for case let descriptor? in processes.values.map(\.descriptor) { close(descriptor) }
         close(waitSet)
     }
+
+    /// What a member is taken for; nil for routers that are not here.
+    func state(of id: ResourceID) -> MemberState? { election.state(of: id) }
 
     // MARK: Waiting
 
@@ -91,10 +91,11 @@ final class ElectionLoop {
         while true {
             let deadline = nextDeadline
             let wait = min(max(deadline - Self.now, 0), Self.maximumWaitMilliseconds)
+            added.removeAll(keepingCapacity: true)
             let count = clinux_poll_wait(waitSet, &ready, Int32(ready.count), Int32(wait))
             if Self.now > deadline + Self.lateMilliseconds { readPeers() }
             for descriptor in ready.prefix(Int(max(count, 0))) {
-                guard let source = sources[descriptor] else { continue }
+                guard let source = sources[descriptor], !added.contains(descriptor) else { continue }
                 if case .bell = source {
                     drainBell()
                     guard let messages = mail() else { return }
@@ -112,40 +113,26 @@ final class ElectionLoop {
 
     private var nextDeadline: Int {
         let probes = gateways.values.lazy.map(\.watch.nextRequest).min()
-        let look = nextUnderlayLook ?? .max / 2
-        let verdict = suspects.values.lazy.map(\.deadline).min() ?? .max / 2
+        let look = underlay.nextLook ?? .max / 2
+        let verdict = silence.nextDeadline ?? .max / 2
         return min(election.nextDeadline ?? .max / 2, probes ?? .max / 2, look, verdict)
     }
 
-    /// A host that suddenly hears no other one is deaf, or the others are dead: then its device still receives something now and then.
     private func lookAtUnderlay() {
-        guard election.isIsolated else {
-            nextUnderlayLook = nil
-            return
+        if underlay.look(isIsolated: election.isIsolated, now: Self.now, receivedPackets: { carrier.receivedPackets }) {
+            handle(.underlayHeard)
         }
-        let now = Self.now
-        guard let due = nextUnderlayLook else {
-            // What was on its way when the others fell silent has come by then.
-            nextUnderlayLook = now + Self.underlayLookMilliseconds
-            receivedBefore = nil
-            return
-        }
-        guard now >= due else { return }
-        nextUnderlayLook = now + Self.underlayLookMilliseconds
-        let received = carrier.receivedPackets
-        if let received, let before = receivedBefore, received > before { handle(.underlayHeard) }
-        receivedBefore = receivedBefore ?? received
     }
 
     private func read(_ source: Source) {
         switch source {
         case .bell: return
         case .pulses, .echoes: readPeers()
-        case .links: if let isUp = carrier.read() { handle(.carrier(isUp: isUp)) }
+        case .links: if let isUp = carrier.read(now: Self.now) { handle(.carrier(isUp: isUp)) }
         case .pipe(let id): readPipe(id)
         case .process(let id): processEnded(id)
         case .sniffer(let id): readSniffer(id)
-        case .suspect(let id): readSuspect(id)
+        case .suspect(let id): if silence.read(id) { acquit(id) }
         case .gateway(let key): readGateway(key)
         }
     }
@@ -155,6 +142,8 @@ final class ElectionLoop {
         sockets.readPulses { signs.append($0) }
         sockets.readEchoes { signs.append($0) }
         for sign in signs {
+            // Anyone can send to the port: what no peer sent costs no more than its arrival.
+            guard election.liveness(of: sign.address) != nil else { continue }
             switch sign {
             case .pulse(let address, let bytes): handle(.pulse(from: address, bytes: bytes))
             case .echo(let address): handle(.echoReply(from: address))
@@ -173,7 +162,7 @@ final class ElectionLoop {
     private func take(_ message: ElectionThread.Message) {
         switch message {
         case .update(let new): update(new)
-        case .member(let id, let state): if members[id] != nil { handle(.member(id, state)) }
+        case .member(let id, let state): if members[id] == nil { seen[id] = state } else { note(id, state) }
         case .watch(let id, let process): watch(id, process)
         }
     }
@@ -185,11 +174,18 @@ final class ElectionLoop {
         for member in new where pipes[member.router.id]?.path != member.notifyPipe { openPipe(member) }
         updateGateways()
         perform(election.update(routers: new.map(\.router), now: Self.now))
+        for (id, state) in seen { note(id, state) }
+        seen = [:]
+    }
+
+    /// What the agent saw is older than what keepalived has said since: it counts where nothing was said.
+    private func note(_ id: ResourceID, _ state: MemberState) {
+        if election.state(of: id) == .unknown { handle(.member(id, state)) }
     }
 
     private func forget(_ id: ResourceID) {
         if let pipe = pipes.removeValue(forKey: id) { remove(pipe.descriptor) }
-        if let entry = processes.removeValue(forKey: id) { remove(entry.descriptor) }
+        endWatch(id)
         stopSniffing(id)
         acquit(id)
     }
@@ -200,69 +196,70 @@ final class ElectionLoop {
         let id = member.router.id
         if let old = pipes.removeValue(forKey: id) { remove(old.descriptor) }
         let descriptor = open(member.notifyPipe, O_RDWR | O_NONBLOCK | O_CLOEXEC)
-        // Before keepalived's first start there is none; the agent's next update finds it.
+        // Before keepalived's first start there is none: it is there when the agent tells of the process.
         guard descriptor >= 0 else { return }
         pipes[id] = Pipe(descriptor: descriptor, path: member.notifyPipe)
         watchDescriptor(descriptor, .pipe(id))
     }
 
+    /// Tells the agent every line, and the election the last state: a pipe that nobody read for long holds history.
     private func readPipe(_ id: ResourceID) {
         guard let descriptor = pipes[id]?.descriptor else { return }
         var bytes = [UInt8](repeating: 0, count: Self.pipeReadBytes)
-        let count = Glibc.read(descriptor, &bytes, bytes.count)
-        guard count > 0, let notifications = pipes[id]?.reader.read(bytes[0..<count]) else { return }
-        for notification in notifications {
-            handle(.member(id, MemberState(notification.state)))
-            tell(.notified(id, line: notification.line))
+        var notifications: [KeepalivedNotification] = []
+        for _ in 0..<Self.maximumPipeReads {
+            let count = Glibc.read(descriptor, &bytes, bytes.count)
+            guard count > 0 else { break }
+            notifications += pipes[id]?.reader.read(bytes[0..<count]) ?? []
         }
+        if let last = notifications.last { handle(.member(id, MemberState(last.state))) }
+        for notification in notifications { tell(.notified(id, line: notification.line)) }
     }
 
     private func watch(_ id: ResourceID, _ process: Int32) {
-        guard members[id] != nil, processes[id]?.process != process else { return }
-        if let old = processes.removeValue(forKey: id) { remove(old.descriptor) }
+        guard let member = members[id] else { return }
+        if pipes[id] == nil { openPipe(member) }
+        guard processes[id]?.process != process else { return }
+        endWatch(id)
         let descriptor = clinux_open_process(process)
-        guard descriptor >= 0 else {
+        if descriptor >= 0 {
+            processes[id] = (process, descriptor)
+            watchDescriptor(descriptor, .process(id))
+        } else if descriptor == -ESRCH {
+            processes[id] = (process, nil)
             handle(.daemonEnded(id))
-            return
+        } else {
+            // Not known to have ended: the agent tells of it again after its next cycle.
+            tell(.problem(kernelError(-descriptor, "watch process \(process) of router \(id)").description))
         }
-        processes[id] = (process, descriptor)
-        watchDescriptor(descriptor, .process(id))
+    }
+
+    private func endWatch(_ id: ResourceID) {
+        if let descriptor = processes.removeValue(forKey: id)?.descriptor { remove(descriptor) }
     }
 
     private func processEnded(_ id: ResourceID) {
-        if let entry = processes.removeValue(forKey: id) { remove(entry.descriptor) }
+        guard let entry = processes[id] else { return }
+        endWatch(id)
+        processes[id] = (entry.process, nil)
         handle(.daemonEnded(id))
     }
 
     // MARK: A keepalived that hangs
 
-    /// Listens to what keepalived itself says: a master advertises, whatever it hears.
     private func suspect(_ id: ResourceID) {
-        guard suspects[id] == nil, let member = members[id], let index = frames.index(of: member.device),
-            let sniffer = try? Sniffer(linkIndex: index, etherType: 0x0800, octetAt: 23, is: VRRPAdvertisement.protocolNumber)
+        guard let member = members[id], let descriptor = silence.begin(member, linkIndex: frames.index(of: member.device), now: Self.now)
         else { return }
-        let patience = Self.silentIntervals * member.advertisementIntervalMilliseconds + Self.silenceSlackMilliseconds
-        suspects[id] = Suspect(sniffer: sniffer, deadline: Self.now + patience)
-        watchDescriptor(sniffer.descriptor, .suspect(id))
+        watchDescriptor(descriptor, .suspect(id))
     }
 
     private func acquit(_ id: ResourceID) {
-        if let descriptor = suspects.removeValue(forKey: id)?.sniffer.descriptor { unwatch(descriptor) }
-    }
-
-    private func readSuspect(_ id: ResourceID) {
-        guard let suspect = suspects[id], let member = members[id] else { return }
-        var isHeard = false
-        let isThere = suspect.sniffer.read { frame in
-            guard let found = VRRPAdvertisement(frame: frame), !found.isInjected else { return }
-            isHeard = isHeard || .v4(found.source) == member.router.localAddress
-        }
-        if isHeard || !isThere { acquit(id) }
+        if let descriptor = silence.end(id) { unwatch(descriptor) }
     }
 
     /// A master that has said nothing for so long is ended: its addresses stay until another member has them.
     private func judgeSuspects() {
-        for (id, suspect) in suspects where Self.now >= suspect.deadline {
+        for id in silence.silent(at: Self.now) {
             acquit(id)
             guard election.state(of: id) == .master, let process = processes[id]?.process else { continue }
             tell(.problem("The keepalived of router \(id) is master and silent: ending it"))
@@ -306,8 +303,7 @@ final class ElectionLoop {
 
     private func sniff(_ id: ResourceID) {
         guard sniffers[id] == nil, let member = members[id], let index = frames.index(of: member.device) else { return }
-        // The protocol of an IPv4 header behind an Ethernet header, and VRRP's number.
-        guard let sniffer = try? Sniffer(linkIndex: index, etherType: 0x0800, octetAt: 23, is: 112) else { return }
+        guard let sniffer = try? Sniffer.ofVRRP(linkIndex: index) else { return }
         sniffers[id] = sniffer
         watchDescriptor(sniffer.descriptor, .sniffer(id))
     }
@@ -371,6 +367,7 @@ final class ElectionLoop {
         let result = clinux_poll_add(waitSet, descriptor)
         guard result >= 0 else { throw kernelError(-result, "wait for a descriptor") }
         sources[descriptor] = source
+        added.insert(descriptor)
     }
 
     /// For descriptors that whoever opened them has closed: the kernel has taken them out of the set by itself.

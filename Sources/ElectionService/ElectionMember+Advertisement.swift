@@ -17,7 +17,8 @@ extension ElectionMember {
     /// The frame that hands an advertisement of another member to this one's keepalived. Nil for an address that VRRP here does not run on.
     func advertisement(from source: IPAddress, priority: Int) -> [UInt8]? {
         guard case .v4(let source) = source, case .v4(let destination) = router.localAddress,
-            case .v4(let primary) = KeepalivedConfiguration.primaryAddress(virtualRouterID: virtualRouterID, interface: device).address.address
+            case .v4(let primary) = KeepalivedConfiguration.primaryAddress(virtualRouterID: virtualRouterID, interface: device).address
+                .address
         else { return nil }
         return VRRPAdvertisement(
             version: vrrpVersion, source: source, destination: destination, sourceMAC: Self.senderMAC, destinationMAC: mac,

@@ -97,7 +97,7 @@ public final class ElectionThread: Sendable {
 
 /// Carries the loop to its thread.
 ///
-/// Safety: nothing else keeps a reference to it.
+/// Safety: nothing else keeps a reference to the loop.
 private struct LoopBox: @unchecked Sendable {
     let loop: ElectionLoop
     init(_ loop: ElectionLoop) { self.loop = loop }

@@ -20,8 +20,11 @@ struct GatewayProbe {
         let index = frames.index(of: gateway.bridge)
         if index != linkIndex || sniffer == nil {
             linkIndex = index
+            // Of the gateway alone: an external network has tenants, whose own replies must not be able to keep this thread busy.
             sniffer = index.flatMap {
-                try? Sniffer(linkIndex: $0, etherType: ARPProbe.etherType, octetAt: ARPProbe.operationOffset, is: ARPProbe.reply)
+                try? Sniffer(
+                    linkIndex: $0, etherType: ARPProbe.etherType, octetAt: ARPProbe.operationOffset, is: ARPProbe.reply,
+                    word: (ARPProbe.senderOffset, gateway.address.rawValue))
             }
         }
         if sniffer != nil, let mac = frames.mac(of: gateway.bridge) {

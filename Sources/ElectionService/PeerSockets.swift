@@ -17,6 +17,12 @@ final class PeerSockets {
         case pulse(from: IPAddress, [UInt8])
         case echo(from: IPAddress)
         case refusal(from: IPAddress)
+
+        var address: IPAddress {
+            switch self {
+            case .pulse(let address, _), .echo(let address), .refusal(let address): address
+            }
+        }
     }
 
     let pulses: Int32
@@ -57,7 +63,7 @@ final class PeerSockets {
     func readPulses(_ body: (Sign) -> Void) {
         var peer = clinux_peer()
         for _ in 0..<Self.maximumDatagrams {
-            let count = clinux_pulse_receive(pulses, &peer, &buffer, buffer.count)
+            let count = clinux_pulse_receive(pulses, &peer, Self.port, &buffer, buffer.count)
             // A pending error is told once by a read and stays in the error queue, which is read below.
             if count == -EAGAIN { break }
             if count > 0 { body(.pulse(from: peer.address, Array(buffer[0..<Int(count)]))) }

@@ -205,4 +205,20 @@ struct PartitionTests {
         group.run(100)
         #expect(group.conflicts.sorted() == ["host0 host1 begins", "host0 host1 over", "host1 host0 begins", "host1 host0 over"])
     }
+
+    @Test("A conflict that was reported is over when the router goes")
+    func conflictOfRemovedRouter() {
+        let group = SimulatedGroup(hosts: 2)
+        group.settings.resignLimit = 100
+        group.startAndSettle()
+        group.cut(0, 1)
+        group.run(1000)
+        group.stopDaemon(0, on: 0)
+        group.stopDaemon(0, on: 1)
+        group.heal()
+        group.run(2000)
+        #expect(group.conflicts.contains("host1 host0 begins"))
+        let actions = group.hosts[1].agent?.update(routers: [], now: group.now)
+        #expect(actions?.contains(.conflict(group.routers[0], with: "host0", isOver: true)) == true)
+    }
 }

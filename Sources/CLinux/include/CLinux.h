@@ -36,6 +36,8 @@ int clinux_link_name(int descriptor, int index, char *name);
 /// The Ethernet address of a device, 6 bytes.
 int clinux_link_mac(int descriptor, const char *name, uint8_t *mac);
 
+/// Whether a device is up and has its carrier (1 or 0). Asks the kernel for no lock.
+int clinux_link_is_running(int descriptor, const char *name);
 /// Sends one whole Ethernet frame through the device with this index in the calling thread's namespace.
 int clinux_send_frame(int link_index, const void *frame, size_t count);
 
@@ -93,9 +95,9 @@ typedef struct {
 /// A UDP socket for pulses, bound to an address of the host, which does not wait.
 int clinux_pulse_socket(const clinux_peer *local, uint16_t port);
 int clinux_pulse_send(int descriptor, const clinux_peer *peer, uint16_t port, const void *bytes, size_t count);
-/// The next datagram and who sent it; 0 for one that did not fit, -EAGAIN when there is none, -ECONNREFUSED and its like for an error that
+/// The next datagram and who sent it; 0 for one that did not fit or came from another port, -EAGAIN when there is none, -ECONNREFUSED and its like for an error that
 /// waits in the error queue too.
-int clinux_pulse_receive(int descriptor, clinux_peer *peer, void *bytes, size_t capacity);
+int clinux_pulse_receive(int descriptor, clinux_peer *peer, uint16_t port, void *bytes, size_t capacity);
 /// The next entry of the error queue: 1 when `peer` itself said that nobody listens on the port there, 0 for any other, -EAGAIN for none.
 int clinux_pulse_refusal(int descriptor, clinux_peer *peer);
 
@@ -108,8 +110,10 @@ int clinux_echo_receive(int descriptor, clinux_peer *peer, uint16_t identifier);
 /// A socket to send whole Ethernet frames on any device of the calling thread's namespace.
 int clinux_frame_socket(void);
 int clinux_frame_send(int descriptor, int link_index, const void *frame, size_t count);
-/// A socket that shows frames on one device with this Ethernet type and this octet at this offset of the frame, sent ones included.
-int clinux_sniffer_socket(int link_index, uint16_t ether_type, int byte_offset, uint8_t byte_value);
+/// A socket that shows frames on one device with this Ethernet type, this octet at this offset of the frame and, when its offset is not negative,
+/// these four octets (big endian); sent ones included.
+int clinux_sniffer_socket(
+    int link_index, uint16_t ether_type, int byte_offset, uint8_t byte_value, int word_offset, uint32_t word_value);
 int clinux_sniffer_receive(int descriptor, void *bytes, size_t capacity);
 
 /// Runs the calling thread before all of normal priority (sched(7), SCHED_FIFO); what it starts is normal again.

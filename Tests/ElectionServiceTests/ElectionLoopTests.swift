@@ -1,0 +1,121 @@
+import Addressing
+import CLinux
+import Election
+import Glibc
+import NetworkModel
+import Testing
+
+@testable import ElectionService
+
+/// On loopback addresses that nothing else has; raw sockets need root.
+@Suite("The election's loop", .serialized, .enabled(if: geteuid() == 0, "raw sockets need root: run the tests as root"))
+struct ElectionLoopTests {
+    private static let local = IPAddress.v4(IPv4Address(127, 47, 90, 1))
+    private static let id = ResourceID(rawValue: 7)
+
+    private static func member(pipe: String) -> ElectionMember {
+        ElectionMember(
+            router: ElectionRouter(id: id, localAddress: .v4(IPv4Address(169, 254, 192, 1)), priority: 254, peers: []),
+            device: "tap-none", mac: MACAddress(rawValue: 0x02_00_00_00_00_02), virtualRouterID: 1, vrrpVersion: 3,
+            advertisementIntervalMilliseconds: 1000, password: nil, notifyPipe: pipe, gateway: nil)
+    }
+
+    /// What one run of a loop showed.
+    private final class Outcome {
+        var state: MemberState?
+        var news: [ElectionNews] = []
+    }
+
+    /// Runs a loop over lists of messages, each after one wait.
+    private static func run(_ mail: [() -> [ElectionThread.Message]]) throws -> Outcome {
+        let outcome = Outcome()
+        let bell = try opened(clinux_event_descriptor(), "make an event descriptor")
+        defer { close(bell) }
+        let loop = try ElectionLoop(
+            settings: ElectionSettings(), tunnelAddress: local, startID: 1, bell: bell, tell: { outcome.news.append($0) })
+        func ring() {
+            var one: UInt64 = 1
+            _ = write(bell, &one, MemoryLayout<UInt64>.size)
+        }
+        var rest = mail[...]
+        ring()
+        loop.run {
+            ring()
+            return rest.popFirst().map { $0() }
+        }
+        outcome.state = loop.state(of: id)
+        return outcome
+    }
+
+    private static func withPipe<Value>(_ body: (_ path: String, _ pipe: Int32) throws -> Value) throws -> Value {
+        var template = Array("/tmp/election-XXXXXX".utf8CString)
+        let directory = try #require(mkdtemp(&template).map { String(cString: $0) })
+        let path = directory + "/notify.fifo"
+        mkfifo(path, 0o600)
+        let pipe = open(path, O_RDWR | O_NONBLOCK)
+        defer {
+            close(pipe)
+            unlink(path)
+            rmdir(directory)
+        }
+        return try body(path, pipe)
+    }
+
+    private static func say(_ state: String, _ pipe: Int32) {
+        let line = Array("INSTANCE \"VR_1\" \(state) 254\n".utf8)
+        _ = write(pipe, line, line.count)
+    }
+
+    @Test("What the agent saw of a member before it made it known counts")
+    func seenBefore() throws {
+        let outcome = try Self.run([{ [.member(Self.id, .backup), .update([Self.member(pipe: "/nonexistent")])] }])
+        #expect(outcome.state == .backup)
+    }
+
+    @Test("What the agent saw does not count after keepalived's own word")
+    func seenLate() throws {
+        let outcome = try Self.withPipe { path, pipe in
+            Self.say("MASTER", pipe)
+            return try Self.run([{ [.update([Self.member(pipe: path)])] }, { [] }, { [] }, { [.member(Self.id, .backup)] }])
+        }
+        #expect(outcome.state == .master)
+    }
+
+    @Test("Of a pipe that nobody read for long the last state counts, and the agent hears every line")
+    func history() throws {
+        let outcome = try Self.withPipe { path, pipe in
+            for _ in 0..<200 { for state in ["MASTER", "BACKUP"] { Self.say(state, pipe) } }
+            return try Self.run([{ [.update([Self.member(pipe: path)])] }, { [] }, { [] }])
+        }
+        #expect(outcome.state == .backup)
+        #expect(outcome.news.count == 400)
+    }
+
+    @Test("A pipe that is made after its member was made known is read as soon as its process is told of")
+    func latePipe() throws {
+        let outcome = try Self.withPipe { path, pipe in
+            Self.say("BACKUP", pipe)
+            let hidden = path + ".hidden"
+            rename(path, hidden)
+            return try Self.run([
+                { [.update([Self.member(pipe: path)])] },
+                {
+                    rename(hidden, path)
+                    return [.watch(Self.id, process: getpid())]
+                }, { [] }, { [] },
+            ])
+        }
+        #expect(outcome.state == .backup)
+    }
+
+    @Test("The end of a process is told once, however often the agent still names it")
+    func endedProcess() throws {
+        // No process has this id: the kernel's limit is 2^22.
+        let watch = ElectionThread.Message.watch(Self.id, process: 1 << 23)
+        let outcome = try Self.run([
+            { [.member(Self.id, .backup), .update([Self.member(pipe: "/nonexistent")])] }, { [watch] }, { [watch] }, { [watch] },
+        ])
+        #expect(outcome.state == .fault)
+        #expect(outcome.news == [.restartDaemon(Self.id)])
+    }
+}
