@@ -75,7 +75,12 @@ int clinux_pulse_socket(const clinux_peer *local, uint16_t port) {
 int clinux_pulse_send(int descriptor, const clinux_peer *peer, uint16_t port, const void *bytes, size_t count) {
     struct sockaddr_storage address;
     socklen_t length = make_address(&address, peer, port);
-    ssize_t sent = sendto(descriptor, bytes, count, MSG_NOSIGNAL | MSG_DONTWAIT, (struct sockaddr *)&address, length);
+    // Where errors are asked for (IP_RECVERR), a complaint about an earlier datagram, to whomever, is told by the next call, which sends nothing.
+    ssize_t sent = -1;
+    for (int attempt = 0; attempt < 2 && sent < 0; attempt++) {
+        sent = sendto(descriptor, bytes, count, MSG_NOSIGNAL | MSG_DONTWAIT, (struct sockaddr *)&address, length);
+        if (sent < 0 && (errno == EAGAIN || errno == ENOBUFS)) break;
+    }
     return sent < 0 ? -errno : (int)sent;
 }
 

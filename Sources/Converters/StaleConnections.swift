@@ -17,7 +17,9 @@ public enum StaleConnections {
     public static func deletions(_ list: String, for router: HostRouter) -> [String] {
         let translation = Translation(router)
         var lines: [String] = []
-        for line in list.split(separator: "\n") {
+        // A list that was cut ends inside a line, perhaps inside an address.
+        guard let end = list.lastIndex(of: "\n") else { return lines }
+        for line in list[..<end].split(separator: "\n") {
             guard lines.count < maximumDeletions, let connection = Connection(line), !translation.gives(connection) else { continue }
             lines.append(connection.deletion)
         }

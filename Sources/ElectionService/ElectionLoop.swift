@@ -294,8 +294,10 @@ final class ElectionLoop {
 
     private func readGateway(_ key: String) {
         guard var probe = gateways[key] else { return }
+        let before = probe.sniffer?.descriptor
         let hasChanged = probe.listen()
         gateways[key] = probe
+        if let before, probe.sniffer == nil { unwatch(before) }
         if hasChanged { handle(.gateway(key: key, Reachability(probe.watch.isReachable))) }
     }
 

@@ -40,6 +40,14 @@ struct StaleConnectionsTests {
         #expect(!isStale(line("10.0.0.7:999", "10.0.2.7:80", "10.0.2.7:80", "10.0.0.7:999")))
     }
 
+    @Test("Of a list that was cut inside a line, the line does not count")
+    func cutList() {
+        let whole = line("10.0.0.5:999", "198.51.100.1:80", "198.51.100.1:80", "203.0.113.50:999")
+        for count in 0..<whole.count { #expect(!isStale(String(whole.prefix(count)))) }
+        let stale = line("198.51.100.1:999", "203.0.113.50:22", "10.0.0.9:22", "198.51.100.1:999")
+        #expect(StaleConnections.deletions(stale + whole.dropLast(40), for: router).count == 1)
+    }
+
     @Test("What leads elsewhere, or comes from an address that is gone, is ended, and named by what the client sent")
     func ended() {
         #expect(isStale(line("198.51.100.1:999", "203.0.113.50:22", "10.0.0.9:22", "198.51.100.1:999")))
@@ -52,7 +60,8 @@ struct StaleConnectionsTests {
         #expect(
             StaleConnections.deletions(line("10.0.0.7:999", "198.51.100.1:80", "198.51.100.1:80", "203.0.113.11:7"), for: router)
                 == ["-D -f ipv4 -p 6 -s 10.0.0.7 -d 198.51.100.1 --sport 999 --dport 80"])
-        #expect(isStale("icmp 1 29 src=10.0.0.7 dst=198.51.100.1 type=8 code=0 id=5 src=198.51.100.1 dst=203.0.113.11 type=0 code=0 id=5\n"))
+        #expect(
+            isStale("icmp 1 29 src=10.0.0.7 dst=198.51.100.1 type=8 code=0 id=5 src=198.51.100.1 dst=203.0.113.11 type=0 code=0 id=5\n"))
     }
 
     @Test("Without source translation the gateway's address is only a hairpin's; without gateway nothing is translated")
@@ -83,7 +92,9 @@ struct StaleConnectionsPacketTests {
         let host = try TestHost()
         defer { host.remove() }
         let network = try RealSwitch(host)
-        var router = standaloneRouter(floatingIPs: [floating(50, "203.0.113.50", to: "10.0.0.5"), floating(51, "203.0.113.51", to: "10.0.0.6")])
+        var router = standaloneRouter(floatingIPs: [
+            floating(50, "203.0.113.50", to: "10.0.0.5"), floating(51, "203.0.113.51", to: "10.0.0.6"),
+        ])
         router.portForwardings = [
             forwarding(60, 17, "203.0.113.60", 80...80, to: "10.0.0.5", 8080...8080),
             forwarding(61, 17, "203.0.113.60", 81...81, to: "10.0.0.5", 8081...8081),
@@ -97,11 +108,13 @@ struct StaleConnectionsPacketTests {
             try host.expect("echo x | socat -u - UDP4-SENDTO:\(target)", in: outside)
         }
         func destinations() throws -> Set<String> {
-            let lines = try host.run("\(StaleConnections.listing.joined(separator: " ")) 2>/dev/null", in: real.namespace).text.split(separator: "\n")
+            let lines = try host.run("\(StaleConnections.listing.joined(separator: " ")) 2>/dev/null", in: real.namespace).text.split(
+                separator: "\n")
             return Set(
                 lines.compactMap { line in
                     let words = line.split(separator: " ")
-                    guard let address = words.first(where: { $0.hasPrefix("dst=") }), let port = words.first(where: { $0.hasPrefix("dport=") })
+                    guard let address = words.first(where: { $0.hasPrefix("dst=") }),
+                        let port = words.first(where: { $0.hasPrefix("dport=") })
                     else { return nil }
                     return "\(address.dropFirst(4)):\(port.dropFirst(6))"
                 })

@@ -1,0 +1,51 @@
+import Addressing
+import Glibc
+import Testing
+
+@testable import ElectionService
+
+@Suite("Sockets between hosts", .serialized, .enabled(if: geteuid() == 0, "raw sockets need root: run the tests as root"))
+struct PeerSocketsTests {
+    private func address(_ last: UInt8) -> IPAddress { .v4(IPv4Address(127, 47, 91, last)) }
+
+    private func pulses(at sockets: PeerSockets) -> Int {
+        var count = 0
+        sockets.readPulses { if case .pulse = $0 { count += 1 } }
+        return count
+    }
+
+    @Test("A host whose agent is gone costs no other host a pulse, and is heard of")
+    func refusals() throws {
+        let sender = try PeerSockets(local: address(1), identifier: 1)
+        let receiver = try PeerSockets(local: address(2), identifier: 2)
+        for _ in 0..<10 {
+            sender.send([1], to: address(9))
+            sender.send([1], to: address(2))
+        }
+        #expect(pulses(at: receiver) == 10)
+        var refused: Set<IPAddress> = []
+        sender.readPulses { if case .refusal(let address) = $0 { refused.insert(address) } }
+        #expect(refused == [address(9)])
+    }
+
+    @Test("What comes from another port of a host is not its agent's")
+    func otherPort() throws {
+        let sender = try PeerSockets(local: address(1), identifier: 1)
+        let receiver = try PeerSockets(local: address(2), identifier: 2)
+        let stranger = socket(AF_INET, Int32(SOCK_DGRAM.rawValue), 0)
+        defer { close(stranger) }
+        var target = sockaddr_in()
+        target.sin_family = sa_family_t(AF_INET)
+        target.sin_port = PeerSockets.port.bigEndian
+        target.sin_addr.s_addr = UInt32(0x7F2F_5B02).bigEndian
+        let sent = withUnsafePointer(to: &target) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                sendto(stranger, [1], 1, 0, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+            }
+        }
+        #expect(sent == 1)
+        #expect(pulses(at: receiver) == 0)
+        sender.send([1], to: address(2))
+        #expect(pulses(at: receiver) == 1)
+    }
+}
