@@ -53,10 +53,12 @@ extension Verb {
     func drain(_ agent: Agent) throws {
         switch agent.type {
         case .l3:
-            for routerID in try routerIDs(ofAgent: agent.id).prefix(Self.maximumMoves) { try relieve(agent.id, ofRouter: routerID) }
+            for routerID in try routerIDs(ofAgent: agent.id).prefix(Self.maximumMoves) {
+                try tolerate { _ = try relieve(agent.id, ofRouter: routerID) }
+            }
         case .dhcp:
             for networkID in try networkIDs(ofAgent: agent.id).prefix(Self.maximumMoves) {
-                _ = try relieve(agent.id, ofNetwork: networkID)
+                try tolerate { _ = try relieve(agent.id, ofNetwork: networkID) }
             }
         case .linuxBridge: break
         }
