@@ -49,6 +49,11 @@ public enum AccessPolicy {
         guard caller.isAdmin else { throw notAuthorized("(rule:\(verb)_rbac_policy and rule:\(verb)_rbac_policy:target_tenant)") }
     }
 
+    /// Throws unless the caller may see which agents realise something: `get_l3-agents`, `get_dhcp-agents`.
+    public static func checkPlacement(_ rule: String, caller: Caller) throws(APIError) {
+        guard caller.isAdmin else { throw notAuthorized("rule:\(rule)") }
+    }
+
     static func notAuthorized(_ rule: String) -> APIError {
         APIError(status: 403, type: "PolicyNotAuthorized", message: "\(rule) is disallowed by policy")
     }

@@ -140,7 +140,7 @@ struct ExtensionDescription: Sendable {
             updated: "2015-06-17T12:15:12-00:00"),
         .init(
             alias: "rbac-security-groups", name: "Add security_group type to network RBAC",
-            description: "Add security_group type to network RBAC", updated: "2019-05-17T00:00:00-00:00"),
+            description: "Add security_group type to network RBAC", updated: "2019-02-14T00:00:00-00:00"),
         .init(
             alias: "rbac-subnetpool", name: "Add subnetpool type to RBAC",
             description: "Add subnetpool type to RBAC", updated: "2020-02-05T00:00:00-00:00"),

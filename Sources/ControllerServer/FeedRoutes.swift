@@ -64,10 +64,11 @@ struct FeedRoutes: Sendable {
         return .json(writer)
     }
 
+    /// The host in the path, which clients write percent-encoded (RFC 3986, section 2.1).
     private static func host(_ context: APIContext) throws -> String {
-        guard let host = context.parameters.get("host"), (1...255).contains(host.utf8.count) else {
-            throw APIError.badRequest("A host's name has 1 to 255 bytes")
-        }
+        guard let host = context.parameters.get("host")?.removingPercentEncoding, (1...255).contains(host.utf8.count),
+            !host.utf8.contains(0)
+        else { throw APIError.badRequest("A host's name has 1 to 255 bytes, and no null character") }
         return host
     }
 

@@ -102,6 +102,7 @@ extension Verb {
     }
 
     func agents(ofRouter id: String) throws -> [RouterAgent] {
+        try AccessPolicy.checkPlacement("get_l3-agents", caller: caller)
         let router = try visible(Router.self, id)
         return try members(of: router.id).compactMap { member in
             guard let agent = try find(Agent.self, member.agentID) else { return nil }
@@ -116,7 +117,8 @@ extension Verb {
     }
 
     func agents(ofNetwork id: String) throws -> [Agent] {
-        try dhcpBindings(of: try visible(Network.self, id).id).compactMap { binding in
+        try AccessPolicy.checkPlacement("get_dhcp-agents", caller: caller)
+        return try dhcpBindings(of: try visible(Network.self, id).id).compactMap { binding in
             try find(Agent.self, binding.agentID).map { Agent.shown($0, in: self) }
         }
     }

@@ -53,9 +53,13 @@ extension Verb {
     func drain(_ agent: Agent) throws {
         switch agent.type {
         case .l3:
-            for routerID in try routerIDs(ofAgent: agent.id).prefix(Self.maximumMoves) { try relieve(agent.id, ofRouter: routerID) }
+            for routerID in try routerIDs(ofAgent: agent.id).prefix(Self.maximumMoves) {
+                try tolerate { _ = try relieve(agent.id, ofRouter: routerID) }
+            }
         case .dhcp:
-            for networkID in try networkIDs(ofAgent: agent.id).prefix(Self.maximumMoves) { try moveDHCP(of: networkID, from: agent.id) }
+            for networkID in try networkIDs(ofAgent: agent.id).prefix(Self.maximumMoves) {
+                try tolerate { _ = try relieve(agent.id, ofNetwork: networkID) }
+            }
         case .linuxBridge: break
         }
     }
@@ -67,6 +71,12 @@ extension Verb {
         guard let router = try find(Router.self, routerID), let agent = try find(Agent.self, agentID) else { return false }
         guard !agent.isAdminStateUp || !isAlive(agent) else { return false }
         return router.isHighlyAvailable ? try renumberMembers(of: routerID) : try moveRouter(router, from: agentID)
+    }
+
+    /// The same of a network's DHCP.
+    func relieve(_ agentID: ResourceID, ofNetwork networkID: ResourceID) throws -> Bool {
+        guard let agent = try find(Agent.self, agentID), !agent.isAdminStateUp || !isAlive(agent) else { return false }
+        return try moveDHCP(of: networkID, from: agentID)
     }
 
     /// Gives a standalone router to another agent; it stays where there is none.

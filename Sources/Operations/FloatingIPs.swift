@@ -13,16 +13,32 @@ extension FloatingIP: ManagedResource {
     }
     public static func delete(_ floating: FloatingIP, in verb: Verb) throws { try verb.deleteFloatingIP(floating) }
 
-    public static func shown(_ floating: FloatingIP, in verb: Verb) throws -> FloatingIP {
-        var floating = floating
-        floating.portDetails = try floating.portID.flatMap { try verb.find(Port.self, $0) }.map(PortDetails.init)
-        return floating
+    public static func withComputed(_ floatingIPs: [FloatingIP], in verb: Verb) throws -> [FloatingIP] {
+        let ports = try verb.ports(floatingIPs.compactMap(\.portID))
+        return floatingIPs.map { floating in
+            var floating = floating
+            floating.portDetails = floating.portID.flatMap { ports[$0] }.map(PortDetails.init)
+            return floating
+        }
     }
 
     public static func notFound(_ id: String) -> APIError { .notFound("FloatingIPNotFound", "Floating IP \(id) could not be found") }
 }
 
 extension Verb {
+    /// Ids that one statement names at most: databases bound the number of arguments.
+    private static let maximumIDsPerStatement = 500
+
+    fileprivate func ports(_ ids: [ResourceID]) throws -> [ResourceID: Port] {
+        var ports: [ResourceID: Port] = [:]
+        for start in stride(from: 0, to: ids.count, by: Self.maximumIDsPerStatement) {
+            var query = ListQuery()
+            query.filters = [.column("id", ids[start...].prefix(Self.maximumIDsPerStatement).map(\.columnValue))]
+            for port in try transaction.list(Port.self, query) { ports[port.id] = port }
+        }
+        return ports
+    }
+
     func createFloatingIP(_ request: ResourceRequest<FloatingIP>) throws -> FloatingIP {
         guard let networkID = try request.value("floating_network_id", as: ResourceID.self) else { throw Network.notFound("None") }
         let network = try visible(Network.self, networkID)

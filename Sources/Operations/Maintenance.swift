@@ -86,7 +86,7 @@ extension Operations {
             round.note("router \(id)", failure) { $0.changedRouters += 1 }
         }
         for need in round.served {
-            round.note("network \(need.resourceID)", try await attempt { try $0.moveDHCP(of: need.resourceID, from: need.agentID) }) {
+            round.note("network \(need.resourceID)", try await attempt { try $0.relieve(need.agentID, ofNetwork: need.resourceID) }) {
                 $0.changedNetworks += 1
             }
         }

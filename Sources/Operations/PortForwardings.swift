@@ -68,9 +68,11 @@ extension Verb {
             if !request.contains("internal_ip_address") {
                 forwarding.internalAddress = try firstAddress(of: visible(Port.self, forwarding.internalPortID))
             }
-            try checkRouter(router(for: forwarding, floating), forwarding, floating)
         }
         try checkAddress(of: forwarding)
+        if forwarding.internalPortID != current.internalPortID || forwarding.internalAddress != current.internalAddress {
+            try checkRouter(router(for: forwarding, floating), forwarding, floating)
+        }
         try checkRanges(of: forwarding)
         try refuseCollision(of: forwarding, "internal_port_range", \.internalPorts)
         try refuseCollision(of: forwarding, "external_port_range", \.externalPorts)

@@ -41,7 +41,9 @@ extension Verb {
         try checkTarget(target, "create")
         let grant = RBACPolicy(
             id: newID(), projectID: try project(of: request), objectType: type, objectID: objectID, action: action, target: target)
-        guard try caller.isAdmin || owner(of: grant) == caller.projectID else {
+        // Administrators own nothing in particular, but what they grant must be there.
+        let owner = try owner(of: grant)
+        guard caller.isAdmin || owner == caller.projectID else {
             throw APIError.invalidInput("Only admins can manipulate policies on objects they do not own")
         }
         try checkQuota("rbac_policy", grant.projectID)

@@ -100,10 +100,20 @@ extension Verb {
                 + "OR COALESCE(s.ipv6_address_mode, 'slaac') <> 'slaac' OR (s.ipv6_address_mode IS NULL AND s.ipv6_ra_mode IS NULL)) AND "
                 + "(SELECT COUNT(*) FROM dhcp_bindings b WHERE b.network_id = s.network_id) < ? LIMIT ?",
             [.integer(settings.dhcpAgentsPerNetwork), .integer(Self.maximumPending)])
-        for row in networks { if let network = try row[0].id.flatMap({ try find(Network.self, $0) }) { try serveDHCP(on: network) } }
-        for routerID in try incompleteRouters(after: "", limit: Self.maximumPending) {
-            if let router = try find(Router.self, routerID) { try scheduleRouter(router) }
+        for row in networks {
+            guard let network = try row[0].id.flatMap({ try find(Network.self, $0) }) else { continue }
+            try tolerate { try serveDHCP(on: network) }
         }
+        for routerID in try incompleteRouters(after: "", limit: Self.maximumPending) {
+            guard let router = try find(Router.self, routerID) else { continue }
+            try tolerate { _ = try scheduleRouter(router) }
+        }
+    }
+
+    /// One of many things to do, of which each is somebody else's: one that cannot be done, such as DHCP for a network whose addresses ran out,
+    /// leaves nothing behind, and stops neither the others nor the host or the administrator who asked.
+    func tolerate(_ body: () throws -> Void) throws {
+        do { try transaction.part(body) } catch is APIError {}
     }
 
     /// Routers that have fewer members than they shall have and there are agents for. By their ids.

@@ -94,6 +94,24 @@ public final class StoreTransaction {
         return try run("INSERT INTO \(table) (\(names)) VALUES (\(marks)) ON CONFLICT DO NOTHING", values) == 1
     }
 
+    /// Runs a part of the transaction that may fail by itself: what it wrote and noted is undone when it throws, and the rest is kept. What the
+    /// database refuses dooms the whole transaction, as everywhere.
+    public func part<T>(_ body: () throws -> T) throws -> T {
+        let noted = changes.count
+        try run("SAVEPOINT part", [])
+        do {
+            let value = try body()
+            try run("RELEASE part", [])
+            return value
+        } catch {
+            guard failure == nil else { throw error }
+            try run("ROLLBACK TO part", [])
+            try run("RELEASE part", [])
+            changes.removeLast(changes.count - noted)
+            throw error
+        }
+    }
+
     // MARK: Change log
 
     /// Notes a change of an auxiliary record, which hosts learn of like one of a resource.

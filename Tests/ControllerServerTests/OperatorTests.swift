@@ -50,22 +50,22 @@ struct OperatorTests {
     func drain() async throws {
         try await withServer { client in
             let server = "http://127.0.0.1:\(client.port)"
-            for host in ["h1", "h2"] { try await HostAgent(client: client, host: host).report() }
+            for host in ["rack-1", "rack-2"] { try await HostAgent(client: client, host: host).report() }
             let router = try await client.make("routers")
-            let free = await Program(Neutrino.path, ["drain", "h1", "--server", server]).end()
+            let free = await Program(Neutrino.path, ["drain", "rack-1", "--server", server]).end()
             #expect(free.code == 0, "\(free)")
             let agents = try await client.get("routers/\(router)/l3-agents").body["agents"]?.arrayValue ?? []
-            #expect(agents.compactMap { $0["host"]?.stringValue } == ["h2"])
-            #expect(try await client.list("agents", "?host=h1&admin_state_up=false").count == 2)
+            #expect(agents.compactMap { $0["host"]?.stringValue } == ["rack-2"])
+            #expect(try await client.list("agents", "?host=rack-1&admin_state_up=false").count == 2)
             // There is no other host for it now.
-            let stuck = await Program(Neutrino.path, ["drain", "h2", "--server", server, "--timeout", "0"]).end()
+            let stuck = await Program(Neutrino.path, ["drain", "rack-2", "--server", server, "--timeout", "0"]).end()
             #expect(stuck.code == 1)
             #expect(stuck.errors.contains { $0.contains("1 standalone router") }, "\(stuck)")
-            for host in ["h1", "h2"] {
+            for host in ["rack-1", "rack-2"] {
                 #expect(await Program(Neutrino.path, ["undrain", host, "--server", server]).end().code == 0)
             }
             #expect(try await client.list("agents", "?admin_state_up=true").count == 6)
-            let unknown = await Program(Neutrino.path, ["drain", "h9", "--server", server]).end()
+            let unknown = await Program(Neutrino.path, ["drain", "rack-9", "--server", server]).end()
             #expect(unknown.code == 1)
         }
     }

@@ -2,9 +2,10 @@ import APISchema
 import AccessPolicy
 import HostModel
 import NetworkModel
-import Operations
 import TestSupport
 import Testing
+
+@testable import Operations
 
 /// What a server does by itself: lost members, dead agents, masters that do not agree.
 @Suite struct MaintenanceTests {
@@ -79,6 +80,37 @@ import Testing
         #expect(try await cloud.ports(ownedBy: DeviceOwner.dhcp).map(\.hostID) == ["h2"])
         try await cloud.report("h1")
         #expect(try await cloud.operations.maintain(&progress).changedRouters == 0, "nothing moves back")
+    }
+
+    @Test("A network without a free address keeps no host out and no drain from the others", arguments: Backend.allCases)
+    func fullNetwork(_ backend: Backend) async throws {
+        let cloud = try Cloud(backend)
+        // Made before there is a host: its one address is the instance's.
+        let full = try await cloud.network()
+        _ = try await cloud.subnet(on: full, "10.1.0.0/24", ["allocation_pools": [["start": "10.1.0.9", "end": "10.1.0.9"]]])
+        _ = try await cloud.port(on: full)
+        let network = try await cloud.network()
+        _ = try await cloud.subnet(on: network)
+        try await cloud.report("h1")
+        #expect(try await cloud.list(Agent.self).count == AgentType.allCases.count)
+        #expect(try await cloud.ports(ownedBy: DeviceOwner.dhcp).map(\.networkID) == [network.id])
+        let agent = try await cloud.agent(.dhcp, on: "h1")
+        #expect(try await cloud.operations.networks(ofAgent: agent.id.description, caller: cloud.admin).map(\.id) == [network.id])
+        try await cloud.report("h2")
+        try await cloud.enable(.dhcp, on: "h1", false)
+        #expect(try await cloud.ports(ownedBy: DeviceOwner.dhcp).map(\.hostID) == ["h2"])
+    }
+
+    @Test("DHCP stays with an agent that came back before its turn", arguments: Backend.allCases)
+    func returned(_ backend: Backend) async throws {
+        let cloud = try Cloud(backend)
+        try await cloud.report("h1")
+        let network = try await cloud.network()
+        _ = try await cloud.subnet(on: network)
+        try await cloud.report("h2")
+        let agent = try await cloud.agent(.dhcp, on: "h1")
+        let moved = try await cloud.operations.write(.server) { verb in try verb.relieve(agent.id, ofNetwork: network.id) }
+        #expect(moved == false)
     }
 
     @Test("When nearly all agents fall silent at once, it is the server that is cut off")

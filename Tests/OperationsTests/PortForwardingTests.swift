@@ -55,6 +55,20 @@ struct RoutedCloud {
 }
 
 @Suite struct PortForwardingTests {
+    @Test("A forwarding does not move to an address that its floating IP's router does not reach", arguments: Backend.allCases)
+    func unreachableAddress(_ backend: Backend) async throws {
+        let routed = try await RoutedCloud(backend)
+        let network = try await routed.cloud.operations.show(
+            Network.self, routed.port.networkID.description, caller: routed.cloud.admin)
+        let apart = try await routed.cloud.subnet(on: network, "10.9.0.0/24")
+        let port = try await routed.cloud.port(
+            on: network, ["fixed_ips": [["ip_address": "10.0.0.9"], ["subnet_id": .init(apart.id), "ip_address": "10.9.0.9"]]])
+        let forwarding = try await routed.forward(
+            try await routed.floatingIP(), ["internal_port_id": .init(port.id), "internal_ip_address": "10.0.0.9"])
+        let refused = try await apiError { try await routed.change(forwarding, ["internal_ip_address": "10.9.0.9"]) }
+        #expect(refused?.status == 400 && refused?.message.contains("is not reachable from subnet \(apart.id)") == true)
+    }
+
     @Test("A forwarding puts its floating IP on the router, and the last one takes it off", arguments: Backend.allCases)
     func lifeCycle(_ backend: Backend) async throws {
         let routed = try await RoutedCloud(backend)

@@ -54,6 +54,23 @@ import Testing
         #expect(try await cloud.list(Network.self, as: blue).isEmpty)
     }
 
+    @Test("An administrator grants nothing that is not there") func missingObject() async throws {
+        let cloud = try Cloud()
+        let refused = try await apiError {
+            try await self.grant(cloud, "network", try #require(ResourceID("11111111-1111-4111-8111-111111111111")), to: "blue")
+        }
+        #expect(refused?.type == "NetworkNotFound" && refused?.status == 404)
+    }
+
+    @Test("Only administrators see which agents realise a router or a network") func placement() async throws {
+        let cloud = try Cloud()
+        let (router, network) = (try await cloud.create(Router.self, [:], as: blue), try await cloud.create(Network.self, [:], as: blue))
+        let routing = try await apiError { try await cloud.operations.agents(ofRouter: router.id.description, caller: self.blue) }
+        #expect(routing?.status == 403 && routing?.message == "rule:get_l3-agents is disallowed by policy")
+        let serving = try await apiError { try await cloud.operations.agents(ofNetwork: network.id.description, caller: self.blue) }
+        #expect(serving?.status == 403)
+    }
+
     @Test("What is shared or external by its attribute has a grant to all, and goes with it", arguments: Backend.allCases)
     func mirrored(_ backend: Backend) async throws {
         let cloud = try Cloud(backend)

@@ -46,6 +46,27 @@ import Testing
         await store.close()
     }
 
+    @Test("A part that throws leaves nothing behind, and the rest of its transaction is kept", arguments: Backend.allCases)
+    func part(_ backend: Backend) async throws {
+        let store = try backend.makeStore()
+        let (kept, undone, last) = (Samples.network("kept"), Samples.network("undone"), Samples.network("last"))
+        try await store.write { transaction in
+            try transaction.insert(kept)
+            do {
+                try transaction.part {
+                    try transaction.insert(undone)
+                    throw Refused()
+                }
+            } catch is Refused {}
+            try transaction.part { try transaction.insert(last) }
+        }
+        let found = try await store.read { try $0.list(Network.self) }
+        #expect(Set(found.map(\.id)) == [kept.id, last.id])
+        let changes = try await store.read { try $0.changes(after: 0, limit: 10) }
+        #expect(Set(changes.map(\.id)) == [kept.id.description, last.id.description])
+        await store.close()
+    }
+
     @Test("A body that throws leaves nothing behind: no row, no revision", arguments: Backend.allCases)
     func atomicity(_ backend: Backend) async throws {
         let store = try backend.makeStore()
