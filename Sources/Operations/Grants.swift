@@ -55,6 +55,8 @@ extension Verb {
             // A network that is no longer external is so for nobody; one that is no longer shared may still be for single projects.
             for grant in try grants(of: object.id) where grant.action == action {
                 guard action == .external || grant.target == RBACPolicy.everyProject else { continue }
+                // Networks have refusals of their own (`InvalidSharedSetting`); scopes and pools are never unshared.
+                if type == .qosPolicy { try refuseUsed(grant, replacedBy: nil) }
                 try transaction.delete(RBACPolicy.self, grant.id)
             }
             return

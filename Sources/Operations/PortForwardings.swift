@@ -41,6 +41,8 @@ extension Verb {
             id: newID(), floatingIPID: floating.id, networkProtocol: networkProtocol, externalPorts: external, internalPortID: portID,
             internalAddress: address, internalPorts: internalPorts)
         forwarding.description = try request.value("description", as: String.self) ?? ""
+        // First of all: the other refusals tell what the port has.
+        _ = try visible(Port.self, portID)
         try checkRanges(of: forwarding)
         try refuseCollision(of: forwarding, "internal_port_range", \.internalPorts)
         try refuseCollision(of: forwarding, "external_port_range", \.externalPorts)
@@ -63,6 +65,7 @@ extension Verb {
         try request.assign(to: &forwarding)
         if let ports = try Self.externalPorts(request) { forwarding.externalPorts = ports }
         if let ports = try Self.internalPorts(request) { forwarding.internalPorts = ports }
+        if forwarding.internalPortID != current.internalPortID { _ = try visible(Port.self, forwarding.internalPortID) }
         if request.contains("internal_port_id") { try refuseFloatingPort(forwarding.internalPortID, forwarding.internalAddress) }
         if forwarding.internalPortID != current.internalPortID {
             if !request.contains("internal_ip_address") {

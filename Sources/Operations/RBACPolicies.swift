@@ -121,7 +121,7 @@ extension Verb {
     // MARK: Use
 
     /// A project that uses the object keeps its access.
-    private func refuseUsed(_ grant: RBACPolicy, replacedBy next: RBACPolicy?) throws {
+    func refuseUsed(_ grant: RBACPolicy, replacedBy next: RBACPolicy?) throws {
         var left = try grants(of: grant.objectID).filter { $0.action == grant.action && $0.id != grant.id }
         if let next { left.append(next) }
         guard !left.contains(where: \.isForAll) else { return }

@@ -69,6 +69,22 @@ struct RoutedCloud {
         #expect(refused?.status == 400 && refused?.message.contains("is not reachable from subnet \(apart.id)") == true)
     }
 
+    @Test("A port of another project is not found, whatever it has") func foreignPort() async throws {
+        let routed = try await RoutedCloud()
+        _ = try await routed.floatingIP(["port_id": .init(routed.port.id)])
+        let blue = Caller(projectID: "blue", isAdmin: false)
+        let theirs = try await routed.cloud.create(FloatingIP.self, ["floating_network_id": .init(routed.external.id)], as: blue)
+        let body: [String: JSONValue] = [
+            "protocol": "tcp", "external_port": 80, "internal_port": 80, "internal_ip_address": "10.0.0.5",
+            "internal_port_id": .init(routed.port.id),
+        ]
+        let refused = try await apiError {
+            try await routed.cloud.operations.create(
+                [ResourceRequest<PortForwarding>.create(body)], under: theirs.id.description, caller: blue)
+        }
+        #expect(refused?.type == "PortNotFound" && refused?.status == 404)
+    }
+
     @Test("A forwarding puts its floating IP on the router, and the last one takes it off", arguments: Backend.allCases)
     func lifeCycle(_ backend: Backend) async throws {
         let routed = try await RoutedCloud(backend)

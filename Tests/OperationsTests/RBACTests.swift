@@ -62,6 +62,19 @@ import Testing
         #expect(refused?.type == "NetworkNotFound" && refused?.status == 404)
     }
 
+    @Test("A QoS policy that other projects use stays shared") func usedPolicy() async throws {
+        let cloud = try Cloud()
+        let (external, _) = try await cloud.externalNetwork()
+        let policy = try await cloud.create(QoSPolicy.self, ["shared": true])
+        let floating = try await cloud.create(
+            FloatingIP.self, ["floating_network_id": .init(external.id), "qos_policy_id": .init(policy.id)], as: blue)
+        let refused = try await apiError { try await cloud.update(policy, ["shared": false]) }
+        #expect(refused?.type == "RbacPolicyInUse" && refused?.status == 409)
+        #expect(try await cloud.show(policy).isShared)
+        try await cloud.delete(floating, as: blue)
+        #expect(try await cloud.update(policy, ["shared": false]).isShared == false)
+    }
+
     @Test("Only administrators see which agents realise a router or a network") func placement() async throws {
         let cloud = try Cloud()
         let (router, network) = (try await cloud.create(Router.self, [:], as: blue), try await cloud.create(Network.self, [:], as: blue))
