@@ -20,6 +20,11 @@ struct ConnectionCleaner {
     /// does not hold up their changes.
     private var unchecked: Set<ResourceID> = []
     static let maximumChecksPerCycle = 16
+    /// A cycle begins no further check after so long: changes wait for its end.
+    static let checkBudgetMilliseconds = 50
+    /// How often a router is compared again after a command failed.
+    static let maximumAttempts = 5
+    private var attempts: [ResourceID: Int] = [:]
     /// Of a longer list (about 180 octets a connection) the rest is not looked at.
     static let maximumListBytes = 15_000_000
 
@@ -51,12 +56,20 @@ struct ConnectionCleaner {
             }
             let flush = ConntrackFlush(from: before, to: router)
             if flush.changesForwardings { unchecked.insert(router.id) }
-            for command in flush.commands { run(command, for: router.id, processes, logger) }
+            for command in flush.commands where !run(command, for: router.id, processes, logger) { unchecked.insert(router.id) }
         }
+        attempts = attempts.filter { unchecked.contains($0.key) }
+        let start = ContinuousClock.now
         for id in unchecked.sorted().prefix(Self.maximumChecksPerCycle) {
+            if ContinuousClock.now - start > .milliseconds(Self.checkBudgetMilliseconds) { break }
             unchecked.remove(id)
             guard let router = realised[id] else { continue }
-            endStaleConnections(of: router, settings, processes, logger)
+            if endStaleConnections(of: router, settings, processes, logger) {
+                attempts[id] = nil
+            } else if attempts[id, default: 0] < Self.maximumAttempts {
+                attempts[id, default: 0] += 1
+                unchecked.insert(id)
+            }
         }
     }
 
@@ -64,7 +77,7 @@ struct ConnectionCleaner {
     /// compared with what its configuration gives.
     private func endStaleConnections(
         of router: HostRouter, _ settings: AgentSettings, _ processes: any ProcessHost, _ logger: Logger
-    ) {
+    ) -> Bool {
         let path = "\(settings.stateDirectory)/connections/\(router.id)"
         defer { try? processes.removeFile(path) }
         do throws(KernelError) {
@@ -74,23 +87,28 @@ struct ConnectionCleaner {
             try processes.start(
                 listing, in: RouterConverter.namespace(of: router.id), timeoutMilliseconds: Self.timeoutMilliseconds)
             let deletions = StaleConnections.deletions(try processes.readFile(path) ?? "", for: router)
-            guard !deletions.isEmpty else { return }
+            guard !deletions.isEmpty else { return true }
             try processes.writeFile(path, deletions.map { $0 + "\n" }.joined())
-            run(["conntrack", "-R", path], for: router.id, processes, logger)
+            guard run(["conntrack", "-R", path], for: router.id, processes, logger) else { return false }
             logger.info("Ended connections of a router", metadata: ["router": "\(router.id)", "count": "\(deletions.count)"])
+            return true
         } catch {
             logger.error("Connections of a router could not be read", metadata: ["router": "\(router.id)", "error": "\(error)"])
+            return false
         }
     }
 
-    private func run(_ command: [String], for router: ResourceID, _ processes: any ProcessHost, _ logger: Logger) {
+    /// False when it must be tried again.
+    private func run(_ command: [String], for router: ResourceID, _ processes: any ProcessHost, _ logger: Logger) -> Bool {
         do throws(KernelError) {
             try processes.start(
                 command, in: RouterConverter.namespace(of: router), timeoutMilliseconds: Self.timeoutMilliseconds)
+            return true
         } catch {
             // Exit code 1 (an error without an errno): there was nothing to end.
-            if error.code == 0 { return }
+            if error.code == 0 { return true }
             logger.error("Connections of a router could not be ended", metadata: ["router": "\(router)", "error": "\(error)"])
+            return false
         }
     }
 

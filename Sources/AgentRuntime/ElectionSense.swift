@@ -94,6 +94,7 @@ extension Agent {
         case .strip(let id):
             logger.warning("Taking a router's addresses away from a member that has lost it", metadata: ["router": "\(id)"])
             errands.strip(id, view.routers[id])
+            set(.standby, of: id)
         case .restartDaemon(let id):
             let key = KeepalivedDaemon.key(router: id.description)
             reconciler.releaseDaemon(key)

@@ -97,7 +97,11 @@ extension Agent {
         if !isGroupMember, senses.election != nil { return }
         // Else nobody is told of a successor: without its keepalived no member is the master.
         set(isGroupMember ? found : .standby, of: router.id)
-        for stale in RouterOwnership.staleAddresses(of: router, addresses: addresses, isKeepalivedRunning: isGroupMember) {
+        let suspects = RouterOwnership.staleAddresses(of: router, addresses: addresses, isKeepalivedRunning: isGroupMember)
+        // A list is no snapshot: of a member that became master meanwhile it may lack the group's address and show others. So twice.
+        guard !suspects.isEmpty, let again = try? kernel.addresses(in: namespace) else { return }
+        let confirmed = RouterOwnership.staleAddresses(of: router, addresses: again, isKeepalivedRunning: isGroupMember)
+        for stale in suspects.intersection(confirmed) {
             logger.warning("A standby held an address of the master", metadata: ["router": "\(router.id)", "address": "\(stale.address)"])
             try? kernel.perform(.removeAddress(stale, namespace))
         }
@@ -121,7 +125,7 @@ extension Agent {
 
     private func paths(of id: ResourceID) -> KeepalivedPaths { RouterConverter.paths(of: id, settings: configuration.settings) }
 
-    private func set(_ state: HAState, of id: ResourceID) {
+    func set(_ state: HAState, of id: ResourceID) {
         guard let member = members[id], member.state != state else { return }
         members[id]?.state = state
         ownConnections(of: id, since: member.state, state)
@@ -137,7 +141,9 @@ extension Agent {
     private func ownConnections(of id: ResourceID, since former: HAState?, _ state: HAState) {
         members[id]?.adoption?.cancel()
         members[id]?.adoption = nil
-        guard view.routers[id]?.redundancy?.replicatesConnections == true, view.routers[id]?.redundancy?.peers.isEmpty == false else { return }
+        guard view.routers[id]?.redundancy?.replicatesConnections == true, view.routers[id]?.redundancy?.peers.isEmpty == false else {
+            return
+        }
         if state == .active {
             members[id]?.adoption = Task {
                 do { try await Task.sleep(for: .seconds(RouterErrands.adoptionSeconds)) } catch { return }

@@ -201,7 +201,7 @@ int clinux_sniffer_socket(
     // sockets of one type see them, and sent frames are shown to sockets of all types only.
     struct sock_filter program[] = {
         BPF_STMT(BPF_LD | BPF_H | BPF_ABS, 12),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ether_type, 0, 3),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ether_type, 0, 5),
         BPF_STMT(BPF_LD | BPF_B | BPF_ABS, (uint32_t)byte_offset),
         BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, byte_value, 0, 3),
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)word_offset),
@@ -210,7 +210,7 @@ int clinux_sniffer_socket(
         BPF_STMT(BPF_RET | BPF_K, 0),
     };
     // Without a word: over its comparison.
-    if (word_offset < 0) program[2] = (struct sock_filter)BPF_STMT(BPF_JMP | BPF_JA, 1);
+    if (word_offset < 0) program[4] = (struct sock_filter)BPF_STMT(BPF_JMP | BPF_JA, 1);
     struct sock_fprog filter = {.len = sizeof program / sizeof program[0], .filter = program};
     if (setsockopt(descriptor, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter) < 0) return fail_closing(descriptor);
     struct sockaddr_ll address = {.sll_family = AF_PACKET, .sll_ifindex = link_index, .sll_protocol = htons(ETH_P_ALL)};

@@ -9,7 +9,8 @@ func forwarding(
     _ internalPorts: ClosedRange<Int>
 ) -> HostRouter.PortForwarding {
     HostRouter.PortForwarding(
-        id: id(number), protocolNumber: transport, externalAddress: ip(address), externalPorts: external, internalAddress: ip(internalAddress),
+        id: id(number), protocolNumber: transport, externalAddress: ip(address), externalPorts: external,
+        internalAddress: ip(internalAddress),
         internalPorts: internalPorts)
 }
 

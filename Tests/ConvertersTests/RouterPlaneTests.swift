@@ -73,7 +73,8 @@ struct RouterPlaneTests {
         let pieces = pieces(
             { router in
                 router.connectionHelpers = [
-                    .init(id: id(90), helper: "ftp", protocolNumber: 6, port: 21), .init(id: id(91), helper: "sip", protocolNumber: 17, port: 5060),
+                    .init(id: id(90), helper: "ftp", protocolNumber: 6, port: 21),
+                    .init(id: id(91), helper: "sip", protocolNumber: 17, port: 5060),
                 ]
             }, limited)
         let table = try #require(pieces.configuration.firewall.first { $0.name == "neutrino_helpers" })
