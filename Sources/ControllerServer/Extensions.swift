@@ -19,6 +19,7 @@ struct ExtensionDescription: Sendable {
         }
     }
 
+    /// `qos` and `qos-default` are not here although their paths work: they promise limits on ports and networks too.
     static let all: [ExtensionDescription] = [
         .init(
             alias: "address-scope", name: "Address scope",
@@ -103,15 +104,9 @@ struct ExtensionDescription: Sendable {
             alias: "provider", name: "Provider Network", description: "Expose mapping of virtual networks to physical networks",
             updated: "2012-09-07T10:00:00-00:00"),
         .init(
-            alias: "qos", name: "Quality of Service",
-            description: "The Quality of Service extension.", updated: "2015-06-08T10:00:00-00:00"),
-        .init(
             alias: "qos-bw-limit-direction", name: "Direction for QoS bandwidth limit rule",
             description: "Allow to configure QoS bandwidth limit rule with specific direction: ingress or egress",
             updated: "2017-04-10T10:00:00-00:00"),
-        .init(
-            alias: "qos-default", name: "QoS default policy",
-            description: "Expose the QoS default policy per project", updated: "2017-041-06T10:00:00-00:00"),
         .init(
             alias: "qos-fip", name: "Floating IP QoS",
             description: "The floating IP Quality of Service extension", updated: "2017-07-20T00:00:00-00:00"),

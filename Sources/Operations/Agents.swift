@@ -134,6 +134,7 @@ extension Verb {
         if let network, try !reaches(network, from: agent.hostID) {
             throw APIError.routerSchedulingFailed(router.id, agentID: agent.id)
         }
+        try endExclusion(of: router, from: router.isHighlyAvailable ? agent.id : nil)
         try addMember(agent.id, agent.hostID, to: router, beside: members, on: network)
         if !router.isHighlyAvailable { try moveRouterPorts(of: router.id, to: agent.hostID) }
     }
@@ -145,7 +146,23 @@ extension Verb {
             throw APIError.routerNotHosted(router.id, agentID: agent.id)
         }
         try removeMember(member)
+        _ = try transaction.insertIfAbsent(
+            table: "router_exclusions", columns: ["router_id", "agent_id"], values: [router.id.columnValue, agent.id.columnValue])
         if router.isHighlyAvailable { try renumberMembers(of: router.id) }
+    }
+
+    /// Agents that an administrator took the router from.
+    func excludedAgents(of routerID: ResourceID) throws -> Set<ResourceID> {
+        Set(
+            try transaction.rows("SELECT agent_id FROM router_exclusions WHERE router_id = ?", [routerID.columnValue])
+                .compactMap { $0[0].id })
+    }
+
+    /// - Parameter agentID: nil: of all agents.
+    private func endExclusion(of router: Router, from agentID: ResourceID?) throws {
+        try transaction.execute(
+            "DELETE FROM router_exclusions WHERE router_id = ?" + (agentID == nil ? "" : " AND agent_id = ?"),
+            [router.id.columnValue] + (agentID.map { [$0.columnValue] } ?? []))
     }
 
     func routerIDs(ofAgent id: ResourceID) throws -> [ResourceID] {

@@ -116,14 +116,16 @@ extension Verb {
         do { try transaction.part(body) } catch is APIError {}
     }
 
-    /// Routers that have fewer members than they shall have and there are agents for. By their ids.
+    /// Routers that have fewer members than they shall have and there are agents for. By their ids. A standalone router that an administrator
+    /// took from its agent waits for the administrator.
     func incompleteRouters(after id: String, limit: Int) throws -> [ResourceID] {
         let agents = try livingAgents(.l3).count
         guard agents > 0 else { return [] }
         let wanted = settings.maximumL3AgentsPerRouter == 0 ? agents : min(agents, settings.maximumL3AgentsPerRouter)
         return try transaction.rows(
             "SELECT r.id FROM routers r WHERE r.id > ? AND (SELECT COUNT(*) FROM router_members m WHERE m.router_id = r.id) "
-                + "< CASE WHEN r.ha = 1 THEN ? ELSE 1 END ORDER BY r.id LIMIT ?",
+                + "< CASE WHEN r.ha = 1 THEN ? ELSE 1 END "
+                + "AND (r.ha = 1 OR NOT EXISTS (SELECT 1 FROM router_exclusions e WHERE e.router_id = r.id)) ORDER BY r.id LIMIT ?",
             [.text(id), .integer(wanted), .integer(limit)]
         ).compactMap { $0[0].id }
     }

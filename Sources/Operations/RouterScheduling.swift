@@ -12,7 +12,8 @@ extension Verb {
         let wanted = wantedMembers(router) - members.count
         guard wanted > 0 else { return false }
         let network = router.isHighlyAvailable ? try haNetwork(of: router.projectID) : nil
-        let added = try addMembers(wanted, to: router, beside: members, on: network)
+        let excluded = try excludedAgents(of: router.id)
+        let added = try addMembers(wanted, to: router, beside: members, on: network, excluding: excluded)
         if !router.isHighlyAvailable, let member = added.first { try moveRouterPorts(of: router.id, to: member.hostID) }
         return !added.isEmpty
     }

@@ -67,4 +67,28 @@ import Testing
         #expect(try await cloud.hosts(of: standalone) != [host])
         #expect(try await cloud.priorities(of: router).values.sorted() == [250, 254])
     }
+
+    @Test("A router that an administrator took from an agent does not come back to it by itself", arguments: Backend.allCases)
+    func stays(_ backend: Backend) async throws {
+        let cloud = try Cloud(backend) { $0.maximumL3AgentsPerRouter = 2 }
+        for host in ["h1", "h2", "h3"] { try await cloud.report(host) }
+        let operations = cloud.operations
+        var progress = MaintenanceProgress(holder: "s1")
+        progress.trustsSilence = true
+        let standalone = try await cloud.router()
+        let redundant = try await cloud.router(["ha": true])
+        for router in [standalone, redundant] {
+            let host = try #require(try await cloud.hosts(of: router).first)
+            let agent = try await cloud.agent(.l3, on: host)
+            try await operations.removeRouter(router.id.description, fromAgent: agent.id.description, caller: cloud.admin)
+            for _ in 0..<3 { _ = try await operations.maintain(&progress) }
+            let hosts = try await cloud.hosts(of: router)
+            #expect(!hosts.contains(host))
+            // A group is filled up with another agent; a standalone router waits for the administrator.
+            #expect(hosts.count == (router.isHighlyAvailable ? 2 : 0))
+            if router.isHighlyAvailable { continue }
+            try await operations.addRouter(router.id.description, toAgent: agent.id.description, caller: cloud.admin)
+            #expect(try await cloud.hosts(of: router) == [host])
+        }
+    }
 }
