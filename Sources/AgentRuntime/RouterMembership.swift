@@ -129,7 +129,7 @@ extension Agent {
         do { try processes.writeFile(paths(of: id).state, state.stateFileText) } catch {
             logger.error("The state file of a router cannot be written", metadata: ["router": "\(id)", "error": "\(error)"])
         }
-        outbox.add(HostStatus.RouterReport(routerID: id, state: state))
+        outbox.add(HostStatus.RouterReport(routerID: id, state: state, failure: routerReport(id)?.failure))
         reportWakeUp()
     }
 
@@ -137,7 +137,9 @@ extension Agent {
     private func ownConnections(of id: ResourceID, since former: HAState?, _ state: HAState) {
         members[id]?.adoption?.cancel()
         members[id]?.adoption = nil
-        guard view.routers[id]?.redundancy?.replicatesConnections == true, view.routers[id]?.redundancy?.peers.isEmpty == false else { return }
+        guard view.routers[id]?.redundancy?.replicatesConnections == true, view.routers[id]?.redundancy?.peers.isEmpty == false else {
+            return
+        }
         if state == .active {
             members[id]?.adoption = Task {
                 do { try await Task.sleep(for: .seconds(RouterErrands.adoptionSeconds)) } catch { return }
