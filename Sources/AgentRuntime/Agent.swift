@@ -58,6 +58,14 @@ public actor Agent: Service {
     var electionMembers: [ElectionMember] = []
     let errands: RouterErrands
     private var reports = PortReports()
+    /// What the last cycle found of routers that are not as they shall be, and what other parts of the agent say of them.
+    var routerFindings: [ResourceID: RouterFailures.Finding] = [:]
+    var routerProblems: [ResourceID: String] = [:]
+    var routerFailures = RouterFailures()
+    /// The one look at routers that waits.
+    var routerReview: Task<Void, Never>?
+    /// What the agent counts its milliseconds from.
+    let clockStart = ContinuousClock.now
     private var cleaner = ConnectionCleaner()
     private var needsFullCheck = true
     /// Whether the last cycle left something of a resync to look at.
@@ -87,10 +95,9 @@ public actor Agent: Service {
             availabilityZone: configuration.availabilityZone)
         connection = ServerConnection(configuration: configuration)
         errands = RouterErrands(kernel: kernel, processes: processes, settings: configuration.settings, logger: logger)
-        let start = ContinuousClock.now
         reconciler = Reconciler(
             kernel: kernel, processes: processes, stateDirectory: configuration.settings.stateDirectory,
-            clock: { Int((ContinuousClock.now - start) / .milliseconds(1)) })
+            clock: { [clockStart] in Int((ContinuousClock.now - clockStart) / .milliseconds(1)) })
     }
 
     /// Runs until the task is cancelled or a graceful shutdown begins.
@@ -122,6 +129,7 @@ public actor Agent: Service {
     /// Ends the tasks and closes the descriptors that belong to daemons. The daemons go on.
     private func endListening() {
         retry?.cancel()
+        routerReview?.cancel()
         for member in members.values { member.stopListening() }
         for watch in watches.values { watch.task.cancel() }
         (members, watches) = ([:], [:])
@@ -211,6 +219,7 @@ public actor Agent: Service {
         refreshElection()
         cleaner.clean(view, after: result, settings: configuration.settings, processes: processes, logger: logger)
         if cleaner.hasWork { cycleWakeUp() }
+        noteRouters(conversion, result)
         for report in reports.update(view: view, result: result) { outbox.add(report) }
         outbox.set(failures: conversion.problems + result.failures.map(\.description))
         isViewRealised = result.isComplete
@@ -285,10 +294,11 @@ public actor Agent: Service {
 
     // MARK: Reports
 
-    /// A sign of life. It repeats what each member is: while this host was cut off, the server may have decided otherwise.
+    /// A sign of life. It repeats what each router is: while this host was cut off, the server may have decided otherwise.
     private func beat() {
-        for (id, member) in members {
-            if let state = member.state { outbox.add(HostStatus.RouterReport(routerID: id, state: state)) }
+        // Of a standalone router nothing is known before a cycle has looked at it.
+        for id in view.routers.keys where conversion != nil || members[id] != nil {
+            if let report = routerReport(id) { outbox.add(report) }
         }
         reportWakeUp()
     }

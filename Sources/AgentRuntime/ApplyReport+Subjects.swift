@@ -29,10 +29,22 @@ extension ApplyReport {
 
     /// A router: its namespace or one of its daemons.
     func concerns(router id: ResourceID) -> Bool {
-        let namespace = RouterConverter.namespace(of: id)
+        isCutShort || failures.contains { Self.isPart($0.subject, ofRouter: id) }
+    }
+
+    /// What failed of a router, in a sentence; nil when nothing did that is listed.
+    func failure(ofRouter id: ResourceID) -> String? {
+        failures.first { Self.isPart($0.subject, ofRouter: id) }?.description
+    }
+
+    /// The daemons that a router may have.
+    static func daemonKeys(ofRouter id: ResourceID) -> [String] {
         let name = id.description
-        let keys = [KeepalivedDaemon.key(router: name), ConntrackdDaemon.key(router: name), RadvdDaemon.key(router: name)]
-        let daemons = Set(keys.map { Subject.daemon($0) })
-        return isCutShort || failures.contains { $0.subject.namespace == namespace || daemons.contains($0.subject) }
+        return [KeepalivedDaemon.key(router: name), ConntrackdDaemon.key(router: name), RadvdDaemon.key(router: name)]
+    }
+
+    private static func isPart(_ subject: Subject, ofRouter id: ResourceID) -> Bool {
+        if case .daemon(let key) = subject { return daemonKeys(ofRouter: id).contains(key) }
+        return subject.namespace == RouterConverter.namespace(of: id)
     }
 }

@@ -133,7 +133,7 @@ extension Agent {
         do { try processes.writeFile(paths(of: id).state, state.stateFileText) } catch {
             logger.error("The state file of a router cannot be written", metadata: ["router": "\(id)", "error": "\(error)"])
         }
-        outbox.add(HostStatus.RouterReport(routerID: id, state: state))
+        outbox.add(HostStatus.RouterReport(routerID: id, state: state, failure: routerReport(id)?.failure))
         reportWakeUp()
     }
 

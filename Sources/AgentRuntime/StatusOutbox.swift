@@ -40,7 +40,7 @@ struct StatusOutbox: Sendable {
     }
 
     /// A program's own words may hold anything.
-    private static func fit(_ sentence: String) -> String {
+    static func fit(_ sentence: String) -> String {
         String(decoding: sentence.utf8.lazy.filter { $0 != 0 }.prefix(maximumSentenceBytes), as: UTF8.self)
     }
 

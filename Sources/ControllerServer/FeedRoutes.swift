@@ -15,6 +15,7 @@ struct FeedRoutes: Sendable {
     let hub: FeedHub
     let operations: Operations
     private let conflicts = ReportedConflicts()
+    private let failures = ReportedFailures()
 
     init(hub: FeedHub, operations: Operations) {
         self.hub = hub
@@ -41,7 +42,9 @@ struct FeedRoutes: Sendable {
             } catch {
                 throw APIError.badRequest("The report of host \(host) cannot be read: \(error)")
             }
-            try await operations.report(host: host, status: status)
+            let changes = try await operations.report(host: host, status: status)
+            ReportedFailures.log(changes, context.logger)
+            failures.note(status.failures, from: host, context.logger)
             conflicts.note(status.conflicts ?? [], from: host, context.logger)
             return Response.noContent
         }

@@ -28,6 +28,7 @@ struct MetricsRoutes: Sendable {
             metrics.routers.map { ("{status=\"\($0.key.status)\",ha=\"\($0.key.isHighlyAvailable)\"}", $0.value) }.sorted { $0.0 < $1.0 })
         gauge("routers_without_master", "Enabled HA routers that no living host is the master of.", [("", metrics.routersWithoutMaster)])
         gauge("router_master_conflicts", "HA routers that several living hosts claim to be the master of.", [("", metrics.masterConflicts)])
+        gauge("router_failures", "Routers that a host cannot realise, once for each host.", [("", metrics.routerFailures)])
         gauge(
             "agents", "Agents by type, alive or not.",
             metrics.agents.map { ("{type=\"\($0.key.type)\",alive=\"\($0.key.isAlive)\"}", $0.value) }.sorted { $0.0 < $1.0 })

@@ -9,6 +9,8 @@ public enum HostConverter {
         public var configuration: HostConfiguration
         /// Sentences about what this host cannot realise, sorted.
         public var problems: [String]
+        /// The first sentence about each router that is among them.
+        public var routerProblems: [ResourceID: String] = [:]
     }
 
     public static func convert(_ view: HostView, _ settings: AgentSettings) -> Conversion {
@@ -19,6 +21,7 @@ public enum HostConverter {
         host.own.neighbours = layer2.neighbours
         host.own.sysctls = layer2.sysctls
         var problems = layer2.problems
+        var routerProblems: [ResourceID: String] = [:]
         for pieces in view.dhcp.sorted(by: { $0.key < $1.key }).compactMap({ DHCPConverter.convert($0.value, view, settings) }) {
             host.namespaces[pieces.namespace] = pieces.configuration
             host.daemons[pieces.daemon.key] = pieces.daemon
@@ -28,11 +31,12 @@ public enum HostConverter {
             let pieces = RouterConverter.convert(router: router, settings: settings)
             host.namespaces[pieces.namespace] = pieces.configuration
             problems += pieces.problems.map { "router \(router.id): \($0)" }
+            routerProblems[router.id] = pieces.problems.first
             for daemon in pieces.daemons { host.daemons[daemon.key] = daemon }
             for link in pieces.hostLinks { add(link, to: &host, &problems) }
         }
         host.own.firewall = SecurityGroupConverter.convert(view, links: host.own.links, settings)
-        return Conversion(configuration: host, problems: problems.sorted())
+        return Conversion(configuration: host, problems: problems.sorted(), routerProblems: routerProblems)
     }
 
     /// The outer end of a service's veth pair. Without its bridge it stays unplugged.

@@ -51,15 +51,19 @@ public struct HostStatus: Hashable, Sendable, Codable {
         }
     }
 
-    /// What this host's member of a router is. A host that repeats `active` while another member claims the same says that it means it:
+    /// What this host's member of a router is, and what it fails at. A host that repeats `active` while another member claims the same says that it means it:
     /// after a few seconds the server holds both for masters, and raises an alarm.
     public struct RouterReport: Hashable, Sendable, Codable {
         public var routerID: ResourceID
+        /// `unknown` of a standalone router, which has no such state.
         public var state: HAState
+        /// A sentence about what this host cannot realise of the router, at most 2000 octets; nil: nothing is amiss, or not any more.
+        public var failure: String?
 
-        public init(routerID: ResourceID, state: HAState) {
+        public init(routerID: ResourceID, state: HAState, failure: String? = nil) {
             self.routerID = routerID
             self.state = state
+            self.failure = failure
         }
     }
 

@@ -44,9 +44,10 @@ extension Operations {
 
     /// Takes a host's report (`POST /agent/v1/hosts/{host}/status`): registers or refreshes its agents, notes what was realised, and schedules
     /// what waits for an agent.
-    public func report(host: String, status: HostStatus) async throws {
+    @discardableResult
+    public func report(host: String, status: HostStatus) async throws -> [RouterFailureChange] {
         try ReportLimits.check(host, status)
-        try await write(.server) { verb in try verb.report(host, status) }
+        return try await write(.server) { verb in try verb.report(host, status) }
     }
 }
 

@@ -27,6 +27,8 @@ public struct CloudMetrics: Sendable, Hashable {
     /// Highly available routers without a living master.
     public var routersWithoutMaster = 0
     public var masterConflicts = 0
+    /// Members of routers, standalone ones too, whose hosts say that they fail.
+    public var routerFailures = 0
     public var agents: [AgentLabels: Int] = [:]
 }
 
@@ -46,6 +48,8 @@ extension Operations {
                 metrics.agents[.init(type: agent.type.rawValue, isAlive: verb.isAlive(agent)), default: 0] += 1
             }
             metrics.masterConflicts = try verb.masterConflicts().count
+            metrics.routerFailures =
+                try verb.transaction.rows("SELECT COUNT(*) FROM router_members WHERE failure IS NOT NULL").first?[0].integer ?? 0
             metrics.routersWithoutMaster =
                 try verb.transaction.rows(
                     "SELECT COUNT(*) FROM routers r WHERE r.ha = 1 AND r.admin_state_up = 1 AND NOT EXISTS (SELECT 1 FROM router_members m "

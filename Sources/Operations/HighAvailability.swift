@@ -29,6 +29,8 @@ extension Verb {
     func convert(_ router: inout Router, isHighlyAvailable: Bool) throws {
         for member in try members(of: router.id) { try removeMember(member) }
         router.isHighlyAvailable = isHighlyAvailable
+        // What failed went with the members.
+        router.status = .active
         if isHighlyAvailable {
             try joinHANetwork(&router)
         } else {

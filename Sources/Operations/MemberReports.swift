@@ -25,16 +25,26 @@ extension Verb {
     /// may overtake each other for that long.
     static let masterConflictSeconds = 3
 
-    /// Members that are no longer what they were. The master's host gets the router's ports.
-    func note(_ reports: [HostStatus.RouterReport], from hostID: String) throws {
-        guard !reports.isEmpty else { return }
+    /// Members that are no longer what they were. The master's host gets the router's ports. Returns the failures that began or ended.
+    func note(_ reports: [HostStatus.RouterReport], from hostID: String) throws -> [RouterFailureChange] {
+        guard !reports.isEmpty else { return [] }
         let rows = try transaction.rows(
-            "SELECT router_id, state FROM router_members WHERE host_id = ? AND ha_port_id IS NOT NULL", [.text(hostID)])
-        var known: [ResourceID: String] = [:]
-        for row in rows { if let id = row[0].id { known[id] = row[1].text } }
-        for report in reports where known[report.routerID].map({ $0 != report.state.rawValue }) ?? false {
-            try note(report, from: hostID)
+            "SELECT router_id, state, failure, ha_port_id FROM router_members WHERE host_id = ?", [.text(hostID)])
+        var known: [ResourceID: (state: String?, failure: String?, isHighlyAvailable: Bool)] = [:]
+        for row in rows { if let id = row[0].id { known[id] = (row[1].text, row[2].text, row[3].text != nil) } }
+        var changes: [RouterFailureChange] = []
+        for report in reports {
+            guard let member = known[report.routerID] else { continue }
+            let isNewState = member.isHighlyAvailable && member.state != report.state.rawValue
+            let isNewFailure = member.failure != report.failure
+            if isNewState { try note(report, from: hostID) }
+            if isNewFailure {
+                try setFailure(report.failure, ofRouter: report.routerID, on: hostID)
+                changes.append(RouterFailureChange(routerID: report.routerID, hostID: hostID, failure: report.failure))
+            }
+            if isNewState || isNewFailure { try refreshStatus(ofRouter: report.routerID) }
         }
+        return changes
     }
 
     private func note(_ report: HostStatus.RouterReport, from hostID: String) throws {

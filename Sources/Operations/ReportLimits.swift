@@ -29,6 +29,7 @@ enum ReportLimits {
         try check(status.failures.count, "failures", failures)
         try check(status.conflicts?.count ?? 0, "conflicts", conflicts)
         for port in status.ports { try check(port.message ?? "", "message", sentenceBytes) }
+        for router in status.routers { try check(router.failure ?? "", "failure", sentenceBytes) }
         for failure in status.failures { try check(failure, "failures", sentenceBytes) }
         for conflict in status.conflicts ?? [] { try check(conflict.hostID, "conflicts", nameBytes) }
     }

@@ -11,11 +11,13 @@ extension Verb {
     /// Networks and routers that one report schedules at most; ``Operations/maintain(_:)`` takes the rest.
     private static let maximumPending = 500
 
-    func report(_ hostID: String, _ status: HostStatus) throws {
+    /// Returns the failures of routers that began or ended.
+    func report(_ hostID: String, _ status: HostStatus) throws -> [RouterFailureChange] {
         let isNews = try register(hostID, status.registration)
         for report in status.ports { try note(report, from: hostID) }
-        try note(status.routers, from: hostID)
+        let changes = try note(status.routers, from: hostID)
         if isNews { try schedulePending(hostID) }
+        return changes
     }
 
     // MARK: Registration

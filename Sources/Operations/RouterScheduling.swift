@@ -61,6 +61,7 @@ extension Verb {
             "DELETE FROM router_members WHERE router_id = ? AND agent_id = ?", [member.routerID.columnValue, member.agentID.columnValue])
         transaction.appendChange(kind: "router_members", id: "\(member.routerID)/\(member.hostID)", isDrop: true)
         if let portID = member.haPortID, let port = try find(Port.self, portID) { try dropPort(port) }
+        try refreshStatus(ofRouter: member.routerID)
     }
 
     /// Gives the members of a group their priorities anew, in the order that they have, those of disabled agents last. It moves no master:
