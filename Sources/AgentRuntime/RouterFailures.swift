@@ -16,6 +16,11 @@ struct RouterFailures {
     /// How long a daemon may take to start: longer than ``DaemonSupervisor`` waits for its process id.
     static let startMilliseconds = 5_000
     static let recoverMilliseconds = 3_000
+    /// How long a sentence must not have been true for another one to take its place. A daemon that does not start is refused at each attempt,
+    /// and waits between them: longer than ``RestartBackoff`` lets it, so that the reason stays.
+    static let replaceMilliseconds = 60_000
+
+    private static let startingSentence = "a daemon of the router does not stay up"
 
     /// What one cycle says of a router.
     enum Finding: Hashable {
@@ -27,8 +32,10 @@ struct RouterFailures {
 
     private struct Case {
         var since: Int
-        /// The last failure that was named.
+        /// The first failure that was named, or what took its place.
         var sentence: String?
+        /// When it was last true.
+        var seen = 0
         /// Since when the router has been well.
         var wellSince: Int?
         var isReported = false
@@ -77,11 +84,16 @@ struct RouterFailures {
         var found = cases[id] ?? Case(since: now)
         let before = found.isReported ? found.sentence : nil
         found.wellSince = nil
-        if case .failing(let sentence) = finding { found.sentence = sentence }
+        if case .failing(let sentence) = finding {
+            let isReplaced =
+                found.sentence == nil || found.sentence == Self.startingSentence || now - found.seen >= Self.replaceMilliseconds
+            if isReplaced { found.sentence = sentence }
+            if found.sentence == sentence { found.seen = now }
+        }
         let patience = found.sentence == nil ? Self.startMilliseconds : Self.confirmMilliseconds
         if now - found.since >= patience {
             found.isReported = true
-            found.sentence = found.sentence ?? "a daemon of the router does not stay up"
+            found.sentence = found.sentence ?? Self.startingSentence
         }
         cases[id] = found
         return found.isReported && before != found.sentence

@@ -9,25 +9,32 @@ final class ReportedFailures: Sendable {
     /// Sentences of one report, and routers, that the log names.
     static let maximumNamed = 20
 
-    /// Hashes of sentences, which are long.
-    private let known = Mutex<[String: Set<Int>]>([:])
+    /// A sentence that was not said for so long is news again: what is tried by turns fails by turns.
+    static let rememberSeconds = 600
+    /// Sentences of one host that are remembered.
+    static let maximumSentences = 200
+
+    /// When each sentence was last said, by its hash, since sentences are long.
+    private let known = Mutex<[String: [Int: ContinuousClock.Instant]]>([:])
 
     /// Sentences about the host as a whole or about any part of it: all that last now.
-    func note(_ sentences: [String], from hostID: String, _ logger: Logger) {
-        let current = Set(sentences.map(\.hashValue))
-        let (before, isOver) = known.withLock { known in
-            let before = known[hostID]
-            if current.isEmpty {
-                known[hostID] = nil
-            } else if before != nil || known.count < Self.maximumHosts {
-                known[hostID] = current
+    func note(_ sentences: [String], from hostID: String, at now: ContinuousClock.Instant = .now, _ logger: Logger) {
+        let new = known.withLock { known in
+            var said = (known[hostID] ?? [:]).filter { now - $0.value < .seconds(Self.rememberSeconds) }
+            let new = sentences.filter { said[$0.hashValue] == nil }
+            for sentence in sentences where said[sentence.hashValue] != nil || said.count < Self.maximumSentences {
+                said[sentence.hashValue] = now
             }
-            return (before ?? [], before != nil && current.isEmpty)
+            if said.isEmpty {
+                known[hostID] = nil
+            } else if known[hostID] != nil || known.count < Self.maximumHosts {
+                known[hostID] = said
+            }
+            return new
         }
-        for sentence in sentences.filter({ !before.contains($0.hashValue) }).prefix(Self.maximumNamed) {
+        for sentence in new.prefix(Self.maximumNamed) {
             logger.warning("A host cannot realise a part", metadata: ["host": "\(hostID)", "failure": "\(sentence)"])
         }
-        if isOver { logger.notice("A host realises all of its parts again", metadata: ["host": "\(hostID)"]) }
     }
 
     /// Routers that began to fail, fail at something else, or are well again. The database remembers what was known before.

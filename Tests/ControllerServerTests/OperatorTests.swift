@@ -1,5 +1,6 @@
 import APISchema
 import ControllerServer
+import NetworkModel
 import TestSupport
 import Testing
 
@@ -43,6 +44,22 @@ struct OperatorTests {
                     "neutrino_agents{type=\"L3 agent\",alive=\"true\"} 1", "neutrino_agents{type=\"L3 agent\",alive=\"false\"} 0",
                     "neutrino_router_master_conflicts 0", "neutrino_feed_subscribers 0",
                 ]))
+        }
+    }
+
+    @Test("A router that its host cannot realise shows ERROR and in /metrics, until it is realised again")
+    func failingRouter() async throws {
+        try await withServer { client in
+            let agent = HostAgent(client: client, host: "h1")
+            try await agent.report()
+            let router = try await client.make("routers")
+            let id = try #require(ResourceID(router))
+            for (failure, status, count) in [("link qg-1: refused" as String?, "ERROR", 1), (nil, "ACTIVE", 0)] {
+                try await agent.report(routers: [.init(routerID: id, state: .unknown, failure: failure)])
+                #expect(try await client.get("routers/\(router)").body["router"]?["status"]?.stringValue == status)
+                let metrics = try await client.send(.GET, "/metrics").text
+                #expect(metrics.contains("neutrino_router_failures \(count)\n"))
+            }
         }
     }
 
