@@ -13,6 +13,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/select.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
@@ -35,6 +36,15 @@ static int fail_closing(int descriptor) {
     return error;
 }
 
+int clinux_lift(int descriptor) {
+    if (descriptor < 0 || descriptor >= FD_SETSIZE) return descriptor;
+    int lifted = fcntl(descriptor, F_DUPFD_CLOEXEC, FD_SETSIZE);
+    // Above the limit of open files there is no room: then it stays where it is.
+    if (lifted < 0) return descriptor;
+    close(descriptor);
+    return lifted;
+}
+
 int clinux_netlink_socket(int protocol, uint32_t groups, int receive_buffer_bytes, int timeout_milliseconds) {
     int descriptor = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol);
     if (descriptor < 0) return -errno;
@@ -54,7 +64,7 @@ int clinux_netlink_socket(int protocol, uint32_t groups, int receive_buffer_byte
     }
     struct sockaddr_nl address = {.nl_family = AF_NETLINK, .nl_groups = groups};
     if (bind(descriptor, (struct sockaddr *)&address, sizeof address) < 0) return fail_closing(descriptor);
-    return descriptor;
+    return clinux_lift(descriptor);
 }
 
 int clinux_netlink_send(int descriptor, const void *bytes, size_t count) {
@@ -170,7 +180,7 @@ int clinux_unmount(const char *path) { return umount2(path, MNT_DETACH | UMOUNT_
 int clinux_open_process(int process) {
     // pidfd_open(2) sets close-on-exec by itself.
     long descriptor = syscall(SYS_pidfd_open, process, 0);
-    return descriptor < 0 ? -errno : (int)descriptor;
+    return descriptor < 0 ? -errno : clinux_lift((int)descriptor);
 }
 
 int clinux_pipe(int *ends) { return pipe2(ends, O_CLOEXEC) < 0 ? -errno : 0; }

@@ -215,7 +215,7 @@ int clinux_sniffer_socket(
     if (setsockopt(descriptor, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter) < 0) return fail_closing(descriptor);
     struct sockaddr_ll address = {.sll_family = AF_PACKET, .sll_ifindex = link_index, .sll_protocol = htons(ETH_P_ALL)};
     if (bind(descriptor, (struct sockaddr *)&address, sizeof address) < 0) return fail_closing(descriptor);
-    return descriptor;
+    return clinux_lift(descriptor);
 }
 
 int clinux_sniffer_receive(int descriptor, void *bytes, size_t capacity) {

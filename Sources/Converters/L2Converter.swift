@@ -43,14 +43,14 @@ public enum L2Converter {
     ) {
         switch network.carrier {
         case .local:
-            addBridge(network, to: &pieces)
+            addBridge(network, settings, to: &pieces)
         case .flat(let physicalNetwork):
-            addBridge(network, to: &pieces)
+            addBridge(network, settings, to: &pieces)
             addPhysicalInterface(network, physicalNetwork, settings, to: &pieces)
         case .vlan(let physicalNetwork, let id):
             pieces.problems.append("network \(network.id): VLAN \(id) on \(physicalNetwork) cannot be realised by this agent")
         case .vxlan(let vni):
-            addBridge(network, to: &pieces)
+            addBridge(network, settings, to: &pieces)
             guard let local = settings.tunnelAddress else {
                 pieces.problems.append("network \(network.id): VXLAN \(vni) needs a tunnel address, and this host has none")
                 return
@@ -60,11 +60,24 @@ public enum L2Converter {
         }
     }
 
-    private static func addBridge(_ network: HostNetwork, to pieces: inout Pieces) {
+    private static func addBridge(_ network: HostNetwork, _ settings: AgentSettings, to pieces: inout Pieces) {
         let name = L2Names.bridge(network.id)
-        pieces.links[name] = Link(name: name, kind: .bridge, mtu: network.mtu, alias: "neutrino:bridge")
+        pieces.links[name] = Link(
+            name: name, kind: .bridge, mac: speakingMAC(of: network, settings), mtu: network.mtu, alias: "neutrino:bridge")
         let silence = silence(name)
         pieces.sysctls[silence.path] = silence.value
+    }
+
+    /// The bridge of a physical network asks for gateways: on the wire its MAC must be another one on each host, and the same after each
+    /// start. Nil where the bridge never speaks, or where nothing tells this host from others.
+    private static func speakingMAC(of network: HostNetwork, _ settings: AgentSettings) -> MACAddress? {
+        switch network.carrier {
+        case .local, .vxlan: return nil
+        case .flat, .vlan: break
+        }
+        guard let tunnelAddress = settings.tunnelAddress else { return nil }
+        let hash = StableHash.hash64(ResourceID(rawValue: network.id.rawValue ^ tunnelAddress.number))
+        return MACAddress(rawValue: 0x0200_0000_0000 | hash & 0xFF_FFFF_FFFF)
     }
 
     private static func addPhysicalInterface(

@@ -195,7 +195,7 @@ final class ElectionLoop {
     private func openPipe(_ member: ElectionMember) {
         let id = member.router.id
         if let old = pipes.removeValue(forKey: id) { remove(old.descriptor) }
-        let descriptor = open(member.notifyPipe, O_RDWR | O_NONBLOCK | O_CLOEXEC)
+        let descriptor = clinux_lift(open(member.notifyPipe, O_RDWR | O_NONBLOCK | O_CLOEXEC))
         // Before keepalived's first start there is none: it is there when the agent tells of the process.
         guard descriptor >= 0 else { return }
         pipes[id] = Pipe(descriptor: descriptor, path: member.notifyPipe)

@@ -68,7 +68,7 @@ public enum NamespaceRunner {
             let code = errno
             throw KernelError(code, namespace.map { "open namespace \($0)" } ?? "open the process's own network namespace")
         }
-        return descriptor
+        return clinux_lift(descriptor)
     }
 }
 

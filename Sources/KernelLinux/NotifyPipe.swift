@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 import KernelInterface
 
@@ -18,7 +19,7 @@ public struct NotifyPipe: AsyncSequence, Sendable {
     /// Opens a named pipe that exists (``LinuxProcessHost/makeNamedPipe(_:)``).
     public init(path: String) throws(KernelError) {
         let action = "open named pipe \(path)"
-        let result = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC)
+        let result = clinux_lift(open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC))
         guard result >= 0 else { throw KernelError(errno, action) }
         var status = stat()
         guard fstat(result, &status) == 0, status.st_mode & S_IFMT == S_IFIFO else {

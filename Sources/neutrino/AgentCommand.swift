@@ -45,6 +45,7 @@ struct AgentCommand: AsyncParsableCommand {
     func run() async throws {
         var configuration = try agentConfiguration()
         let logger = try log.logger("agent")
+        OpenFiles.allowMost()
         let problems = KernelRequirements.check()
         guard problems.isEmpty else { throw CleanExit.failure(problems.joined(separator: "\nneutrino: ")) }
         guard let connectionState = BridgeConntrack.detect() else { throw CleanExit.failure(BridgeConntrack.advice) }

@@ -22,6 +22,10 @@
 
 // All functions answer a value >= 0, or -errno. Descriptors that they open are close-on-exec.
 
+/// Moves a descriptor that is kept for long to a number of FD_SETSIZE and above: libnftables waits for its own with select(2), which is
+/// undefined there. Answers the number that it has now.
+int clinux_lift(int descriptor);
+
 /// A netlink socket of `protocol` (NETLINK_ROUTE, NETLINK_NETFILTER), bound to `groups`, with extended acknowledgements and strict checks.
 int clinux_netlink_socket(int protocol, uint32_t groups, int receive_buffer_bytes, int timeout_milliseconds);
 /// Sends one datagram to the kernel.
