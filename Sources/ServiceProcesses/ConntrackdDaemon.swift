@@ -53,7 +53,9 @@ public enum ConntrackdDaemon {
     /// 4. At its start it takes all connections of the kernel for its own. A master tells the others at once: they missed what happened
     ///    while it did not run. A backup disowns them: see ``disownCommand(paths:)``. Where the kernel has none, as in a new namespace, there is
     ///    nothing to tell or to disown.
-    /// 5. It answers after a few milliseconds. The waits grow, to 3 s in all: each is a process, and at the start of a host there are hundreds.
+    /// 5. It knows no scheduling but the real-time ones, and hundreds of those that start together would leave nothing for keepalived: it becomes
+    ///    ordinary.
+    /// 6. It answers after a few milliseconds. The waits grow, to 3 s in all: each is a process, and at the start of a host there are hundreds.
     static let startScript = """
         directory=$1 process=$2 configuration=$3 log=$4 master=$5
         cd "$directory" || exit 1
@@ -66,6 +68,7 @@ public enum ConntrackdDaemon {
         for pause in 0.02 0.02 0.04 0.08 0.16 0.32 0.64 0.86 0.86; do
             sleep "$pause"
             if [ -S control ]; then
+                chrt --all-tasks --other --pid 0 "$!"
                 connections=
                 { read -r connections </proc/sys/net/netfilter/nf_conntrack_count; } 2>/dev/null
                 if [ "$connections" = 0 ]; then exit 0; fi
