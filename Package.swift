@@ -71,7 +71,7 @@ let storeRooms: [Target] = [
     .systemLibrary(name: "CPostgreSQL", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
     room("Store", ["Addressing", "NetworkModel", "APISchema", "CPostgreSQL", sqlite, sqliteLibrary, log]),
     room("Operations", ["Addressing", "NetworkModel", "APISchema", "AccessPolicy", "HostModel", "Store", log]),
-    room("TestSupport", ["Addressing", "NetworkModel", "APISchema", "Store", "Operations", log]),
+    room("TestSupport", ["CLinux", "Addressing", "NetworkModel", "APISchema", "Store", "Operations", log]),
 
     tests("StoreTests", ["Addressing", "NetworkModel", "APISchema", "Store", "TestSupport", log]),
     tests(

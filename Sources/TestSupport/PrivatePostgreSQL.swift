@@ -1,3 +1,4 @@
+import CLinux
 import Foundation
 import Glibc
 import Synchronization
@@ -79,17 +80,22 @@ public final class PrivatePostgreSQL: Sendable {
         return process
     }
 
+    /// Not with Foundation, whose `Process.run` walks through all open descriptors of the process, reads beyond the end of the directory's
+    /// buffer where there are more than some 1,350 of them, and crashes now and then.
     private static func run(_ arguments: [String]) throws {
-        let process = process(arguments)
-        let output = Pipe()
-        process.standardOutput = output
-        process.standardError = output
-        try process.run()
-        let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-        process.waitUntilExit()
-        guard process.terminationStatus == 0 else {
-            throw Unavailable(description: "\(arguments.joined(separator: " ")) failed: \(text)")
-        }
+        var ends: [Int32] = [-1, -1]
+        guard clinux_pipe(&ends) >= 0 else { throw Unavailable(description: "A pipe cannot be made.") }
+        // The server's user may not enter the directory of the tests.
+        var words: [UnsafeMutablePointer<CChar>?] = (["env", "--chdir=/"] + arguments).map { strdup($0) } + [nil]
+        defer { for word in words { free(word) } }
+        let child = clinux_spawn(&words, -1, ends[1], ends[1])
+        close(ends[1])
+        let output = FileHandle(fileDescriptor: ends[0], closeOnDealloc: true)
+        guard child > 0 else { throw Unavailable(description: "\(arguments[0]) cannot be started: \(String(cString: strerror(-child)))") }
+        let text = String(decoding: output.readDataToEndOfFile(), as: UTF8.self)
+        var status: Int32 = 0
+        while waitpid(child, &status, 0) < 0, errno == EINTR {}
+        guard status == 0 else { throw Unavailable(description: "\(arguments.joined(separator: " ")) failed: \(text)") }
     }
 
     /// Starts the server from a thread that lives as long as it: the kernel signals the child when the thread that made it ends, not the process.
