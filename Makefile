@@ -30,10 +30,10 @@ test: setup ## Build and run every test, as root: real namespaces, real keepaliv
 	    echo "make test needs root, since its tests make network namespaces; 'make test-pure' runs those that do not." >&2; exit 1; fi
 	@echo "Building everything with its tests (debug$(call FIRST_TIME,debug))…"
 	@$(SWIFT) build --build-tests
-	@echo "Testing all but the lab…"
-	@$(SWIFT) test --skip-build --disable-xctest --skip LabTests
-	@echo "Testing in labs, with nothing beside them…"
-	@$(SWIFT) test --skip-build --disable-xctest --filter LabTests
+	@echo "Testing all but agents and labs…"
+	@$(SWIFT) test --skip-build --disable-xctest --skip "LabTests|AgentRuntimeTests"
+	@echo "Testing agents and labs, with nothing beside them…"
+	@$(SWIFT) test --skip-build --disable-xctest --filter "LabTests|AgentRuntimeTests"
 
 test-pure: ## Build and test only the rooms that use no package (seconds)
 	@echo "Building and testing the rooms that use no package…"
