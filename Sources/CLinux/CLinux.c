@@ -1,5 +1,6 @@
 #define _GNU_SOURCE
 #include "CLinux.h"
+#include "Closing.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -29,12 +30,6 @@
 #define NAMESPACE_FILE_SYSTEM 0x6e736673
 
 extern char **environ;
-
-static int fail_closing(int descriptor) {
-    int error = -errno;
-    close(descriptor);
-    return error;
-}
 
 int clinux_lift(int descriptor) {
     if (descriptor < 0 || descriptor >= FD_SETSIZE) return descriptor;
@@ -126,15 +121,11 @@ int clinux_link_is_running(int descriptor, const char *name) {
 }
 
 int clinux_send_frame(int link_index, const void *frame, size_t count) {
-    // Protocol 0: the socket receives nothing.
-    int descriptor = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
-    if (descriptor < 0) return -errno;
-    struct sockaddr_ll address = {.sll_family = AF_PACKET, .sll_ifindex = link_index, .sll_halen = 6};
-    memcpy(address.sll_addr, frame, 6);
-    memcpy(&address.sll_protocol, (const char *)frame + 12, 2);
-    if (sendto(descriptor, frame, count, 0, (struct sockaddr *)&address, sizeof address) < 0) return fail_closing(descriptor);
+    int descriptor = clinux_frame_socket();
+    if (descriptor < 0) return descriptor;
+    int result = clinux_frame_send(descriptor, link_index, frame, count);
     close(descriptor);
-    return 0;
+    return result < 0 ? result : 0;
 }
 
 int clinux_packet_socket(const char *device) {

@@ -1,6 +1,7 @@
 // Sockets by which hosts know that they live: pulses over UDP, echo requests, frames on single devices.
 #define _GNU_SOURCE
 #include "CLinux.h"
+#include "Closing.h"
 
 #include <errno.h>
 #include <linux/errqueue.h>
@@ -16,12 +17,6 @@
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-static int fail_closing(int descriptor) {
-    int error = -errno;
-    close(descriptor);
-    return error;
-}
 
 static socklen_t make_address(struct sockaddr_storage *storage, const clinux_peer *peer, uint16_t port) {
     memset(storage, 0, sizeof *storage);

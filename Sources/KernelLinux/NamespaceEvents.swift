@@ -35,7 +35,7 @@ public final class NamespaceEvents: Sendable {
         let result = clinux_pipe(&ends)
         guard result >= 0 else { throw KernelError(-result, action) }
         wakeUp = (ends[0], ends[1])
-        poller = epoll_create1(Int32(EPOLL_CLOEXEC))
+        poller = clinux_poll_set()
         self.onChange = onChange
         guard poller >= 0, add(ends[0]) else {
             let code = errno
@@ -95,8 +95,7 @@ public final class NamespaceEvents: Sendable {
     }
 
     private func add(_ descriptor: Int32) -> Bool {
-        var event = epoll_event(events: EPOLLIN.rawValue, data: epoll_data_t(fd: descriptor))
-        return epoll_ctl(poller, EPOLL_CTL_ADD, descriptor, &event) == 0
+        clinux_poll_add(poller, descriptor) >= 0
     }
 
     // MARK: The thread
@@ -115,13 +114,13 @@ public final class NamespaceEvents: Sendable {
     }
 
     private func work() {
-        var ready = [epoll_event](repeating: epoll_event(), count: Self.eventsPerWait)
+        var ready = [Int32](repeating: 0, count: Self.eventsPerWait)
         while true {
-            let count = epoll_wait(poller, &ready, Int32(ready.count), -1)
-            if count < 0 && errno != EINTR { return }
+            let count = clinux_poll_wait(poller, &ready, Int32(ready.count), -1)
+            if count < 0 { return }
             let names = state.withLock { state -> Set<NamespaceName>? in
                 if state.isClosed { return nil }
-                return Set(ready.prefix(Int(max(count, 0))).compactMap { Self.drain($0.data.fd, state) })
+                return Set(ready.prefix(Int(max(count, 0))).compactMap { Self.drain($0, state) })
             }
             guard let names else { return }
             for name in names.sorted() { onChange(name) }

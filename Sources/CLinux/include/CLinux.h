@@ -18,7 +18,6 @@
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <linux/veth.h>
-#include <sys/epoll.h>
 
 // All functions answer a value >= 0, or -errno. Descriptors that they open are close-on-exec.
 
@@ -128,5 +127,5 @@ int clinux_event_descriptor(void);
 /// A set of descriptors to wait for (epoll(7)); one that is closed leaves it by itself.
 int clinux_poll_set(void);
 int clinux_poll_add(int set, int descriptor);
-/// The descriptors that are readable, at most 64; 0 when the time is over.
+/// The descriptors that are readable, at most 64; 0 when the time is over, or a signal came. A negative time waits for ever.
 int clinux_poll_wait(int set, int *descriptors, int capacity, int timeout_milliseconds);
