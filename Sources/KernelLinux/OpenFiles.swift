@@ -4,11 +4,15 @@ import Glibc
 public enum OpenFiles {
     /// Raises the limit to what the kernel allows: a router costs some eight descriptors, and the usual limit is 1024. What the process starts
     /// inherits it.
-    public static func allowMost() {
+    ///
+    /// - Returns: The limit that holds then. Where it could not be raised, the open that fails says so.
+    @discardableResult
+    public static func allowMost() -> UInt64 {
         var limit = rlimit()
-        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
-        limit.rlim_cur = limit.rlim_max
-        // Where it cannot be raised, the open that fails says so.
-        _ = setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return 0 }
+        var raised = limit
+        raised.rlim_cur = limit.rlim_max
+        let isRaised = setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &raised) == 0
+        return UInt64(isRaised ? raised.rlim_cur : limit.rlim_cur)
     }
 }

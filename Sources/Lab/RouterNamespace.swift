@@ -1,5 +1,6 @@
 import CLinux
 import Glibc
+import KernelLinux
 
 /// The namespace of a router on a host, looked at from outside: no process is started, so hundreds can be looked at often.
 public struct RouterNamespace: Hashable, Sendable {
@@ -93,11 +94,8 @@ public final class MastershipWatch: Sendable {
     }
 
     private static func allowDescriptors(_ count: Int) throws(LabError) {
-        var limit = rlimit()
-        let needed = rlim_t(count + 1024)
-        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0, limit.rlim_cur < needed else { return }
-        limit.rlim_cur = min(needed, limit.rlim_max)
-        guard setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0, limit.rlim_cur >= needed else {
+        let needed = UInt64(count + 1024)
+        guard OpenFiles.allowMost() >= needed else {
             throw LabError("\(needed) files cannot be open at once: raise the limit ('ulimit -n').")
         }
     }
