@@ -13,15 +13,15 @@ public struct ElectionSense: Sendable {
     public var update: @Sendable ([ElectionMember]) -> Void
     /// What the agent saw of a member.
     public var note: @Sendable (ResourceID, MemberState) -> Void
-    /// The keepalived of a router, whose end matters.
-    public var watch: @Sendable (_ router: ResourceID, _ process: Int32) -> Void
+    /// The keepalived of each router, whose end matters.
+    public var watch: @Sendable ([ResourceID: Int32]) -> Void
     /// Ends it; blocks until it has.
     public var stop: @Sendable () -> Void
 
     public init(
         news: AsyncStream<ElectionNews>, update: @escaping @Sendable ([ElectionMember]) -> Void,
         note: @escaping @Sendable (ResourceID, MemberState) -> Void,
-        watch: @escaping @Sendable (_ router: ResourceID, _ process: Int32) -> Void, stop: @escaping @Sendable () -> Void
+        watch: @escaping @Sendable ([ResourceID: Int32]) -> Void, stop: @escaping @Sendable () -> Void
     ) {
         self.news = news
         self.update = update
@@ -72,10 +72,12 @@ extension Agent {
             electionMembers = current
             election.update(current)
         }
+        var keepaliveds: [ResourceID: Int32] = [:]
         for (key, process) in reconciler.daemonProcesses {
             guard let id = KeepalivedDaemon.router(ofKey: key).flatMap({ ResourceID($0) }) else { continue }
-            election.watch(id, process)
+            keepaliveds[id] = process
         }
+        if !keepaliveds.isEmpty { election.watch(keepaliveds) }
     }
 
     func followElection() async {

@@ -163,7 +163,7 @@ final class ElectionLoop {
         switch message {
         case .update(let new): update(new)
         case .member(let id, let state): if members[id] == nil { seen[id] = state } else { note(id, state) }
-        case .watch(let id, let process): watch(id, process)
+        case .watch(let processes): for (id, process) in processes { watch(id, process) }
         }
     }
 

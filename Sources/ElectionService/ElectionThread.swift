@@ -21,7 +21,7 @@ public final class ElectionThread: Sendable {
     enum Message: Sendable {
         case update([ElectionMember])
         case member(ResourceID, MemberState)
-        case watch(ResourceID, process: Int32)
+        case watch([ResourceID: Int32])
     }
 
     /// Of news that the agent has not taken: far more than a host's routers say at once. The newest are kept.
@@ -65,8 +65,8 @@ public final class ElectionThread: Sendable {
     public func update(_ members: [ElectionMember]) { post(.update(members)) }
     /// What the agent found out by looking.
     public func note(_ id: ResourceID, _ state: MemberState) { post(.member(id, state)) }
-    /// The keepalived of a router: its end is told to the election within a millisecond.
-    public func watch(_ id: ResourceID, process: Int32) { post(.watch(id, process: process)) }
+    /// The keepalived of each router: its end is told to the election within a millisecond. To be repeated: what could not be watched is tried again.
+    public func watch(_ processes: [ResourceID: Int32]) { post(.watch(processes)) }
 
     /// Ends the thread and waits for it; the data plane stays as it is.
     public func stop() {

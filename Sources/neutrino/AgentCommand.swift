@@ -125,7 +125,7 @@ struct AgentCommand: AsyncParsableCommand {
             throw CleanExit.failure("This host cannot watch others: \(error.description). Is \(address) an address of it?")
         }
         return ElectionSense(
-            news: thread.news, update: { thread.update($0) }, note: { thread.note($0, $1) }, watch: { thread.watch($0, process: $1) },
+            news: thread.news, update: { thread.update($0) }, note: { thread.note($0, $1) }, watch: { thread.watch($0) },
             stop: { thread.stop() })
     }
 

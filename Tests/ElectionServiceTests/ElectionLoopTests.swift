@@ -101,7 +101,7 @@ struct ElectionLoopTests {
                 { [.update([Self.member(pipe: path)])] },
                 {
                     rename(hidden, path)
-                    return [.watch(Self.id, process: getpid())]
+                    return [.watch([Self.id: getpid()])]
                 }, { [] }, { [] },
             ])
         }
@@ -111,7 +111,7 @@ struct ElectionLoopTests {
     @Test("The end of a process is told once, however often the agent still names it")
     func endedProcess() throws {
         // No process has this id: the kernel's limit is 2^22.
-        let watch = ElectionThread.Message.watch(Self.id, process: 1 << 23)
+        let watch = ElectionThread.Message.watch([Self.id: 1 << 23])
         let outcome = try Self.run([
             { [.member(Self.id, .backup), .update([Self.member(pipe: "/nonexistent")])] }, { [watch] }, { [watch] }, { [watch] },
         ])
