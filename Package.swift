@@ -46,7 +46,9 @@ let pureRooms: [Target] = [
     tests("ElectionTests", ["Addressing", "NetworkModel", "Election"]),
     tests("HostProjectionTests", ["Addressing", "NetworkModel", "HostModel", "HostProjection"]),
     tests("NetworkModelTests", ["Addressing", "NetworkModel"]),
-    tests("ConvertersTests", ["Addressing", "NetworkModel", "HostModel", "KernelInterface", "ServiceProcesses", "Converters"]),
+    tests(
+        "ConvertersTests",
+        ["Addressing", "NetworkModel", "HostModel", "KernelInterface", "KernelLinux", "ServiceProcesses", "Converters"]),
     tests("ElectionServiceTests", ["Addressing", "NetworkModel", "Election", "ElectionService", "ServiceProcesses", "CLinux"]),
     tests("ServiceProcessesTests", ["Addressing", "KernelInterface", "ServiceProcesses"]),
     tests("KernelLinuxTests", ["Addressing", "KernelInterface", "KernelLinux", "KernelConformance", "CLinux"]),
@@ -71,7 +73,7 @@ let storeRooms: [Target] = [
     .systemLibrary(name: "CPostgreSQL", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
     room("Store", ["Addressing", "NetworkModel", "APISchema", "CPostgreSQL", sqlite, sqliteLibrary, log]),
     room("Operations", ["Addressing", "NetworkModel", "APISchema", "AccessPolicy", "HostModel", "Store", log]),
-    room("TestSupport", ["CLinux", "Addressing", "NetworkModel", "APISchema", "Store", "Operations", log]),
+    room("TestSupport", ["Addressing", "KernelLinux", "NetworkModel", "APISchema", "Store", "Operations", log]),
 
     tests("StoreTests", ["Addressing", "NetworkModel", "APISchema", "Store", "TestSupport", log]),
     tests(
@@ -121,7 +123,7 @@ let wholeRooms: [Target] = [
             "TestSupport",
             httpClient, log, lifecycle,
         ]),
-    tests("LabTests", ["APISchema", "Lab"]),
+    tests("LabTests", ["Addressing", "APISchema", "Lab"]),
 ]
 
 let storePackages: [Package.Dependency] = [

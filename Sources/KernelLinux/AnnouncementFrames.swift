@@ -25,19 +25,11 @@ enum AnnouncementFrames {
         // Type 136, code 0, checksum, flags; the target; option 2 (target's link-layer address), one unit of 8 octets.
         var body: [UInt8] = [136, 0, 0, 0, flags, 0, 0, 0] + address.octets + [2, 1] + mac.octets
         let length = UInt8(body.count)
-        let sum = checksum(address.octets + allNodes + [0, 0, 0, length, 0, 0, 0, 58] + body)
+        let sum = InternetChecksum.of(address.octets + allNodes + [0, 0, 0, length, 0, 0, 0, 58] + body)
         body[2] = UInt8(sum >> 8)
         body[3] = UInt8(sum & 0xFF)
         // Version 6, payload length, next header ICMPv6, hop limit 255 (receivers drop any other).
         let header: [UInt8] = [0x60, 0, 0, 0, 0, length, 58, 255]
         return [0x33, 0x33, 0, 0, 0, 1] + mac.octets + [0x86, 0xDD] + header + address.octets + allNodes + body
-    }
-
-    /// The Internet checksum (RFC 1071) of an even number of octets.
-    static func checksum(_ octets: [UInt8]) -> UInt16 {
-        var sum: UInt32 = 0
-        for index in stride(from: 0, to: octets.count - 1, by: 2) { sum += UInt32(octets[index]) << 8 | UInt32(octets[index + 1]) }
-        while sum > 0xFFFF { sum = sum & 0xFFFF + sum >> 16 }
-        return ~UInt16(sum)
     }
 }

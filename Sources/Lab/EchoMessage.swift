@@ -1,3 +1,4 @@
+import Addressing
 import Glibc
 
 /// ICMP echo messages (RFC 792) with a 32-bit sequence number of our own in their data, since the protocol's own has only 16 bits.
@@ -16,7 +17,7 @@ struct EchoMessage: Hashable, Sendable {
         bytes += [UInt8(sequence >> 8 & 255), UInt8(sequence & 255)]
         bytes += [24, 16, 8, 0].map { UInt8(sequence >> UInt32($0) & 255) }
         bytes += [UInt8](repeating: 0, count: Self.dataBytes - 4)
-        let sum = Self.checksum(bytes)
+        let sum = InternetChecksum.of(bytes)
         bytes[2] = UInt8(sum >> 8)
         bytes[3] = UInt8(sum & 255)
         return bytes
@@ -38,15 +39,5 @@ struct EchoMessage: Hashable, Sendable {
         type = bytes[0]
         identifier = UInt16(bytes[4]) << 8 | UInt16(bytes[5])
         sequence = bytes[8...11].reduce(0) { $0 << 8 | UInt32($1) }
-    }
-
-    /// RFC 1071.
-    static func checksum(_ bytes: [UInt8]) -> UInt16 {
-        var sum: UInt32 = 0
-        for index in stride(from: 0, to: bytes.count, by: 2) {
-            sum += UInt32(bytes[index]) << 8 | UInt32(index + 1 < bytes.count ? bytes[index + 1] : 0)
-        }
-        while sum > 0xFFFF { sum = sum >> 16 + sum & 0xFFFF }
-        return ~UInt16(truncatingIfNeeded: sum)
     }
 }

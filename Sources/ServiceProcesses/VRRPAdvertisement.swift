@@ -87,7 +87,7 @@ extension VRRPAdvertisement {
         // Length, identification, no fragment, time to live 255 (it was never forwarded), protocol, checksum.
         header += [UInt8(length >> 8), UInt8(length & 0xFF), 0, 0, 0, 0, 255, Self.protocolNumber, 0, 0]
         header += source.octets + destination.octets
-        Self.write(Self.checksum(header), to: &header, at: 10)
+        Self.write(InternetChecksum.of(header), to: &header, at: 10)
         return destinationMAC.octets + sourceMAC.octets + [8, 0] + header + message
     }
 
@@ -103,7 +103,7 @@ extension VRRPAdvertisement {
         message += addresses.flatMap(\.octets)
         if version == 2 { message += Self.passwordOctets(password) }
         let covered = version == 2 ? message : Self.pseudoHeader(source, destination, message.count) + message
-        Self.write(Self.checksum(covered), to: &message, at: 6)
+        Self.write(InternetChecksum.of(covered), to: &message, at: 6)
         return message
     }
 
@@ -135,7 +135,7 @@ extension VRRPAdvertisement {
             octets[start + 9] == Self.protocolNumber,
             // Neither more fragments nor an offset.
             octets[start + 6] & 0x3F == 0, octets[start + 7] == 0,
-            Self.checksum(octets[start..<start + headerLength]) == 0
+            InternetChecksum.of(octets[start..<start + headerLength]) == 0
         else { return nil }
         self.init(
             message: octets[(start + headerLength)..<(start + length)], source: Self.address(octets, at: start + 12),
@@ -155,7 +155,7 @@ extension VRRPAdvertisement {
             octets.count == end + (version == 2 ? Self.passwordLength : 0)
         else { return nil }
         let covered = version == 2 ? octets : Self.pseudoHeader(source, destination, octets.count) + octets
-        guard Self.checksum(covered) == 0 else { return nil }
+        guard InternetChecksum.of(covered) == 0 else { return nil }
         var password: String?
         if version == 2, octets[4] == Self.passwordAuthentication {
             password = String(decoding: octets[end...].prefix { $0 != 0 }, as: UTF8.self)
@@ -189,13 +189,5 @@ extension VRRPAdvertisement {
     /// What version 3's checksum covers beside the message (RFC 5798, section 5.2.8).
     private static func pseudoHeader(_ source: IPv4Address, _ destination: IPv4Address, _ length: Int) -> [UInt8] {
         source.octets + destination.octets + [0, protocolNumber, UInt8(length >> 8), UInt8(length & 0xFF)]
-    }
-
-    /// The Internet checksum (RFC 1071); zero over octets that hold their own, right one. The number of octets is even in all of VRRP.
-    private static func checksum(_ octets: some Collection<UInt8>) -> UInt16 {
-        var sum: UInt32 = 0
-        for (index, octet) in octets.enumerated() { sum += index & 1 == 0 ? UInt32(octet) << 8 : UInt32(octet) }
-        while sum > 0xFFFF { sum = sum & 0xFFFF + sum >> 16 }
-        return ~UInt16(sum)
     }
 }

@@ -1,6 +1,6 @@
-import CLinux
 import Foundation
 import Glibc
+import KernelLinux
 import Synchronization
 
 /// A PostgreSQL server of the test process's own, from Debian's package: in a temporary directory, on a UNIX socket only, as an unprivileged
@@ -80,22 +80,16 @@ public final class PrivatePostgreSQL: Sendable {
         return process
     }
 
-    /// Not with Foundation, whose `Process.run` walks through all open descriptors of the process, reads beyond the end of the directory's
-    /// buffer where there are more than some 1,350 of them, and crashes now and then.
+    private static let timeoutMilliseconds = 120_000
+
+    /// Not with Foundation's `Process`, which walks through all open descriptors, reads beyond the end of the directory's buffer where there are
+    /// more than some 1,350 of them, and crashes now and then.
     private static func run(_ arguments: [String]) throws {
-        var ends: [Int32] = [-1, -1]
-        guard clinux_pipe(&ends) >= 0 else { throw Unavailable(description: "A pipe cannot be made.") }
         // The server's user may not enter the directory of the tests.
-        var words: [UnsafeMutablePointer<CChar>?] = (["env", "--chdir=/"] + arguments).map { strdup($0) } + [nil]
-        defer { for word in words { free(word) } }
-        let child = clinux_spawn(&words, -1, ends[1], ends[1])
-        close(ends[1])
-        let output = FileHandle(fileDescriptor: ends[0], closeOnDealloc: true)
-        guard child > 0 else { throw Unavailable(description: "\(arguments[0]) cannot be started: \(String(cString: strerror(-child)))") }
-        let text = String(decoding: output.readDataToEndOfFile(), as: UTF8.self)
-        var status: Int32 = 0
-        while waitpid(child, &status, 0) < 0, errno == EINTR {}
-        guard status == 0 else { throw Unavailable(description: "\(arguments.joined(separator: " ")) failed: \(text)") }
+        let result = try runProgram(["env", "--chdir=/"] + arguments, timeoutMilliseconds: timeoutMilliseconds)
+        guard result.exitCode == 0 else {
+            throw Unavailable(description: "\(arguments.joined(separator: " ")) failed: \(result.standardError)")
+        }
     }
 
     /// Starts the server from a thread that lives as long as it: the kernel signals the child when the thread that made it ends, not the process.

@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import KernelLinux
 import Synchronization
 import Testing
 
@@ -17,7 +18,7 @@ let isRoot = geteuid() == 0
 final class TestHost: Sendable {
     private static let counter = Atomic<Int>(0)
     /// Nothing that a test starts may take longer.
-    static let timeoutSeconds = 20
+    static let timeoutMilliseconds = 20_000
 
     let prefix: String
     let directory: String
@@ -53,19 +54,11 @@ final class TestHost: Sendable {
     /// Runs a shell script, in a namespace if one is named; standard error is part of the text.
     @discardableResult
     func run(_ script: String, in namespace: String? = nil) throws -> Output {
-        let process = Process()
-        let pipe = Pipe()
-        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        let shell = ["timeout", "-k", "1", "\(Self.timeoutSeconds)", "sh", "-c", script]
-        process.arguments = namespace.map { ["ip", "netns", "exec", $0] + shell } ?? shell
-        process.environment = ["PATH": "/usr/sbin:/usr/bin:/sbin:/bin"]
-        process.standardOutput = pipe
-        process.standardError = pipe
-        process.standardInput = FileHandle.nullDevice
-        try process.run()
-        let data = pipe.fileHandleForReading.readDataToEndOfFile()
-        process.waitUntilExit()
-        return Output(status: process.terminationStatus, text: String(decoding: data, as: UTF8.self))
+        let environment = ["env", "--ignore-environment", "PATH=/usr/sbin:/usr/bin:/sbin:/bin"]
+        let shell = ["sh", "-c", "exec 2>&1\n" + script]
+        let result = try runProgram(
+            environment + (namespace.map { ["ip", "netns", "exec", $0] } ?? []) + shell, timeoutMilliseconds: Self.timeoutMilliseconds)
+        return Output(status: result.exitCode, text: result.standardOutput + result.standardError)
     }
 
     /// Runs a script that must succeed.

@@ -178,7 +178,7 @@ import Testing
         #expect(frame[54] == 136 && frame[58] == 0x20)
         // Over the pseudo-header and the message with its checksum, the sum is zero (RFC 1071).
         let pseudoHeader: [UInt8] = Array(frame[22..<54]) + [0, 0, 0, 32, 0, 0, 0, 58]
-        #expect(AnnouncementFrames.checksum(pseudoHeader + Array(frame[54...])) == 0)
+        #expect(InternetChecksum.of(pseudoHeader + Array(frame[54...])) == 0)
         let router = AnnouncementFrames.frames(for: try #require(IPAddress("2001:db8::1")), mac: mac, isRouter: true)
         #expect(router.first?[58] == 0xA0)
     }

@@ -1,4 +1,5 @@
 import APISchema
+import Addressing
 import Testing
 
 @testable import Lab
@@ -12,7 +13,7 @@ struct ValuesTests {
             #expect(EchoMessage(packet: packet[...]) == message)
         }
         // The sum over a message with its checksum is all ones (RFC 1071).
-        #expect(EchoMessage.checksum(message.bytes) == 0)
+        #expect(InternetChecksum.of(message.bytes) == 0)
     }
 
     @Test("What is no echo message is none, however short it is")
