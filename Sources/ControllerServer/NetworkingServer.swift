@@ -62,7 +62,7 @@ public struct NetworkingServer: Service {
 
     public func run() async throws {
         let application = Application(
-            router: Self.router(operations: operations, hub: hub),
+            router: Self.router(operations: operations, hub: hub, authenticator: NoAuthentication()),
             configuration: ApplicationConfiguration(
                 address: .hostname(configuration.address, port: configuration.port), serverName: "neutrino"),
             onServerRunning: { [onReady] channel in await onReady(channel.localAddress?.port ?? 0) }, logger: logger)
@@ -77,10 +77,10 @@ public struct NetworkingServer: Service {
         await store.close()
     }
 
-    static func router(operations: Operations, hub: FeedHub) -> APIRouter {
+    static func router(operations: Operations, hub: FeedHub, authenticator: any Authenticator) -> APIRouter {
         let router = APIRouter(context: APIContext.self)
         router.addMiddleware {
-            RequestIdentity()
+            RequestIdentity(authenticator: authenticator)
             ErrorAnswers()
         }
         ResourceRoutes<Network>(operations: operations).addRoutes(to: router)
