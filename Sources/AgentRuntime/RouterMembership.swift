@@ -128,6 +128,7 @@ extension Agent {
     func set(_ state: HAState, of id: ResourceID) {
         guard let member = members[id], member.state != state else { return }
         members[id]?.state = state
+        externalAddresses = nil
         ownConnections(of: id, since: member.state, state)
         logger.notice("A router changed its VRRP state", metadata: ["router": "\(id)", "state": "\(state.rawValue)"])
         do { try processes.writeFile(paths(of: id).state, state.stateFileText) } catch {

@@ -380,9 +380,5 @@ final class ElectionLoop {
         close(descriptor)
     }
 
-    private static var now: Int {
-        var time = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &time)
-        return time.tv_sec * 1000 + time.tv_nsec / 1_000_000
-    }
+    private static var now: Int { monotonicMilliseconds() }
 }

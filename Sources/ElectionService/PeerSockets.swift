@@ -93,3 +93,9 @@ func opened(_ descriptor: Int32, _ action: @autoclosure () -> String) throws(Ker
     guard descriptor >= 0 else { throw kernelError(-descriptor, action()) }
     return descriptor
 }
+
+func monotonicMilliseconds() -> Int {
+    var time = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &time)
+    return time.tv_sec * 1000 + time.tv_nsec / 1_000_000
+}
