@@ -135,7 +135,7 @@ struct AgentCommand: AsyncParsableCommand {
         }
         return ElectionSense(
             news: thread.news, update: { thread.update($0) }, note: { thread.note($0, $1) }, watch: { thread.watch($0) },
-            stop: { thread.stop() })
+            isStripDue: { thread.isStripDue($0) }, stop: { thread.stop() })
     }
 
     /// Of lines that nobody took the newest are kept: they tell the state.
