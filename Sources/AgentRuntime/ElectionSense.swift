@@ -99,7 +99,7 @@ extension Agent {
         case .announce(let id): errands.announce(id)
         case .strip(let id):
             logger.warning("Taking a router's addresses away from a member that has lost it", metadata: ["router": "\(id)"])
-            errands.strip(id, view.routers[id], isDue: senses.election?.isStripDue ?? { _ in true })
+            if let election = senses.election { errands.strip(id, view.routers[id], isDue: election.isStripDue) }
             set(.standby, of: id)
         case .restartDaemon(let id):
             let key = KeepalivedDaemon.key(router: id.description)
