@@ -49,7 +49,9 @@ let pureRooms: [Target] = [
     tests(
         "ConvertersTests",
         ["Addressing", "NetworkModel", "HostModel", "KernelInterface", "KernelLinux", "ServiceProcesses", "Converters"]),
-    tests("ElectionServiceTests", ["Addressing", "NetworkModel", "Election", "ElectionService", "ServiceProcesses", "CLinux"]),
+    tests(
+        "ElectionServiceTests",
+        ["Addressing", "NetworkModel", "Election", "ElectionService", "ServiceProcesses", "KernelInterface", "KernelLinux", "CLinux"]),
     tests("ServiceProcessesTests", ["Addressing", "KernelInterface", "ServiceProcesses"]),
     tests("KernelLinuxTests", ["Addressing", "KernelInterface", "KernelLinux", "KernelConformance", "CLinux"]),
     tests("DriversTests", ["Addressing", "KernelInterface", "Drivers", "FakeKernel"]),
@@ -104,8 +106,8 @@ let wholeRooms: [Target] = [
     tests(
         "AgentRuntimeTests",
         [
-            "Addressing", "NetworkModel", "HostModel", "KernelInterface", "Converters", "ServiceProcesses", "AgentRuntime", "FakeKernel",
-            "TestSupport", hummingbird, log, lifecycle,
+            "Addressing", "NetworkModel", "HostModel", "KernelInterface", "Converters", "Election", "ServiceProcesses", "AgentRuntime",
+            "FakeKernel", "TestSupport", hummingbird, log, lifecycle,
         ]),
     room("Lab", ["Addressing", "NetworkModel", "APISchema", "KernelInterface", "KernelLinux", "CLinux", httpClient, log]),
     .executableTarget(

@@ -57,6 +57,8 @@ public actor Agent: Service {
     /// What the election was told last.
     var electionMembers: [ElectionMember] = []
     let errands: RouterErrands
+    /// What this host answers for on external networks; nil after the view or a member changed.
+    var externalAddresses: [ExternalAddress]?
     private var reports = PortReports()
     /// What the last cycle found of routers that are not as they shall be, and what other parts of the agent say of them.
     var routerFindings: [ResourceID: RouterFailures.Finding] = [:]
@@ -111,6 +113,7 @@ public actor Agent: Service {
             group.addTask { await self.requestFullChecks() }
             group.addTask { await self.watchFirewalls() }
             group.addTask { await self.followElection() }
+            group.addTask { await self.watchAddresses() }
             group.addTask {
                 // The loops end by cancellation; this task turns a graceful shutdown into one.
                 try? await gracefulShutdown()
@@ -181,6 +184,7 @@ public actor Agent: Service {
         viewRevision = revision
         if isNews {
             conversion = nil
+            externalAddresses = nil
             isViewRealised = false
             retryBackoff.reset()
             cycleWakeUp()

@@ -11,22 +11,26 @@ public struct ElectionSense: Sendable {
     public var news: AsyncStream<ElectionNews>
     /// All members of this host.
     public var update: @Sendable ([ElectionMember]) -> Void
-    /// What the agent saw of a member.
+    /// What the agent saw of a member; headless where addresses are left of a keepalived that does not run.
     public var note: @Sendable (ResourceID, MemberState) -> Void
     /// The keepalived of each router, whose end matters.
     public var watch: @Sendable ([ResourceID: Int32]) -> Void
+    /// Whether addresses that news said to take away shall still go.
+    public var isStripDue: @Sendable (ResourceID) -> Bool
     /// Ends it; blocks until it has.
     public var stop: @Sendable () -> Void
 
     public init(
         news: AsyncStream<ElectionNews>, update: @escaping @Sendable ([ElectionMember]) -> Void,
         note: @escaping @Sendable (ResourceID, MemberState) -> Void,
-        watch: @escaping @Sendable ([ResourceID: Int32]) -> Void, stop: @escaping @Sendable () -> Void
+        watch: @escaping @Sendable ([ResourceID: Int32]) -> Void, isStripDue: @escaping @Sendable (ResourceID) -> Bool,
+        stop: @escaping @Sendable () -> Void
     ) {
         self.news = news
         self.update = update
         self.note = note
         self.watch = watch
+        self.isStripDue = isStripDue
         self.stop = stop
     }
 }
@@ -95,10 +99,11 @@ extension Agent {
         case .announce(let id): errands.announce(id)
         case .strip(let id):
             logger.warning("Taking a router's addresses away from a member that has lost it", metadata: ["router": "\(id)"])
-            errands.strip(id, view.routers[id])
+            if let election = senses.election { errands.strip(id, view.routers[id], isDue: election.isStripDue) }
             set(.standby, of: id)
         case .restartDaemon(let id):
             let key = KeepalivedDaemon.key(router: id.description)
+            watches[key]?.isReleased = true
             reconciler.releaseDaemon(key)
             reconciler.markDaemonDirty(key)
             cycleWakeUp()
