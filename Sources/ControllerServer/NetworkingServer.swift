@@ -16,16 +16,21 @@ public struct ServerConfiguration: Sendable {
     public var database: StoreLocation
     public var operations: ServerSettings
     public var projection: ProjectionSettings
+    public var authentication: AuthenticationMode
+    /// What agents and `/metrics` must present as `Authorization: Bearer …`; nil: nothing.
+    public var agentSecret: String?
 
     public init(
         address: String = "127.0.0.1", port: Int = 9696, database: StoreLocation, operations: ServerSettings = ServerSettings(),
-        projection: ProjectionSettings = ProjectionSettings()
+        projection: ProjectionSettings = ProjectionSettings(), authentication: AuthenticationMode = .none, agentSecret: String? = nil
     ) {
         self.address = address
         self.port = port
         self.database = database
         self.operations = operations
         self.projection = projection
+        self.authentication = authentication
+        self.agentSecret = agentSecret
     }
 }
 
