@@ -1,8 +1,8 @@
 /// Slows down who guesses passwords. Counts failed logins per user and address, per user, and per address; the strictest decides.
 ///
-/// Each is a bucket that holds `burst` attempts and gets one back every `secondsPerAttempt` seconds, kept as one number: the time at which it will
-/// be full again (the generic cell rate algorithm). An attempt is taken before the password is looked at, so that many at once cannot pass together,
-/// and given back when it was right.
+/// Each is a bucket that holds `burst` failures and gives one back every `secondsPerAttempt` seconds, kept as one number: the time at which it will
+/// be full again (the generic cell rate algorithm). Logins that are looked at together may empty a bucket below nothing: the time until the next one is
+/// the longer, so that guesses are as rare in the long run as one after the other, and right passwords cost nothing however many come at once.
 public struct LoginLimiter: Sendable {
     public struct Limit: Sendable {
         public let burst: Int
@@ -30,32 +30,34 @@ public struct LoginLimiter: Sendable {
 
     public init() {}
 
+    /// Buckets that are kept.
+    var count: Int { fullAt.count }
+
     private static func buckets(_ user: String, _ address: String) -> [(key: Key, limit: Limit)] {
         [(.userAtAddress(user, address), userAtAddress), (.user(user), Self.user), (.address(address), Self.address)]
     }
 
-    /// Takes an attempt from every bucket.
+    /// Whether a password may be looked at.
     ///
     /// - Parameters:
     ///   - user: as the request names it, whether or not there is such a user.
     ///   - milliseconds: of a clock that never goes back.
-    /// - Returns: nil, or after how many seconds to try again, when nothing was taken.
-    public mutating func take(user: String, address: String, at milliseconds: Int) -> Int? {
-        let buckets = Self.buckets(user, address)
-        let waits = buckets.map { bucket in
-            max(fullAt[bucket.key] ?? 0, milliseconds) - milliseconds - (bucket.limit.burst - 1) * bucket.limit.secondsPerAttempt * 1000
+    /// - Returns: nil, or after how many seconds to try again.
+    public func wait(user: String, address: String, at milliseconds: Int) -> Int? {
+        let waits = Self.buckets(user, address).map { bucket in
+            (fullAt[bucket.key] ?? 0) - milliseconds - (bucket.limit.burst - 1) * bucket.limit.secondsPerAttempt * 1000
         }
-        if let wait = waits.max(), wait > 0 { return (wait + 999) / 1000 }
+        guard let wait = waits.max(), wait > 0 else { return nil }
+        return (wait + 999) / 1000
+    }
+
+    /// The password was wrong.
+    public mutating func noteFailure(user: String, address: String, at milliseconds: Int) {
+        let buckets = Self.buckets(user, address)
         if fullAt.count + buckets.count > Self.maximumBuckets { makeRoom(at: milliseconds) }
         for bucket in buckets {
             fullAt[bucket.key] = max(fullAt[bucket.key] ?? 0, milliseconds) + bucket.limit.secondsPerAttempt * 1000
         }
-        return nil
-    }
-
-    /// The password was right.
-    public mutating func giveBack(user: String, address: String) {
-        for bucket in Self.buckets(user, address) { fullAt[bucket.key]? -= bucket.limit.secondsPerAttempt * 1000 }
     }
 
     private mutating func makeRoom(at milliseconds: Int) {

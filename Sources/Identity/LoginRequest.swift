@@ -16,6 +16,9 @@ public struct Reference: Hashable, Sendable {
 
     public init(_ key: Key) { self.key = key }
 
+    /// No name of a user and a domain is longer as ``text``.
+    public static let maximumTextBytes = 2048
+
     /// A stable text for counting.
     public var text: String {
         switch key {

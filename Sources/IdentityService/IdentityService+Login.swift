@@ -28,8 +28,9 @@ extension IdentityService {
     /// - Throws: 401 for an unknown or disabled user and for a wrong password alike, 429 after too many failures.
     func authenticate(_ reference: Reference, _ password: String, address: String) async throws -> User {
         let name = reference.text
-        let wait = limiter.withLock { $0.take(user: name, address: address, at: Self.milliseconds) }
-        if let wait {
+        // Nobody is called like that, and what counts failures must not keep it.
+        guard name.utf8.count <= Reference.maximumTextBytes else { throw IdentityError.unauthorized }
+        if let wait = limiter.withLock({ $0.wait(user: name, address: address, at: Self.milliseconds) }) {
             logger.warning("Too many failed logins", metadata: ["user": "\(name)", "address": "\(address)"])
             throw IdentityError.tooManyLogins(retryAfterSeconds: wait)
         }
@@ -37,10 +38,10 @@ extension IdentityService {
         guard password.utf8.count <= PasswordHash.maximumPasswordBytes, try await hasher.verify(password, user?.passwordHash), let user,
             user.isEnabled
         else {
+            limiter.withLock { $0.noteFailure(user: name, address: address, at: Self.milliseconds) }
             logger.notice("A login failed", metadata: ["user": "\(name)", "address": "\(address)"])
             throw IdentityError.unauthorized
         }
-        limiter.withLock { $0.giveBack(user: name, address: address) }
         return user
     }
 

@@ -78,7 +78,7 @@ import Testing
         _ = try await realm.identity.create(User.self, ["name": "without password"])
         for (name, password) in [
             ("anna", "wrong"), ("nobody", "secret"), ("without password", "secret"), ("without password", "decoy"),
-            ("anna", String(repeating: "x", count: 5000)),
+            ("anna", String(repeating: "x", count: 5000)), (String(repeating: "x", count: 5000), "secret"),
         ] {
             let error = await #expect(throws: IdentityError.self) { _ = try await realm.logIn(name, password) }
             #expect(error == .unauthorized, "\(name)")
@@ -216,7 +216,7 @@ import Testing
         let realm = try await Realm.make(backend)
         try await realm.user("anna")
         let count = await withTaskGroup(of: Bool.self) { group in
-            for number in 0..<100 { group.addTask { (try? await realm.logIn("anna", address: "\(number)")) != nil } }
+            for number in 0..<100 { group.addTask { (try? await realm.logIn("anna", address: "\(number % 2)")) != nil } }
             return await group.reduce(0) { $0 + ($1 ? 1 : 0) }
         }
         #expect(count == 100)

@@ -43,34 +43,36 @@ import Testing
 
     @Test("Ten wrong passwords from one address block the user there, and one more may be tried every six seconds") func userAtAddress() {
         var limiter = LoginLimiter()
-        for _ in 0..<LoginLimiter.userAtAddress.burst { #expect(limiter.take(user: "u", address: "a", at: 1000) == nil) }
-        #expect(limiter.take(user: "u", address: "a", at: 1000) == 6)
-        #expect(limiter.take(user: "u", address: "a", at: 6999) == 1)
+        for _ in 0..<LoginLimiter.userAtAddress.burst {
+            #expect(limiter.wait(user: "u", address: "a", at: 1000) == nil)
+            limiter.noteFailure(user: "u", address: "a", at: 1000)
+        }
+        #expect(limiter.wait(user: "u", address: "a", at: 1000) == 6)
+        #expect(limiter.wait(user: "u", address: "a", at: 6999) == 1)
         // Others, and the same from elsewhere, are not concerned.
-        #expect(limiter.take(user: "v", address: "a", at: 1000) == nil && limiter.take(user: "u", address: "b", at: 1000) == nil)
-        #expect(limiter.take(user: "u", address: "a", at: 7000) == nil)
-        #expect(limiter.take(user: "u", address: "a", at: 7000) == 6)
+        #expect(limiter.wait(user: "v", address: "a", at: 1000) == nil && limiter.wait(user: "u", address: "b", at: 1000) == nil)
+        #expect(limiter.wait(user: "u", address: "a", at: 7000) == nil)
+        limiter.noteFailure(user: "u", address: "a", at: 7000)
+        #expect(limiter.wait(user: "u", address: "a", at: 7000) == 6)
     }
 
-    @Test("Right passwords cost nothing") func right() {
+    @Test("Guesses that are looked at together must be waited for afterwards") func together() {
         var limiter = LoginLimiter()
-        for _ in 0..<1000 {
-            #expect(limiter.take(user: "u", address: "a", at: 5) == nil)
-            limiter.giveBack(user: "u", address: "a")
-        }
+        for _ in 0..<100 { limiter.noteFailure(user: "u", address: "a", at: 0) }
+        #expect(limiter.wait(user: "u", address: "a", at: 0) == 91 * 6)
     }
 
     @Test("Guesses from many addresses block the user, and guesses at many users block the address") func many() {
         var limiter = LoginLimiter()
-        for number in 0..<LoginLimiter.user.burst { #expect(limiter.take(user: "u", address: "\(number)", at: 0) == nil) }
-        #expect(limiter.take(user: "u", address: "new", at: 0) == 1)
-        for number in 0..<LoginLimiter.address.burst { #expect(limiter.take(user: "user \(number)", address: "x", at: 0) == nil) }
-        #expect(limiter.take(user: "another", address: "x", at: 0) == 1)
+        for number in 0..<LoginLimiter.user.burst { limiter.noteFailure(user: "u", address: "\(number)", at: 0) }
+        #expect(limiter.wait(user: "u", address: "new", at: 0) == 1)
+        for number in 0..<LoginLimiter.address.burst { limiter.noteFailure(user: "user \(number)", address: "x", at: 0) }
+        #expect(limiter.wait(user: "another", address: "x", at: 0) == 1)
     }
 
     @Test("The memory of failures is bounded") func bounded() {
         var limiter = LoginLimiter()
-        for number in 0..<LoginLimiter.maximumBuckets { _ = limiter.take(user: "\(number)", address: "\(number)", at: 0) }
-        #expect(limiter.take(user: "0", address: "0", at: 0) == nil)
+        for number in 0..<LoginLimiter.maximumBuckets { limiter.noteFailure(user: "\(number)", address: "\(number)", at: 0) }
+        #expect(limiter.count <= LoginLimiter.maximumBuckets)
     }
 }
