@@ -84,6 +84,11 @@ extension ListQuery {
         if name.hasPrefix("not-") { filters.append(.not(conditions)) } else { filters += conditions }
     }
 
+    /// What sorts like an attribute that has no column: the type of an agent decides its program, its heartbeat whether it is alive.
+    private static let sortColumns = [
+        "tenant_id": "project_id", "binary": "agent_type", "topic": "agent_type", "alive": "heartbeat_timestamp",
+    ]
+
     private mutating func readSort<Resource: APIResource>(
         _ parameters: [(name: String, value: String)], of type: Resource.Type
     ) throws(APIError) {
@@ -98,7 +103,7 @@ extension ListQuery {
             throw .badRequest("\(Self.pythonList(wrong)) is invalid value for sort_dirs, valid value is 'asc' and 'desc'")
         }
         for (key, direction) in zip(keys, directions) {
-            guard let column = Resource.table[key]?.column?.name ?? (key == "tenant_id" ? "project_id" : nil) else { continue }
+            guard let column = Resource.table[key]?.column?.name ?? Self.sortColumns[key] else { continue }
             sortKeys.append(SortKey(column: column, isAscending: direction == "asc"))
         }
     }

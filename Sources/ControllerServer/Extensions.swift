@@ -179,7 +179,7 @@ struct ExtensionDescription: Sendable {
         .init(
             alias: "subnetpool-prefix-ops", name: "Subnet Pool Prefix Operations",
             description: "Provides support for adjusting the prefix list of subnet pools", updated: "2019-02-08T10:00:00-00:00"),
-    ]
+    ] + resources
 }
 
 extension ExtensionDescription {

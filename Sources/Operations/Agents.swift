@@ -64,6 +64,7 @@ extension Agent: ManagedResource {
     public static func update(_ agent: Agent, _ request: ResourceRequest<Agent>, in verb: Verb) throws -> Agent {
         var changed = agent
         try request.assign(to: &changed)
+        if let description = request["description"] { changed.description = description.stringValue ?? "" }
         try verb.transaction.update(changed)
         if changed.isAdminStateUp, !agent.isAdminStateUp { try verb.schedulePending() }
         if !changed.isAdminStateUp, agent.isAdminStateUp { try verb.drain(changed) }

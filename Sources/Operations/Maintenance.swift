@@ -160,7 +160,7 @@ extension Verb {
         let deadServers = try silentSince(.dhcp, progress, seconds: settings.agentDownSeconds)
         round.served = try needs(
             """
-            SELECT d.network_id, d.agent_id FROM dhcp_bindings d JOIN agents a ON a.id = d.agent_id WHERE d.network_id > ?
+            SELECT d.network_id, d.agent_id FROM dhcp_bindings d JOIN agents a ON a.id = d.agent_id WHERE d.is_manual = 0 AND d.network_id > ?
             AND (a.admin_state_up = 0 OR a.heartbeat_timestamp < ?) ORDER BY d.network_id LIMIT ?
             """, [.text(progress.served), .text(deadServers?.description ?? ""), .integer(limit)])
         return round
