@@ -125,6 +125,7 @@ public struct NetworkingServer: Service {
         ResourceRoutes<Network>(operations: operations).addRoutes(to: router)
         ResourceRoutes<Subnet>(operations: operations).addRoutes(to: router)
         ResourceRoutes<Port>(operations: operations).addRoutes(to: router)
+        PortBindingRoutes(operations: operations).addRoutes(to: router)
         ResourceRoutes<NetworkModel.Router>(operations: operations).addRoutes(to: router)
         ResourceRoutes<FloatingIP>(operations: operations).addRoutes(to: router)
         ChildRoutes<PortForwarding>(operations: operations).addRoutes(to: router)

@@ -158,7 +158,7 @@ extension Verb {
             "DELETE FROM port_blocks WHERE port_id = ? AND component = ? AND (host_id = ? OR host_id = '') "
                 + "AND EXISTS (SELECT 1 FROM ports p WHERE p.id = port_id AND p.revision_number <= ?)",
             [report.portID.columnValue, .text(report.component.rawValue), .text(hostID), .integer(report.revision)])
-        guard removed > 0 else { return }
+        guard removed > 0 else { return try noteWiredAhead(report, from: hostID, isWired: true) }
         let rest = try transaction.rows("SELECT 1 FROM port_blocks WHERE port_id = ? LIMIT 1", [report.portID.columnValue])
         guard rest.isEmpty, var port = try find(Port.self, report.portID), port.status != .active, port.isAdminStateUp else { return }
         port.status = .active
@@ -167,15 +167,28 @@ extension Verb {
 
     /// The host that has the port lost it, such as an instance's device: it must be acknowledged again.
     private func lower(_ report: HostStatus.PortReport, from hostID: String) throws {
-        guard report.component == .l2, var port = try find(Port.self, report.portID), port.hostID == hostID, port.status == .active else {
-            return
-        }
+        guard report.component == .l2, var port = try find(Port.self, report.portID) else { return }
+        guard port.hostID == hostID else { return try noteWiredAhead(report, from: hostID, isWired: false) }
+        guard port.status == .active else { return }
         try block(&port, isNew: false)
         if !DeviceOwner.isNetworkOwned(port.deviceOwner) {
             // Of an instance's port only the wiring was lost: DHCP has nothing to say anew.
             try transaction.execute(
                 "DELETE FROM port_blocks WHERE port_id = ? AND component <> ?", [port.id.columnValue, .text(report.component.rawValue)])
         }
+        try transaction.update(port)
+    }
+
+    /// A host that waits for an instance wired its device, or lost it again: Nova is told, the port's status stays its own host's.
+    private func noteWiredAhead(_ report: HostStatus.PortReport, from hostID: String, isWired: Bool) throws {
+        guard report.component == .l2,
+            try !transaction.rows(
+                "SELECT 1 FROM ports WHERE id = ? AND binding_host_id <> ? AND inactive_bindings <> '[]'",
+                [report.portID.columnValue, .text(hostID)]
+            ).isEmpty, var port = try find(Port.self, report.portID),
+            let position = port.inactiveBindings.firstIndex(where: { $0.hostID == hostID && $0.isWired != isWired })
+        else { return }
+        port.inactiveBindings[position].isWired = isWired
         try transaction.update(port)
     }
 }
