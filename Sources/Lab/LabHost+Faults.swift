@@ -64,7 +64,9 @@ extension LabHost {
     private static let endTimeoutMilliseconds = 60_000
 
     private func kill(_ what: String, _ isMeant: (LabProcess) -> Bool) throws {
-        guard LabProcess.end(processes(what, isMeant), timeoutMilliseconds: Self.endTimeoutMilliseconds) else { throw LabError("Of \(what) on \(name), something does not end.") }
+        guard LabProcess.end(processes(what, isMeant), timeoutMilliseconds: Self.endTimeoutMilliseconds) else {
+            throw LabError("Of \(what) on \(name), something does not end.")
+        }
     }
 
     private func hang(_ what: String, _ isMeant: (LabProcess) -> Bool) throws {
