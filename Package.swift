@@ -81,7 +81,7 @@ let storeRooms: [Target] = [
     room("IdentityService", ["NetworkModel", "APISchema", "AccessPolicy", "Identity", "Store", log]),
     room("TestSupport", ["Addressing", "KernelLinux", "NetworkModel", "APISchema", "Store", "Operations", log]),
 
-    tests("StoreTests", ["Addressing", "NetworkModel", "APISchema", "Store", "TestSupport", log]),
+    tests("StoreTests", ["Addressing", "NetworkModel", "APISchema", "Store", "TestSupport", sqlite, log]),
     tests(
         "OperationsTests",
         ["Addressing", "NetworkModel", "APISchema", "AccessPolicy", "HostModel", "Store", "Operations", "TestSupport"]),

@@ -108,13 +108,15 @@ extension ListQuery {
         }
     }
 
+    /// What `limit` says; nil, which means all, where it says nothing or 0.
+    public static func limit(in parameters: [(name: String, value: String)]) throws(APIError) -> Int? {
+        guard let text = parameters.last(where: { $0.name == "limit" })?.value, !text.isEmpty else { return nil }
+        guard let number = Int(text), number >= 0 else { throw .badRequest("Limit must be an integer 0 or greater and not '\(text)'") }
+        return number == 0 ? nil : number
+    }
+
     private mutating func readPage(_ parameters: [(name: String, value: String)]) throws(APIError) {
-        if let text = parameters.last(where: { $0.name == "limit" })?.value, !text.isEmpty {
-            guard let number = Int(text), number >= 0 else {
-                throw .badRequest("Limit must be an integer 0 or greater and not '\(text)'")
-            }
-            limit = number == 0 ? nil : number
-        }
+        limit = try Self.limit(in: parameters)
         isReversed = parameters.last { $0.name == "page_reverse" }?.value.lowercased() == "true"
         if let text = parameters.last(where: { $0.name == "marker" })?.value, !text.isEmpty {
             // A marker that names nothing gives an empty page; the placeholder identity never exists.

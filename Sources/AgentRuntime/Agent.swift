@@ -35,7 +35,7 @@ public actor Agent: Service {
     nonisolated let configuration: AgentConfiguration
     let kernel: any NetworkKernel
     let processes: any ProcessHost
-    let senses: AgentSenses
+    nonisolated let senses: AgentSenses
     let logger: Logger
     private let registration: HostStatus.Registration
     private let connection: ServerConnection
@@ -56,7 +56,7 @@ public actor Agent: Service {
     var members: [ResourceID: RouterMembership] = [:]
     /// What the election was told last.
     var electionMembers: [ElectionMember] = []
-    let errands: RouterErrands
+    nonisolated let errands: RouterErrands
     /// What this host answers for on external networks; nil after the view or a member changed.
     var externalAddresses: [ExternalAddress]?
     private var reports = PortReports()
@@ -218,7 +218,7 @@ public actor Agent: Service {
         if result.isResyncing { cycleWakeUp() }
         let isResynced = isResyncing && !result.isResyncing
         isResyncing = result.isResyncing
-        refreshMembers(isClose: mode == .full || isResynced || !result.daemonActions.isEmpty || result.concernsDaemons)
+        refreshMembers(lookingAt: mode == .full || isResynced || result.isCutShort ? nil : result.routersOfKeepalived)
         refreshWatches()
         refreshElection()
         cleaner.clean(view, after: result, settings: configuration.settings, processes: processes, logger: logger)

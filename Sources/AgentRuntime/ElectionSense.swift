@@ -36,11 +36,12 @@ public struct ElectionSense: Sendable {
 }
 
 extension ElectionMember {
-    /// Nil for what has no part in an election: a standalone router, one that is administratively down, a member without an address.
+    /// Nil for what has no part in an election: a standalone router, one that is administratively down, a member without an address, or one that
+    /// VRRP cannot speak for.
     init?(_ router: HostRouter, settings: AgentSettings) {
-        guard router.isAdminStateUp, let redundancy = router.redundancy, let address = redundancy.port.addresses.first?.address else {
-            return nil
-        }
+        guard router.isAdminStateUp, let redundancy = router.redundancy, let address = redundancy.port.addresses.first?.address,
+            RouterConverter.problem(of: redundancy) == nil
+        else { return nil }
         let gateway = router.gateway.flatMap(Self.gateway)
         let election = ElectionRouter(
             id: router.id, localAddress: address, priority: redundancy.priority, isDraining: redundancy.isDraining,
@@ -84,11 +85,25 @@ extension Agent {
         if !keepaliveds.isEmpty { election.watch(keepaliveds) }
     }
 
-    func followElection() async {
+    /// News that wait for the end of a cycle: as many as the election keeps itself.
+    private static let maximumWaitingNews = 8192
+
+    /// Announcements do not wait for a cycle, which a drain starts on all its hosts: packets go the old way until they are made.
+    nonisolated func followElection() async {
         guard let election = senses.election else { return }
-        for await news in election.news {
-            if Task.isCancelled { break }
-            take(news)
+        let (others, waiting) = AsyncStream.makeStream(of: ElectionNews.self, bufferingPolicy: .bufferingNewest(Self.maximumWaitingNews))
+        await withDiscardingTaskGroup { group in
+            group.addTask {
+                for await news in others {
+                    if Task.isCancelled { break }
+                    await self.take(news)
+                }
+            }
+            for await news in election.news {
+                if Task.isCancelled { break }
+                if case .announce(let id) = news { errands.announce(id) } else { waiting.yield(news) }
+            }
+            waiting.finish()
         }
         election.stop()
     }

@@ -33,14 +33,14 @@ struct RouterMembership {
 extension Agent {
     /// Begins to listen to new HA routers and forgets those that went.
     ///
-    /// - Parameter isClose: whether to compare with the addresses that are really there: what was written into a pipe while no agent listened
-    ///   may be lost, and a killed keepalived says nothing at all.
-    func refreshMembers(isClose: Bool) {
+    /// - Parameter suspects: routers to compare with the addresses that are really there, nil for all: what was written into a pipe while no
+    ///   agent listened may be lost, and a killed keepalived says nothing at all.
+    func refreshMembers(lookingAt suspects: Set<ResourceID>?) {
         for id in members.keys where !isMember(view.routers[id]) { leave(id) }
         for router in view.routers.values.sorted(by: { $0.id < $1.id }) where isMember(router) {
             let isNew = members[router.id] == nil
             if isNew { listen(to: router) }
-            if isNew || isClose { look(at: router) }
+            if isNew || suspects?.contains(router.id) ?? true { look(at: router) }
         }
     }
 

@@ -21,7 +21,10 @@ struct RouterRoutes: Sendable {
             Response.resource(try await operations.removeExtraRoutes(context.id, body: request.jsonObject(), caller: context.caller))
         }
         router.get("/v2.0/floatingip_pools") { request, context in
-            let pools = try await operations.floatingIPPools(caller: context.caller)
+            let parameters = request.queryParameters
+            let filters = Dictionary(grouping: parameters.filter { !$0.value.isEmpty }, by: \.name).mapValues { Set($0.map(\.value)) }
+            let pools = try await operations.floatingIPPools(
+                filters: filters, limit: ListQuery.limit(in: parameters), caller: context.caller)
             let fields = request.fields
             var writer = JSONWriter()
             writer.object { writer in

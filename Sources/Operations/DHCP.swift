@@ -38,6 +38,13 @@ extension Verb {
         for host in manual.sorted() { transaction.appendChange(kind: "dhcp_bindings", id: "\(networkID)/\(host)") }
     }
 
+    /// Gives a network agents for DHCP that it lacks. False, and nothing is written, when none of those that there are can have it.
+    func addDHCPAgents(to network: Network) throws -> Bool {
+        guard try !dhcpCandidates(for: network, without: dhcpBindings(of: network.id)).isEmpty else { return false }
+        try serveDHCP(on: network)
+        return true
+    }
+
     /// Takes DHCP off a network: bindings and ports.
     func unscheduleDHCP(_ networkID: ResourceID) throws {
         for binding in try dhcpBindings(of: networkID) { try dropDHCPBinding(networkID, hostID: binding.hostID) }
