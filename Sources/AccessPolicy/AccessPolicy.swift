@@ -10,7 +10,7 @@ public enum AccessPolicy {
         "networks": [
             "shared", "router:external", "provider:network_type", "provider:physical_network", "provider:segmentation_id",
         ],
-        "ports": ["binding:host_id", "binding:profile"],
+        "ports": ["binding:host_id", "binding:profile", "data_plane_status"],
         "routers": ["ha", "external_gateway_info:enable_snat", "external_gateway_info:external_fixed_ips"],
         "floatingips": ["floating_ip_address"], "subnetpools": ["shared", "is_default"], "address_scopes": ["shared"],
     ]
@@ -21,6 +21,9 @@ public enum AccessPolicy {
     /// Whether project members may use the resource at all.
     static let administratorResources: Set<String> = ["agents"]
 
+    /// What everybody sees, but only administrators may write.
+    static let administratorWrites: Set<String> = ["default_security_group_rules"]
+
     /// Throws when the caller may not do the verb with the attributes that the request names.
     ///
     /// - Parameter verb: `create`, `update`, `delete` or `get`.
@@ -29,6 +32,7 @@ public enum AccessPolicy {
         guard !caller.isAdmin else { return }
         let table = R.table
         let rule = "\(verb)_\(table.singular)"
+        guard verb == "get" || !administratorWrites.contains(table.plural) else { throw notAuthorized("rule:\(rule)") }
         guard !administratorResources.contains(table.plural) else { throw notAuthorized("rule:\(rule)") }
         guard verb == "get" || caller.roles.contains("manager") || !managerResources.contains(table.plural) else {
             throw notAuthorized("rule:\(rule)")

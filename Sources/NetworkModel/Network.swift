@@ -46,6 +46,9 @@ public struct Network: Sendable, Hashable {
     public var physicalNetwork: String?
     /// The VNI of a VXLAN network or the VLAN id; nil for local and flat networks.
     public var segmentationID: Int?
+    /// What clients call the network's domain, with a full stop at the end (`dns_domain`); empty: none. Names of its ports are answered in it
+    /// too.
+    public var dnsDomain: String = ""
     /// Subnets in the order of their creation.
     public var subnetIDs: [ResourceID] = []
     /// The address scopes of its subnets: those of one family are all in the same. Nil: in none.

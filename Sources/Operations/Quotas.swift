@@ -51,6 +51,7 @@ extension Operations {
         return try await write(caller) { verb in
             try verb.checkQuotaAccess(projectID, isWrite: true)
             for (resource, limit) in try verb.checkedLimits(body) {
+                if body["force"] != .bool(true) { try verb.refuseLimitBelowUse(limit, resource, projectID) }
                 try verb.transaction.execute(
                     "DELETE FROM quotas WHERE project_id = ? AND resource = ?", [.text(projectID), .text(resource)])
                 try verb.transaction.execute(
@@ -106,7 +107,8 @@ extension Verb {
     }
 
     func checkedLimits(_ body: [String: JSONValue]) throws(APIError) -> [(String, Int)] {
-        let ignored: Set = ["project_id", "tenant_id"]
+        // `check_limit` is from before every change was checked.
+        let ignored: Set = ["project_id", "tenant_id", "check_limit", "force"]
         let unknown = body.keys.filter { settings.defaultQuotas[$0] == nil && !ignored.contains($0) }.sorted()
         guard unknown.isEmpty else { throw .badRequest("Unrecognized attribute(s) '\(unknown.joined(separator: ", "))'") }
         var limits: [(String, Int)] = []
@@ -119,6 +121,16 @@ extension Verb {
             }
         }
         return limits
+    }
+
+    /// A limit below what the project has is likely a mistake; `force` says that it is none.
+    fileprivate func refuseLimitBelowUse(_ limit: Int, _ resource: String, _ projectID: String) throws {
+        guard limit >= 0 else { return }
+        let used = try quotaUse(resource, projectID)
+        guard used <= limit else {
+            throw APIError.badRequest(
+                "Quota limit \(limit) for \(resource) must be greater than or equal to already used \(used)")
+        }
     }
 
     /// Fixed texts, so that each stays prepared.

@@ -35,6 +35,9 @@ extension Network: ProjectResource {
                 show: { network, writer in network.availabilityZones.write(to: &writer) }),
             .keptRequest("ipv4_address_scope", \.ipv4AddressScopeID, .nullable(.uuid), [], from: "address-scope"),
             .keptRequest("ipv6_address_scope", \.ipv6AddressScopeID, .nullable(.uuid), [], from: "address-scope"),
+            .request("l2_adjacency", .boolean, [], from: "l2_adjacency", show: { _, writer in writer.bool(true) }),
+            // Any: the operation checks names, with Neutron's texts.
+            .keptRequest("dns_domain", \.dnsDomain, .any, [.create, .update], default: "", from: "dns-integration"),
             .internal("ha_project_id", \.haProjectID),
         ] + standardAttributes)
 }
