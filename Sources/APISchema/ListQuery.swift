@@ -8,6 +8,10 @@ public struct ListQuery: Sendable, Hashable {
         case column(String, [ColumnValue])
         /// `EXISTS (SELECT 1 FROM table WHERE table.owner = resource.id AND table.column IN values)`: fixed IPs, groups, tags.
         case related(table: String, owner: String, column: String, [ColumnValue])
+        /// As `related`, for columns that hold one of the texts somewhere: parts of addresses.
+        case relatedPart(table: String, owner: String, column: String, [String])
+        /// The column is not below the value.
+        case atLeast(String, ColumnValue)
         /// Not all of the conditions hold. The list is not empty.
         case not([Filter])
     }

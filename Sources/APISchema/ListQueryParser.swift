@@ -1,11 +1,12 @@
+import Addressing
 import NetworkModel
 
 extension ListQuery {
     /// Parameters that are no filters.
     private static let reserved: Set<String> = ["fields", "sort_key", "sort_dir", "limit", "marker", "page_reverse"]
 
-    /// Reads the query of a list (system facts 4.9): filters are or-ed within a name and and-ed between names, empty values are dropped, and
-    /// unknown names are refused as the extension `filter-validation` has it.
+    /// Reads the query of a list (system facts 4.9): filters are or-ed within a name and and-ed between names, an empty value is the
+    /// empty text (`empty-string-filtering`), and unknown names are refused (`filter-validation`).
     ///
     /// - Parameter parameters: names and values, percent-decoded, in the order of the query.
     public static func parse<Resource: APIResource>(
@@ -14,7 +15,6 @@ extension ListQuery {
         var query = ListQuery()
         var filters: [(name: String, values: [String])] = []
         for (name, value) in parameters where !reserved.contains(name) {
-            guard !value.isEmpty else { continue }
             guard !value.utf8.contains(0) else { throw .invalidAttribute(name, AttributeType.nullCharacterRefusal) }
             if let position = filters.firstIndex(where: { $0.name == name }) {
                 filters[position].values.append(value)
@@ -34,10 +34,12 @@ extension ListQuery {
 
     private static func isFilter<Resource: APIResource>(_ name: String, of type: Resource.Type) -> Bool {
         if tagFilters.contains(name) { return Resource.table["tags"] != nil }
+        if name == changedSince { return Resource.table["updated_at"] != nil }
         if let attribute = Resource.table[name] { return attribute.access.contains(.filter) && !attribute.access.contains(.hidden) }
         return false
     }
 
+    private static let changedSince = "changed_since"
     private static let tagFilters: Set<String> = ["tags", "tags-any", "not-tags", "not-tags-any"]
 
     private mutating func add<Resource: APIResource>(_ name: String, _ values: [String], of type: Resource.Type) throws(APIError) {
@@ -47,6 +49,7 @@ extension ListQuery {
             filters.append(
                 .related(table: "port_security_groups", owner: "port_id", column: "security_group_id", values.map(ColumnValue.text)))
         case (_, let name) where Self.tagFilters.contains(name): addTags(name, values)
+        case (_, Self.changedSince): try addChange(since: values[0])
         default:
             guard let attribute = Resource.table[name] else { return }
             let column = attribute.column?.name ?? (name == "tenant_id" ? "project_id" : nil)
@@ -58,19 +61,34 @@ extension ListQuery {
         }
     }
 
-    /// `fixed_ips=ip_address=10.0.0.5` and `fixed_ips=subnet_id=…`.
+    /// `fixed_ips=ip_address=10.0.0.5`, `fixed_ips=subnet_id=…`, and `fixed_ips=ip_address_substr=0.0.5` for addresses that hold a text.
     private mutating func addFixedIPs(_ values: [String]) throws(APIError) {
-        var columns: [String: [ColumnValue]] = [:]
+        var wanted: [String: [String]] = [:]
         for value in values {
-            let parts = value.split(separator: "=", maxSplits: 1).map(String.init)
-            guard parts.count == 2, parts[0] == "ip_address" || parts[0] == "subnet_id" else {
-                throw .badRequest("Invalid filter 'fixed_ips=\(value)': expected ip_address=ADDRESS or subnet_id=ID")
+            let parts = value.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+            guard parts.count == 2, ["ip_address", "subnet_id", "ip_address_substr"].contains(parts[0]) else {
+                throw .badRequest(
+                    "Invalid filter 'fixed_ips=\(value)': expected ip_address=ADDRESS, ip_address_substr=TEXT or subnet_id=ID")
             }
-            columns[parts[0], default: []].append(.text(parts[1]))
+            // Other spellings of an address or an id mean the same.
+            let text = parts[0] == "ip_address_substr" ? parts[1].lowercased() : IPAddress(parts[1])?.description ?? parts[1].lowercased()
+            wanted[parts[0], default: []].append(text)
         }
-        for (column, values) in columns.sorted(by: { $0.key < $1.key }) {
-            filters.append(.related(table: "ip_allocations", owner: "port_id", column: column, values))
+        for (name, texts) in wanted.sorted(by: { $0.key < $1.key }) {
+            if name == "ip_address_substr" {
+                filters.append(.relatedPart(table: "ip_allocations", owner: "port_id", column: "ip_address", texts))
+            } else {
+                filters.append(.related(table: "ip_allocations", owner: "port_id", column: name, texts.map(ColumnValue.text)))
+            }
         }
+    }
+
+    /// `changed_since=2016-09-12T10:00:00Z`.
+    private mutating func addChange(since text: String) throws(APIError) {
+        guard let time = Timestamp(text.hasSuffix("Z") ? text : text + "Z") else {
+            throw .invalidInput("The input changed_since must be in the following format: YYYY-MM-DDTHH:MM:SSZ")
+        }
+        filters.append(.atLeast("updated_at", time.columnValue))
     }
 
     /// `tags=red,blue` wants both, `tags-any` one of them; `not-tags` and `not-tags-any` are their opposites.

@@ -12,7 +12,7 @@ public enum AccessPolicy {
             "segments", "is_default",
         ],
         "subnets": ["segment_id"],
-        "ports": ["binding:host_id", "binding:profile"],
+        "ports": ["binding:host_id", "binding:profile", "data_plane_status"],
         "routers": ["ha", "external_gateway_info:enable_snat", "external_gateway_info:external_fixed_ips"],
         "floatingips": ["floating_ip_address"], "subnetpools": ["shared", "is_default"], "address_scopes": ["shared"],
     ]
@@ -24,7 +24,7 @@ public enum AccessPolicy {
     static let administratorResources: Set<String> = ["agents", "service_profiles", "segments", "network_segment_ranges"]
 
     /// What everybody may see, but only administrators may write.
-    static let administratorWritten: Set<String> = ["flavors"]
+    static let administratorWritten: Set<String> = ["flavors", "default_security_group_rules"]
 
     /// Throws when the caller may not do the verb with the attributes that the request names.
     ///

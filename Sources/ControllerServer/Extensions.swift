@@ -20,7 +20,9 @@ struct ExtensionDescription: Sendable {
     }
 
     /// `qos` and `qos-default` are not here although their paths work: they promise limits on ports and networks too.
-    static let all: [ExtensionDescription] = [
+    static let all = (routersAndSharing + portsAndGroups).sorted { $0.alias < $1.alias }
+
+    private static let routersAndSharing: [ExtensionDescription] = [
         .init(
             alias: "address-scope", name: "Address scope",
             description: "Address scopes extension.", updated: "2015-07-26T10:00:00-00:00"),

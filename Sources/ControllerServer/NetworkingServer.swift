@@ -139,6 +139,7 @@ public struct NetworkingServer: Service {
         TagRoutes<NetworkModel.Router>(operations: operations).addRoutes(to: router)
         TagRoutes<FloatingIP>(operations: operations).addRoutes(to: router)
         TagRoutes<SecurityGroup>(operations: operations).addRoutes(to: router)
+        Self.addSecurityGroupRoutes(to: router, operations)
         Self.addPoolRoutes(to: router, operations)
         Self.addQoSRoutes(to: router, operations)
         ResourceRoutes<RBACPolicy>(operations: operations).addRoutes(to: router)
@@ -151,6 +152,13 @@ public struct NetworkingServer: Service {
         MetricsRoutes(operations: operations, hub: hub).addRoutes(to: router)
         ExtensionDescription.addRoutes(to: router)
         Discovery.addRoutes(to: router, collections: Self.collections)
+    }
+
+    private static func addSecurityGroupRoutes(to router: APIRouter, _ operations: Operations) {
+        ResourceRoutes<AddressGroup>(operations: operations).addRoutes(to: router)
+        AddressGroupRoutes(operations: operations).addRoutes(to: router)
+        TagRoutes<AddressGroup>(operations: operations).addRoutes(to: router)
+        ResourceRoutes<SecurityGroupRuleTemplate>(operations: operations, methods: [.post, .delete]).addRoutes(to: router)
     }
 
     private static func addPoolRoutes(to router: APIRouter, _ operations: Operations) {
@@ -173,7 +181,7 @@ public struct NetworkingServer: Service {
     private static let collections: [(singular: String, plural: String, path: String)] = [
         names(Network.table), names(Subnet.table), names(Port.table), names(NetworkModel.Router.table), names(FloatingIP.table),
         names(SecurityGroup.table), names(SecurityGroupRule.table), names(Agent.table), names(AddressScope.table), names(SubnetPool.table),
-        names(QoSPolicy.table), names(RBACPolicy.table),
+        names(QoSPolicy.table), names(RBACPolicy.table), names(AddressGroup.table), names(SecurityGroupRuleTemplate.table),
         ("rule_type", "rule_types", "qos/rule-types"), ("quota", "quotas", "quotas"),
         ("availability_zone", "availability_zones", "availability_zones"),
         ("floatingip_pool", "floatingip_pools", "floatingip_pools"),

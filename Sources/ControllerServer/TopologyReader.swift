@@ -17,6 +17,7 @@ enum TopologyReader {
         rows += try transaction.list(QoSPolicy.self).map { .qosPolicy($0) }
         rows += try transaction.list(SecurityGroup.self).map { .securityGroup($0) }
         rows += try transaction.list(SecurityGroupRule.self).map { .securityGroupRule($0) }
+        rows += try transaction.list(AddressGroup.self).map { .addressGroup($0) }
         rows += try transaction.list(Agent.self).map { .agent($0) }
         rows += try transaction.rows("SELECT \(memberColumns) FROM router_members").map { .routerMember(try member($0)) }
         rows += try transaction.rows("SELECT network_id, host_id FROM dhcp_bindings").map { .dhcpBinding(try binding($0)) }
@@ -54,6 +55,8 @@ enum TopologyReader {
             return try transaction.find(SecurityGroup.self, id).map { .put(.securityGroup($0)) } ?? .drop(.securityGroup(id))
         case SecurityGroupRule.table.plural:
             return try transaction.find(SecurityGroupRule.self, id).map { .put(.securityGroupRule($0)) } ?? .drop(.securityGroupRule(id))
+        case AddressGroup.table.plural:
+            return try transaction.find(AddressGroup.self, id).map { .put(.addressGroup($0)) } ?? .drop(.addressGroup(id))
         case Agent.table.plural: return try transaction.find(Agent.self, id).map { .put(.agent($0)) } ?? .drop(.agent(id))
         default: return nil
         }

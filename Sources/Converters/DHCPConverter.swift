@@ -104,12 +104,33 @@ public enum DHCPConverter {
     static func dnsmasq(_ dhcp: HostDHCP, _ view: HostView, _ settings: AgentSettings) -> DnsmasqConfiguration? {
         let subnets = dhcp.subnets.filter { $0.prefix.version == .v4 || $0.prefix.length >= minimumIPv6PrefixLength }
         guard !subnets.isEmpty else { return nil }
+        let items = view.reservations.items(of: dhcp.networkID)
         return DnsmasqConfiguration(
             name: dhcp.networkID.description, namespace: namespace(dhcp.networkID),
             interface: ServiceLink.innerName(.dhcp, dhcp.portID), directory: directory(dhcp.networkID, settings),
             domain: settings.domainName, leaseSeconds: settings.leaseSeconds, mtu: dhcp.mtu,
             subnets: subnets.map { subnet($0, all: subnets, dhcp) },
-            reservations: reservations(view.reservations.items(of: dhcp.networkID)))
+            reservations: reservations(items), names: items.flatMap { names($0, settings.domainName) }, options: items.compactMap(options))
+    }
+
+    /// A name without a domain is answered alone, in the domain of all networks, and in those that clients gave.
+    private static func names(_ item: HostReservation, _ domain: String) -> [DnsmasqConfiguration.Name] {
+        let names = item.names.isEmpty ? item.addresses.map { .init(address: $0, host: item.hostname) } : item.names
+        return names.map { name in
+            guard !name.host.hasSuffix(".") else { return .init(address: name.address, names: [String(name.host.dropLast())]) }
+            let domains = ([domain] + name.domains.map { String($0.dropLast()) }).filter { !$0.isEmpty }
+            return .init(address: name.address, names: domains.map { "\(name.host).\($0)" } + [name.host])
+        }
+    }
+
+    /// Nil for a port without options of its own.
+    private static func options(_ item: HostReservation) -> DnsmasqConfiguration.PortOptions? {
+        guard !item.options.isEmpty else { return nil }
+        return .init(
+            tag: item.portID.description, mac: item.mac,
+            options: item.options.compactMap { option in
+                IPVersion(rawValue: option.version).map { .init(version: $0, name: option.name, value: option.value) }
+            })
     }
 
     private static func subnet(

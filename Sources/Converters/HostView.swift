@@ -11,6 +11,7 @@ public struct HostView: Hashable, Sendable {
     public private(set) var securityGroups: [ResourceID: HostSecurityGroup] = [:]
     /// Group → port → member.
     public private(set) var groupMembers: [ResourceID: [ResourceID: HostGroupMember]] = [:]
+    public private(set) var addressGroups: [ResourceID: HostAddressGroup] = [:]
     /// By network.
     public private(set) var dhcp: [ResourceID: HostDHCP] = [:]
     public private(set) var reservations = OwnedItems<HostReservation>()
@@ -26,6 +27,7 @@ public struct HostView: Hashable, Sendable {
         case .port(let item): ports.put(item, id: item.id, owner: item.networkID)
         case .securityGroup(let item): securityGroups[item.id] = item
         case .groupMember(let item): groupMembers[item.groupID, default: [:]][item.portID] = item
+        case .addressGroup(let item): addressGroups[item.id] = item
         case .dhcp(let item): dhcp[item.networkID] = item
         case .reservation(let item): reservations.put(item, id: item.portID, owner: item.networkID)
         case .router(let item): routers[item.id] = item
@@ -40,6 +42,7 @@ public struct HostView: Hashable, Sendable {
         case .port: ports.drop(key.id)
         case .securityGroup: securityGroups[key.id] = nil
         case .groupMember: dropMember(key)
+        case .addressGroup: addressGroups[key.id] = nil
         case .dhcp: dhcp[key.id] = nil
         case .reservation: reservations.drop(key.id)
         case .router: routers[key.id] = nil

@@ -3,20 +3,35 @@ import HostModel
 import KernelInterface
 import NetworkModel
 
-/// The members of a group, of one address family: what a rule with a remote group names.
+/// Addresses of one family that have a name: the members of a security group, or what clients put into an address group.
 struct RemoteGroup: Hashable {
+    enum Kind: Hashable {
+        case members, addresses
+    }
+
+    var kind: Kind
     var id: ResourceID
     var version: IPVersion
 
-    init(id: ResourceID, version: IPVersion) {
-        self.id = id
+    /// Nil for a rule without a remote group.
+    init?(_ rule: HostSecurityGroup.Rule) {
+        guard let version = IPVersion(rawValue: rule.ipVersion) else { return nil }
+        if let id = rule.remoteGroupID {
+            (kind, self.id) = (.members, id)
+        } else if let id = rule.remoteAddressGroupID {
+            (kind, self.id) = (.addresses, id)
+        } else {
+            return nil
+        }
         self.version = version
     }
 
-    /// Nil for a rule without a remote group.
-    init?(_ rule: HostSecurityGroup.Rule) {
-        guard let id = rule.remoteGroupID, let version = IPVersion(rawValue: rule.ipVersion) else { return nil }
-        self.init(id: id, version: version)
+    /// The addresses of both families.
+    func addresses(in view: HostView) -> [IPPrefix] {
+        switch kind {
+        case .members: view.groupMembers[id, default: [:]].values.flatMap(\.addresses)
+        case .addresses: view.addressGroups[id]?.addresses ?? []
+        }
     }
 }
 
@@ -28,15 +43,16 @@ struct RemoteGroupSets {
 
     /// One set of addresses, to which a member is added at a cost that does not grow with it. Members with larger prefixes (allowed
     /// address pairs) need a set of intervals beside it; most groups have none.
-    init(_ group: RemoteGroup, members: [ResourceID: HostGroupMember]) {
+    init(_ group: RemoteGroup, _ all: [IPPrefix]) {
         let version = group.version == .v4 ? "ipv4" : "ipv6"
-        let name = "members_\(version)_\(group.id)"
-        let prefixes = members.values.flatMap(\.addresses).filter { $0.version == group.version }
+        let (single, ranges) = group.kind == .members ? ("members", "prefixes") : ("addresses", "ranges")
+        let name = "\(single)_\(version)_\(group.id)"
+        let prefixes = all.filter { $0.version == group.version }
         let addresses = prefixes.filter(\.isHost).map(\.address.description)
         sets = [name: .init(type: "type \(version)_addr", elements: Set(addresses))]
         let larger = prefixes.filter { !$0.isHost }.disjoint.map(\.description)
         guard !larger.isEmpty else { return }
-        sets["prefixes_\(version)_\(group.id)"] = .init(type: "type \(version)_addr", flags: ["interval"], elements: Set(larger))
+        sets["\(ranges)_\(version)_\(group.id)"] = .init(type: "type \(version)_addr", flags: ["interval"], elements: Set(larger))
     }
 }
 
@@ -53,7 +69,7 @@ enum SecurityGroupRuleText {
             if prefix.length > 0 { clauses.append("\(field) \(prefix)") }
         }
         let transport = transportClause(rule, version)
-        guard rule.remoteGroupID != nil else { return [(clauses + transport).joined(separator: " ")] }
+        guard RemoteGroup(rule) != nil else { return [(clauses + transport).joined(separator: " ")] }
         return members.map { (clauses + ["\(field) @\($0)"] + transport).joined(separator: " ") }
     }
 

@@ -76,20 +76,30 @@ struct SecurityGroupTable {
     mutating func addGroups(_ view: HostView) {
         for combination in combinations {
             let name = Self.combinationName(combination)
-            table.chains["from_\(name)"] = .init(rules: ["jump from_any"] + combination.map { "jump egress_\($0)" } + ["drop"])
-            table.chains["to_\(name)"] = .init(rules: ["jump to_any"] + combination.map { "jump ingress_\($0)" } + ["drop"])
+            let isStateless = !combination.isEmpty && combination.allSatisfy { view.securityGroups[$0]?.isStateful == false }
+            if isStateless { addStatelessChains() }
+            let all = isStateless ? "stateless" : "any"
+            table.chains["from_\(name)"] = .init(rules: ["jump from_\(all)"] + combination.map { "jump egress_\($0)" } + ["drop"])
+            table.chains["to_\(name)"] = .init(rules: ["jump to_\(all)"] + combination.map { "jump ingress_\($0)" } + ["drop"])
         }
         var remoteGroups: [RemoteGroup: RemoteGroupSets] = [:]
         for id in Set(combinations.joined()) {
             guard let group = view.securityGroups[id] else { continue }
             for rule in group.rules {
                 guard let remote = RemoteGroup(rule), remoteGroups[remote] == nil else { continue }
-                remoteGroups[remote] = RemoteGroupSets(remote, members: view.groupMembers[remote.id, default: [:]])
+                remoteGroups[remote] = RemoteGroupSets(remote, remote.addresses(in: view))
             }
             table.chains["egress_\(id)"] = chain(group, .egress, remoteGroups)
             table.chains["ingress_\(id)"] = chain(group, .ingress, remoteGroups)
         }
         for sets in remoteGroups.values { table.sets.merge(sets.sets) { first, _ in first } }
+    }
+
+    /// For ports of stateless groups: what is known to the tracking of connections passes no easier, and what is not passes no harder. Their
+    /// packets are tracked all the same, for the ports at the other end.
+    private mutating func addStatelessChains() {
+        table.chains["from_stateless"] = .init(rules: ["ether type arp goto deliver"] + Self.fromServiceClients)
+        table.chains["to_stateless"] = .init(rules: Self.toEverybody + Self.toServiceClients)
     }
 
     /// The group's rules of one direction. A packet that no rule allows returns to the chain of its combination, where the
@@ -181,20 +191,23 @@ extension SecurityGroupTable {
             "ether type arp goto deliver",
             "\(known) goto deliver",
             "\(invalid) drop",
-            "udp sport 68 udp dport 67 goto deliver",
-            "icmpv6 type { nd-router-solicit, nd-neighbor-solicit, nd-neighbor-advert, mld-listener-report, mld2-listener-report } "
-                + "goto deliver",
-        ]
+        ] + Self.fromServiceClients
     }
 
+    /// Who asks for an address or a neighbour.
+    private static let fromServiceClients = [
+        "udp sport 68 udp dport 67 goto deliver",
+        "icmpv6 type { nd-router-solicit, nd-neighbor-solicit, nd-neighbor-advert, mld-listener-report, mld2-listener-report } "
+            + "goto deliver",
+    ]
+
     private var toAny: [String] {
-        [
-            "ether type arp accept",
-            "ether type { 8021q, 8021ad } drop",
-            "\(known) accept",
-            "\(invalid) drop",
-            "udp sport 67 udp dport 68 accept",
-            "icmpv6 type { nd-router-advert, nd-neighbor-solicit, nd-neighbor-advert, mld-listener-query } accept",
-        ]
+        Self.toEverybody + ["\(known) accept", "\(invalid) drop"] + Self.toServiceClients
     }
+
+    private static let toEverybody = ["ether type arp accept", "ether type { 8021q, 8021ad } drop"]
+    private static let toServiceClients = [
+        "udp sport 67 udp dport 68 accept",
+        "icmpv6 type { nd-router-advert, nd-neighbor-solicit, nd-neighbor-advert, mld-listener-query } accept",
+    ]
 }

@@ -52,21 +52,58 @@ public struct HostDHCP: Hashable, Sendable, Codable {
 
 /// What DHCP on this host must answer to one port. One item per port: a new port costs one item, however many there are.
 public struct HostReservation: Hashable, Sendable, Codable {
+    /// What one address is called.
+    public struct Name: Hashable, Sendable, Codable {
+        public var address: IPAddress
+        /// Without domain; whole when it ends with a full stop.
+        public var host: String
+        /// Domains in which it is answered besides the one that every network has, with full stops at their ends.
+        public var domains: [String]
+
+        public init(address: IPAddress, host: String, domains: [String] = []) {
+            self.address = address
+            self.host = host
+            self.domains = domains
+        }
+    }
+
+    /// A DHCP option by its name or number, as clients of the API wrote it.
+    public struct Option: Hashable, Sendable, Codable {
+        public var version: Int
+        public var name: String
+        public var value: String
+
+        public init(version: Int, name: String, value: String) {
+            self.version = version
+            self.name = name
+            self.value = value
+        }
+    }
+
     public var portID: ResourceID
     public var networkID: ResourceID
     public var mac: MACAddress
     /// Addresses that DHCP gives out, of either family.
     public var addresses: [IPAddress]
-    /// Such as `host-10-0-0-5`.
+    /// What the client is told that it is called, such as `host-10-0-0-5`.
     public var hostname: String
+    /// Names and addresses that are answered, in the order of the port's addresses: also those that DHCP does not give out.
+    public var names: [Name]
+    /// Options of this port alone, in their order.
+    public var options: [Option]
     public var revision: Int
 
-    public init(portID: ResourceID, networkID: ResourceID, mac: MACAddress, addresses: [IPAddress], hostname: String, revision: Int) {
+    public init(
+        portID: ResourceID, networkID: ResourceID, mac: MACAddress, addresses: [IPAddress], hostname: String, names: [Name] = [],
+        options: [Option] = [], revision: Int
+    ) {
         self.portID = portID
         self.networkID = networkID
         self.mac = mac
         self.addresses = addresses
         self.hostname = hostname
+        self.names = names
+        self.options = options
         self.revision = revision
     }
 }

@@ -7,6 +7,7 @@ public enum HostItem: Hashable, Sendable, Codable {
     case port(HostPort)
     case securityGroup(HostSecurityGroup)
     case groupMember(HostGroupMember)
+    case addressGroup(HostAddressGroup)
     case dhcp(HostDHCP)
     case reservation(HostReservation)
     case router(HostRouter)
@@ -18,6 +19,7 @@ public enum HostItem: Hashable, Sendable, Codable {
         case .port(let item): HostItemKey(.port, item.id)
         case .securityGroup(let item): HostItemKey(.securityGroup, item.id)
         case .groupMember(let item): HostItemKey(.groupMember, item.portID, of: item.groupID)
+        case .addressGroup(let item): HostItemKey(.addressGroup, item.id)
         case .dhcp(let item): HostItemKey(.dhcp, item.networkID)
         case .reservation(let item): HostItemKey(.reservation, item.portID)
         case .router(let item): HostItemKey(.router, item.id)
@@ -28,7 +30,7 @@ public enum HostItem: Hashable, Sendable, Codable {
 /// The identity of an item within one host's view.
 public struct HostItemKey: Hashable, Sendable, Codable {
     public enum Kind: String, Hashable, Sendable, Codable, CaseIterable {
-        case network, remotePort, port, securityGroup, groupMember, dhcp, reservation, router
+        case network, remotePort, port, securityGroup, groupMember, addressGroup, dhcp, reservation, router
     }
 
     public var kind: Kind

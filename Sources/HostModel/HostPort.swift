@@ -54,10 +54,12 @@ public struct HostSecurityGroup: Hashable, Sendable, Codable {
         public var portRangeMaximum: Int?
         public var remotePrefix: IPPrefix?
         public var remoteGroupID: ResourceID?
+        public var remoteAddressGroupID: ResourceID?
 
         public init(
             direction: RuleDirection, ipVersion: Int, protocolNumber: Int? = nil, portRangeMinimum: Int? = nil,
-            portRangeMaximum: Int? = nil, remotePrefix: IPPrefix? = nil, remoteGroupID: ResourceID? = nil
+            portRangeMaximum: Int? = nil, remotePrefix: IPPrefix? = nil, remoteGroupID: ResourceID? = nil,
+            remoteAddressGroupID: ResourceID? = nil
         ) {
             self.direction = direction
             self.ipVersion = ipVersion
@@ -66,15 +68,30 @@ public struct HostSecurityGroup: Hashable, Sendable, Codable {
             self.portRangeMaximum = portRangeMaximum
             self.remotePrefix = remotePrefix
             self.remoteGroupID = remoteGroupID
+            self.remoteAddressGroupID = remoteAddressGroupID
         }
     }
 
     public var id: ResourceID
     public var rules: Set<Rule>
+    /// Whether answers to what a rule allows need no rule of their own.
+    public var isStateful: Bool
 
-    public init(id: ResourceID, rules: Set<Rule> = []) {
+    public init(id: ResourceID, rules: Set<Rule> = [], isStateful: Bool = true) {
         self.id = id
         self.rules = rules
+        self.isStateful = isStateful
+    }
+}
+
+/// The addresses that a rule on this host names as its remote side.
+public struct HostAddressGroup: Hashable, Sendable, Codable {
+    public var id: ResourceID
+    public var addresses: [IPPrefix]
+
+    public init(id: ResourceID, addresses: [IPPrefix]) {
+        self.id = id
+        self.addresses = addresses
     }
 }
 

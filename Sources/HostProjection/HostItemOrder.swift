@@ -22,10 +22,11 @@ extension HostItemKey.Kind {
         case .remotePort: 1
         case .securityGroup: 2
         case .groupMember: 3
-        case .port: 4
-        case .dhcp: 5
-        case .reservation: 6
-        case .router: 7
+        case .addressGroup: 4
+        case .port: 5
+        case .dhcp: 6
+        case .reservation: 7
+        case .router: 8
         }
     }
 }

@@ -43,15 +43,34 @@ extension Topology {
         case .instance, .router, .other: break
         }
         let addresses = port.fixedIPs.filter { subnet(of: $0, on: port.networkID)?.hasDHCPAddresses == true }.map(\.address)
-        guard let first = addresses.first(where: { $0.version == .v4 }) ?? addresses.first else { return nil }
+        let named = port.fixedIPs.filter { subnet(of: $0, on: port.networkID)?.isDHCPEnabled == true }.map(\.address)
+        guard let first = addresses.first(where: { $0.version == .v4 }) ?? addresses.first ?? named.first else { return nil }
+        let domains = domains(of: port)
         return HostReservation(
-            portID: id, networkID: port.networkID, mac: port.mac, addresses: addresses, hostname: Self.hostname(for: first),
+            portID: id, networkID: port.networkID, mac: port.mac, addresses: addresses, hostname: PortName(port, first).host,
+            names: named.map { HostReservation.Name(address: $0, host: PortName(port, $0).host, domains: domains) },
+            options: port.extraDHCPOptions.map { .init(version: $0.version.rawValue, name: $0.name, value: $0.value) },
             revision: port.standard.revisionNumber)
     }
 
-    /// Such as `host-10-0-0-5`.
-    static func hostname(for address: IPAddress) -> String {
-        "host-" + String(address.description.map { $0 == "." || $0 == ":" ? "-" : $0 })
+    /// The domain that clients gave the port or its network. A domain that says `<project_id>` is one of each project; the other words are for
+    /// whoever publishes names outside.
+    private func domains(of port: Port) -> [String] {
+        let chosen = port.dnsDomain.isEmpty ? networks[port.networkID]?.dnsDomain ?? "" : port.dnsDomain
+        let labels = chosen.split(separator: ".").map { $0 == "<project_id>" ? port.projectID.lowercased() : String($0) }
+        guard !labels.isEmpty, labels.allSatisfy(Self.isLabel) else { return [] }
+        return [labels.map { "\($0)." }.joined()]
+    }
+
+    /// Letters, digits and hyphens: nothing that a file of names could take for more. Projects may be called anything.
+    private static func isLabel(_ text: String) -> Bool {
+        (1...63).contains(text.utf8.count)
+            && text.utf8.allSatisfy { byte in
+                switch byte {
+                case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"): true
+                default: false
+                }
+            }
     }
 
     /// The subnet of an address, if it is a subnet of the port's network.

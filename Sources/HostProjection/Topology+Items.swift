@@ -12,6 +12,7 @@ extension Topology {
         case .port: portItem(key.id, for: host).map(HostItem.port)
         case .securityGroup: securityGroupItem(key.id, for: host).map(HostItem.securityGroup)
         case .groupMember: key.owner.flatMap { groupMemberItem(key.id, of: $0, for: host) }.map(HostItem.groupMember)
+        case .addressGroup: addressGroupItem(key.id, for: host).map(HostItem.addressGroup)
         case .dhcp: dhcpItem(key.id, for: host).map(HostItem.dhcp)
         case .reservation: reservationItem(key.id, for: host).map(HostItem.reservation)
         case .router: routerItem(key.id, for: host).map(HostItem.router)
@@ -35,6 +36,7 @@ extension Topology {
             keys.insert(HostItemKey(.port, port))
             for group in ports[port].map(filteredGroups) ?? [] {
                 guard keys.insert(HostItemKey(.securityGroup, group)).inserted else { continue }
+                for addresses in remoteAddressGroups[group] { keys.insert(HostItemKey(.addressGroup, addresses)) }
                 for remote in remoteGroups[group] {
                     for member in portsByGroup[remote] { keys.insert(HostItemKey(.groupMember, member, of: remote)) }
                 }

@@ -14,6 +14,9 @@ extension Topology {
             for port in portsByNetwork[id] { concerned.note(.remotePort, port, on: presence[id]) }
         }
         if old?.mtu != new?.mtu || old?.subnetIDs != new?.subnetIDs { concerned.note(.dhcp, id, on: dhcpHosts[id]) }
+        if old?.dnsDomain != new?.dnsDomain {
+            for port in portsByNetwork[id] { concerned.note(.reservation, port, on: dhcpHosts[id]) }
+        }
         let isSameScope =
             old?.ipv4AddressScopeID == new?.ipv4AddressScopeID && old?.ipv6AddressScopeID == new?.ipv6AddressScopeID
         // The order of the subnets is the order of what routers advertise.
@@ -27,7 +30,9 @@ extension Topology {
         subnets[id] = new
         if let new { subnetsByNetwork.insert(id, at: new.networkID) }
         guard concerned.isRecording else { return }
-        let isSameForReservations = old?.networkID == new?.networkID && old?.hasDHCPAddresses == new?.hasDHCPAddresses
+        let isSameForReservations =
+            old?.networkID == new?.networkID && old?.hasDHCPAddresses == new?.hasDHCPAddresses
+            && old?.isDHCPEnabled == new?.isDHCPEnabled
         let isSameForRouters =
             old?.networkID == new?.networkID && old?.prefix == new?.prefix && old?.gatewayAddress == new?.gatewayAddress
             && old?.ipv6RouterAdvertisementMode == new?.ipv6RouterAdvertisementMode && old?.dnsNameservers == new?.dnsNameservers

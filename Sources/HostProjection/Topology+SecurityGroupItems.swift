@@ -5,8 +5,9 @@ import NetworkModel
 /// Security group items.
 extension Topology {
     func securityGroupItem(_ id: ResourceID, for host: String) -> HostSecurityGroup? {
-        guard groups[id] != nil, groupHosts.contains(host, at: id) else { return nil }
-        return HostSecurityGroup(id: id, rules: Set(rulesByGroup[id].compactMap { rules[$0].flatMap(hostRule) }))
+        guard let group = groups[id], groupHosts.contains(host, at: id) else { return nil }
+        return HostSecurityGroup(
+            id: id, rules: Set(rulesByGroup[id].compactMap { rules[$0].flatMap(hostRule) }), isStateful: group.isStateful)
     }
 
     /// Nil when the rule's protocol is not known: a rule that cannot be read permits nothing.
@@ -15,7 +16,14 @@ extension Topology {
         return HostSecurityGroup.Rule(
             direction: rule.direction, ipVersion: rule.version.rawValue, protocolNumber: networkProtocol.number,
             portRangeMinimum: rule.portRangeMinimum, portRangeMaximum: rule.portRangeMaximum, remotePrefix: rule.remotePrefix,
-            remoteGroupID: rule.remoteGroupID)
+            remoteGroupID: rule.remoteGroupID, remoteAddressGroupID: rule.remoteAddressGroupID)
+    }
+
+    func addressGroupItem(_ id: ResourceID, for host: String) -> HostAddressGroup? {
+        guard let group = addressGroups[id], groupsByAddressGroup[id].contains(where: { groupHosts.contains(host, at: $0) }) else {
+            return nil
+        }
+        return HostAddressGroup(id: id, addresses: group.addresses)
     }
 
     /// Members count wherever they are bound, and before they are: so no packet of a new member is refused for a rule that is on its way.

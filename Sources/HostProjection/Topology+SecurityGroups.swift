@@ -9,6 +9,12 @@ extension Topology {
         concerned.note(.securityGroup, id, on: groupHosts[id])
     }
 
+    mutating func replaceAddressGroup(_ id: ResourceID, with new: AddressGroup?, _ concerned: inout ConcernedKeys) {
+        guard addressGroups[id] != new else { return }
+        addressGroups[id] = new
+        for group in groupsByAddressGroup[id] { concerned.note(.addressGroup, id, on: groupHosts[group]) }
+    }
+
     mutating func replaceRule(_ id: ResourceID, with new: SecurityGroupRule?, _ concerned: inout ConcernedKeys) {
         let old = rules[id]
         guard old != new else { return }
@@ -26,6 +32,12 @@ extension Topology {
     }
 
     private mutating func addReference(of rule: SecurityGroupRule, _ concerned: inout ConcernedKeys) {
+        if let addresses = rule.remoteAddressGroupID {
+            _ = groupsByAddressGroup.add(rule.securityGroupID, at: addresses)
+            if remoteAddressGroups.add(addresses, at: rule.securityGroupID) {
+                concerned.note(.addressGroup, addresses, on: groupHosts[rule.securityGroupID])
+            }
+        }
         guard let remote = rule.remoteGroupID else { return }
         _ = referringGroups.add(rule.securityGroupID, at: remote)
         guard remoteGroups.add(remote, at: rule.securityGroupID) else { return }
@@ -33,6 +45,12 @@ extension Topology {
     }
 
     private mutating func subtractReference(of rule: SecurityGroupRule, _ concerned: inout ConcernedKeys) {
+        if let addresses = rule.remoteAddressGroupID {
+            _ = groupsByAddressGroup.subtract(rule.securityGroupID, at: addresses)
+            if remoteAddressGroups.subtract(addresses, at: rule.securityGroupID) {
+                concerned.note(.addressGroup, addresses, on: groupHosts[rule.securityGroupID])
+            }
+        }
         guard let remote = rule.remoteGroupID else { return }
         _ = referringGroups.subtract(rule.securityGroupID, at: remote)
         guard remoteGroups.subtract(remote, at: rule.securityGroupID) else { return }
@@ -55,6 +73,7 @@ extension Topology {
     /// A group came to a host or left it, and with it the members of the groups that its rules name.
     private func noteGroup(_ group: ResourceID, on host: String, _ concerned: inout ConcernedKeys) {
         concerned.note(.securityGroup, group, on: host)
+        for addresses in remoteAddressGroups[group] { concerned.note(.addressGroup, addresses, on: host) }
         for remote in remoteGroups[group] { noteGroupMembers(of: remote, on: host, &concerned) }
     }
 

@@ -24,6 +24,7 @@ public struct Topology: Sendable, Equatable {
     var qosPolicies: [ResourceID: QoSPolicy] = [:]
     var groups: [ResourceID: SecurityGroup] = [:]
     var rules: [ResourceID: SecurityGroupRule] = [:]
+    var addressGroups: [ResourceID: AddressGroup] = [:]
     /// All that matters of a host, parsed once: it is read for every remote port.
     var tunnelAddresses: [String: IPAddress] = [:]
     var dhcpHosts = SetIndex<ResourceID, String>()
@@ -63,6 +64,11 @@ public struct Topology: Sendable, Equatable {
     /// Remote group → groups whose rules name it.
     var referringGroups = CountIndex<ResourceID, ResourceID>()
 
+    /// Group → address groups that its rules name. The reasons: those rules.
+    var remoteAddressGroups = CountIndex<ResourceID, ResourceID>()
+    /// Address group → groups whose rules name it.
+    var groupsByAddressGroup = CountIndex<ResourceID, ResourceID>()
+
     public init(settings: ProjectionSettings = ProjectionSettings()) { self.settings = settings }
 
     /// A topology of stored rows, in any order.
@@ -98,6 +104,7 @@ public struct Topology: Sendable, Equatable {
         case .qosPolicy(let row): replaceQoSPolicy(row.id, with: row, &concerned)
         case .securityGroup(let row): replaceGroup(row.id, with: row, &concerned)
         case .securityGroupRule(let row): replaceRule(row.id, with: row, &concerned)
+        case .addressGroup(let row): replaceAddressGroup(row.id, with: row, &concerned)
         case .host(let row): replaceHost(row.id, with: row, &concerned)
         case .dhcpBinding(let row): setDHCP(row, bound: true, &concerned)
         case .agent(let row): replaceAgent(row.id, with: row, &concerned)
@@ -115,6 +122,7 @@ public struct Topology: Sendable, Equatable {
         case .qosPolicy(let id): replaceQoSPolicy(id, with: nil, &concerned)
         case .securityGroup(let id): replaceGroup(id, with: nil, &concerned)
         case .securityGroupRule(let id): replaceRule(id, with: nil, &concerned)
+        case .addressGroup(let id): replaceAddressGroup(id, with: nil, &concerned)
         case .host(let id): replaceHost(id, with: nil, &concerned)
         case .dhcpBinding(let row): setDHCP(row, bound: false, &concerned)
         case .agent(let id): replaceAgent(id, with: nil, &concerned)

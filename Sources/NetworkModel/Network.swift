@@ -49,6 +49,9 @@ public struct Network: Sendable, Hashable {
     public var segmentationID: Int?
     /// What carries the segments behind the first one, in their order.
     public var furtherCarriers: [NetworkCarrier] = []
+    /// What clients call the network's domain, with a full stop at the end (`dns_domain`); empty: none. Names of its ports are answered in it
+    /// too.
+    public var dnsDomain: String = ""
     /// Subnets in the order of their creation.
     public var subnetIDs: [ResourceID] = []
     /// The address scopes of its subnets: those of one family are all in the same. Nil: in none.

@@ -35,6 +35,22 @@ public struct ExtraDHCPOption: Sendable, Hashable {
     }
 }
 
+/// What an operator's tools say of a port's data plane.
+public enum DataPlaneStatus: String, Sendable, Hashable {
+    case active = "ACTIVE"
+    case down = "DOWN"
+}
+
+/// When a port gets its addresses (`ip_allocation`).
+public enum AddressAllocation: String, Sendable, Hashable {
+    /// It was given them when it was made.
+    case immediate
+    /// It gets them when it is bound to a host, because only then it is known which subnets are there.
+    case deferred
+    /// It was made without any on purpose.
+    case none
+}
+
 /// Who a port belongs to (`device_owner`). Any other text is allowed: Nova writes `compute:<zone>`.
 public enum DeviceOwner {
     public static let dhcp = "network:dhcp"
@@ -81,6 +97,23 @@ public struct Port: Sendable, Hashable {
     public var bindingProfile: String = "{}"
     /// Bindings to other hosts, for live migration.
     public var inactiveBindings: [PortBinding] = []
+    /// The name that the network's DNS answers with the port's addresses, in lower case; empty: one made of each address.
+    public var dnsName: String = ""
+    /// A further domain in which it does, with a full stop at the end; empty: the network's.
+    public var dnsDomain: String = ""
+    /// The domain that every network has, without full stops around it; not kept: whoever reads the row fills it in.
+    public var defaultDomain: String = ""
+    /// What somebody outside says of the way of the port's packets (`data_plane_status`); nil: nothing.
+    public var dataPlaneStatus: DataPlaneStatus?
+    public var addressAllocation: AddressAllocation = .immediate
+    /// Kept for drivers of devices that tell instances of their links (`propagate_uplink_status`).
+    public var propagatesUplinkStatus: Bool = true
+    /// Kept for Nova: the accelerator that Cyborg shall attach.
+    public var deviceProfile: String?
+    /// Kept for Nova.
+    public var numaAffinityPolicy: String?
+    /// Wishes for particular drivers, as canonical JSON text of an object; nil: none.
+    public var hints: String?
     public var standard = StandardAttributes()
 
     public init(id: ResourceID, projectID: String, networkID: ResourceID, mac: MACAddress) {

@@ -5,6 +5,7 @@ public enum RBACObjectType: String, Sendable, Hashable, CaseIterable {
     case securityGroup = "security_group"
     case addressScope = "address_scope"
     case subnetPool = "subnetpool"
+    case addressGroup = "address_group"
 }
 
 /// What a project may do with an object that another project shares with it.

@@ -95,6 +95,9 @@ public struct FloatingIP: Sendable, Hashable {
     /// Of the port that it leads to; not kept: whoever shows the row reads it.
     public var portDetails: PortDetails?
     public var qosPolicyID: ResourceID?
+    /// What clients want of an external DNS service, with ``dnsDomain``: kept for them.
+    public var dnsName: String = ""
+    public var dnsDomain: String = ""
     public var standard = StandardAttributes()
 
     public init(id: ResourceID, projectID: String, floatingNetworkID: ResourceID, address: IPAddress, floatingPortID: ResourceID) {

@@ -33,7 +33,12 @@ public struct Subnet: Sendable, Hashable {
     public var isDHCPEnabled: Bool = true
     public var ipv6RouterAdvertisementMode: IPv6Mode?
     public var ipv6AddressMode: IPv6Mode?
+    /// The owners of ports that get addresses here without asking for the subnet, by the beginning of `device_owner`; empty: all.
     public var serviceTypes: [String] = []
+    /// What clients want of an external DNS service (`dns_publish_fixed_ip`): kept for them.
+    public var publishesFixedAddresses: Bool = false
+    /// Whether its network is external; not kept: whoever reads the row fills it in.
+    public var isOnExternalNetwork: Bool = false
     /// The pool that the prefix was cut from; nil: none.
     public var subnetPoolID: ResourceID?
     /// The segment of the network that alone has the subnet; nil: the whole network has it.

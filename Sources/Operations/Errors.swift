@@ -155,6 +155,18 @@ extension APIError {
         "AddressPairAndPortSecurityRequired",
         "Port Security must be enabled in order to have allowed address pairs on a port.")
 
+    static let mixedStatefulness = conflict(
+        "SecurityGroupConflict",
+        "Error Cannot apply both stateful and stateless security groups on the same port at the same time while attempting the operation.")
+
+    static let addressPairMissesAddress = invalid("AllowedAddressPairsMissingIP", "AllowedAddressPair must contain ip_address")
+
+    static func deviceIDNotOwned(_ deviceID: String) -> APIError {
+        conflict(
+            "DeviceIDNotOwnedByTenant",
+            "The following device_id \(deviceID) is not owned by your project or matches another project router.")
+    }
+
     static func addressPairsExhausted(_ maximum: Int) -> APIError {
         invalid("AllowedAddressPairExhausted", "The number of allowed address pair exceeds the maximum \(maximum).")
     }

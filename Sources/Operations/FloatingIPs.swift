@@ -39,6 +39,15 @@ extension Verb {
         return ports
     }
 
+    private static func checkNames(of floating: FloatingIP) throws(APIError) {
+        guard floating.dnsDomain.isEmpty || !floating.dnsName.isEmpty else {
+            throw .badFloatingIPRequest("dns_domain cannot be specified without a dns_name")
+        }
+        guard floating.dnsName.isEmpty || !floating.dnsDomain.isEmpty else {
+            throw .badFloatingIPRequest("dns_name cannot be specified without a dns_domain")
+        }
+    }
+
     func createFloatingIP(_ request: ResourceRequest<FloatingIP>) throws -> FloatingIP {
         guard let networkID = try request.value("floating_network_id", as: ResourceID.self) else { throw Network.notFound("None") }
         let network = try visible(Network.self, networkID)
@@ -53,6 +62,9 @@ extension Verb {
         var floating = FloatingIP(
             id: id, projectID: projectID, floatingNetworkID: network.id, address: address, floatingPortID: port.id)
         try request.assign(to: &floating)
+        floating.dnsName = try DNSNames.floatingName(request) ?? ""
+        floating.dnsDomain = try DNSNames.domain(request) ?? ""
+        try Self.checkNames(of: floating)
         try associate(&floating, request)
         try setQoSPolicy(of: &floating, request)
         open(&floating)

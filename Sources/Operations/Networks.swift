@@ -30,6 +30,7 @@ extension Verb {
     func createNetwork(_ request: ResourceRequest<Network>) throws -> Network {
         var network = Network(id: newID(), projectID: try project(of: request))
         try request.assign(to: &network)
+        network.dnsDomain = try DNSNames.domain(request) ?? ""
         try checkQuota("network", network.projectID)
         try checkZones(network.availabilityZoneHints, for: .dhcp)
         _ = try defaultGroup(of: network.projectID)
@@ -47,6 +48,7 @@ extension Verb {
         var network = current
         try refuseNewSegment(network, request)
         try request.assign(to: &network)
+        if let domain = try DNSNames.domain(request) { network.dnsDomain = domain }
         if request.contains("mtu") {
             network.mtu = try checkedMTU(request, network)
             try checkSubnets(of: network)

@@ -10,6 +10,12 @@ extension Port: ManagedResource {
         try verb.updatePort(port, request)
     }
     public static func delete(_ port: Port, in verb: Verb) throws { try verb.deletePort(port) }
+
+    public static func shown(_ port: Port, in verb: Verb) throws -> Port {
+        var shown = port
+        shown.defaultDomain = verb.settings.dnsDomain
+        return shown
+    }
 }
 
 extension Verb {
@@ -27,7 +33,9 @@ extension Verb {
         try checkQuota("port", port.projectID)
         port.mac = try chosenMAC(request, on: network.id) ?? newMAC(on: network.id)
         try protect(&port, attributes, network)
-        port.extraDHCPOptions = try attributes.dhcpOptions() ?? []
+        try refuseForeignRouter(port)
+        try setNames(of: &port, attributes)
+        if request["fixed_ips"]?.arrayValue?.isEmpty == true { port.addressAllocation = .none }
         port.bindingProfile = try attributes.bindingProfile() ?? "{}"
         port.hostID = try attributes.hostID() ?? ""
         try insertPort(&port, on: network, try subnets(of: network), try attributes.fixedIPs())
@@ -51,7 +59,8 @@ extension Verb {
         try request.assign(to: &port)
         if let mac = try chosenMAC(request, on: network.id, current: current) { port.mac = mac }
         try protect(&port, attributes, network, current: current)
-        if let options = try attributes.dhcpOptions() { port.extraDHCPOptions = options }
+        if port.deviceOwner != current.deviceOwner || port.deviceID != current.deviceID { try refuseForeignRouter(port) }
+        try setNames(of: &port, attributes)
         if let profile = try attributes.bindingProfile() { port.bindingProfile = profile }
         if let hostID = try attributes.hostID() { port.hostID = hostID }
         if let addresses = try attributes.fixedIPs() { try readdress(&port, try subnets(of: network), addresses) }
@@ -116,7 +125,9 @@ extension Verb {
 
     /// The MAC address that the request names, checked; nil when it names none or the port's own.
     private func chosenMAC(_ request: ResourceRequest<Port>, on networkID: ResourceID, current: Port? = nil) throws -> MACAddress? {
-        guard let mac = try request.value("mac_address", as: MACAddress?.self) ?? nil, mac != current?.mac else { return nil }
+        guard let given = try request.value("mac_address", as: MACAddress?.self) else { return nil }
+        // Null asks for a new one.
+        guard let mac = try given ?? (current == nil ? nil : newMAC(on: networkID)), mac != current?.mac else { return nil }
         if let current, !current.hostID.isEmpty, current.vifType == Self.bridgeVIFType { throw APIError.portBound(current, newMAC: mac) }
         guard try !isUsed(mac, on: networkID) else { throw APIError.macAddressInUse(mac, networkID) }
         return mac
@@ -126,6 +137,23 @@ extension Verb {
         try !transaction.rows(
             "SELECT 1 FROM ports WHERE network_id = ? AND mac_address = ?", [networkID.columnValue, mac.columnValue]
         ).isEmpty
+    }
+
+    // MARK: Names and options
+
+    private func setNames(of port: inout Port, _ attributes: PortRequest) throws {
+        if let name = try DNSNames.portName(attributes.request, in: settings.dnsDomain) { port.dnsName = name }
+        if let domain = try DNSNames.domain(attributes.request) { port.dnsDomain = domain }
+        if let options = try attributes.dhcpOptions(current: port.extraDHCPOptions) { port.extraDHCPOptions = options }
+        if let hints = attributes.hints() { port.hints = hints }
+    }
+
+    /// A port that says that it is a router's interface names a router of its own project.
+    private func refuseForeignRouter(_ port: Port) throws {
+        guard !caller.isAdmin, DeviceOwner.isRouterInterface(port.deviceOwner), let id = ResourceID(port.deviceID),
+            let router = try find(Router.self, id), router.projectID != port.projectID
+        else { return }
+        throw APIError.deviceIDNotOwned(port.deviceID)
     }
 
     // MARK: Addresses
@@ -181,13 +209,13 @@ extension Verb {
     }
 
     private func usableGroups(_ ids: [ResourceID], by projectID: String) throws -> [ResourceID] {
-        for id in ids {
+        let groups = try ids.map { id in
             guard let group = try find(SecurityGroup.self, id),
                 try caller.isAdmin || group.projectID == projectID || isShared(id, with: projectID)
-            else {
-                throw SecurityGroup.notFound(id.description)
-            }
+            else { throw SecurityGroup.notFound(id.description) }
+            return group
         }
+        guard Set(groups.map(\.isStateful)).count <= 1 else { throw APIError.mixedStatefulness }
         return ids
     }
 

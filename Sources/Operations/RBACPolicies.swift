@@ -93,6 +93,7 @@ extension Verb {
         case .securityGroup: try visible(SecurityGroup.self, grant.objectID).projectID
         case .addressScope: try visible(AddressScope.self, grant.objectID).projectID
         case .subnetPool: try visible(SubnetPool.self, grant.objectID).projectID
+        case .addressGroup: try visible(AddressGroup.self, grant.objectID).projectID
         }
     }
 
@@ -109,6 +110,7 @@ extension Verb {
         case .securityGroup: try set(SecurityGroup.self, grant.objectID, \.isShared, isOn)
         case .addressScope: try set(AddressScope.self, grant.objectID, \.isShared, isOn)
         case .subnetPool: try set(SubnetPool.self, grant.objectID, \.isShared, isOn)
+        case .addressGroup: try set(AddressGroup.self, grant.objectID, \.isShared, isOn)
         }
     }
 
@@ -163,6 +165,7 @@ extension Verb {
                 "SELECT DISTINCT p.project_id FROM port_security_groups g JOIN ports p ON p.id = g.port_id WHERE g.security_group_id = ?"
             ]
         case (.addressScope, _): queries = ["SELECT project_id FROM subnetpools WHERE address_scope_id = ?"]
+        case (.addressGroup, _): queries = ["SELECT DISTINCT project_id FROM security_group_rules WHERE remote_address_group_id = ?"]
         case (.subnetPool, _): queries = ["SELECT DISTINCT project_id FROM subnets WHERE subnetpool_id = ?"]
         }
         return try queries.reduce(into: []) { users, query in

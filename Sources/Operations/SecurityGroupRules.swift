@@ -19,6 +19,20 @@ extension SecurityGroupRule: ManagedResource {
         .notFound("SecurityGroupRuleNotFound", "Security group rule \(id) does not exist")
     }
 
+    public static func withComputed(_ rules: [SecurityGroupRule], in verb: Verb) throws -> [SecurityGroupRule] {
+        var isDefault: [ResourceID: Bool] = [:]
+        return try rules.map { rule in
+            var shown = rule
+            shown.belongsToDefaultGroup = try isDefault[rule.securityGroupID] ?? verb.isDefaultGroup(rule.securityGroupID)
+            isDefault[rule.securityGroupID] = shown.belongsToDefaultGroup
+            return shown
+        }
+    }
+
+    public func hasComputed(_ attribute: String, oneOf texts: [String]) -> Bool {
+        texts.contains { Bool.filterValue($0) == belongsToDefaultGroup.columnValue }
+    }
+
     /// One group, one project, no rule twice.
     public static func checkBulk(_ requests: [ResourceRequest<SecurityGroupRule>], in verb: Verb) throws {
         guard Set(requests.map { $0["security_group_id"] }).count <= 1 else {
@@ -40,6 +54,7 @@ extension Verb {
     func createSecurityGroupRule(_ request: ResourceRequest<SecurityGroupRule>) throws -> SecurityGroupRule {
         var rule = try SecurityGroupRules.rule(from: request, id: newID(), projectID: try project(of: request))
         if let remoteGroupID = rule.remoteGroupID { _ = try visible(SecurityGroup.self, remoteGroupID) }
+        if let id = rule.remoteAddressGroupID { _ = try visible(AddressGroup.self, id) }
         var group = try visible(SecurityGroup.self, rule.securityGroupID)
         try checkOwner("create", group)
         let key = SecurityGroupRules.Key(rule)
@@ -98,6 +113,7 @@ enum SecurityGroupRules {
         var maximum: Int?
         var prefix: IPPrefix?
         var remoteGroupID: ResourceID?
+        var remoteAddressGroupID: ResourceID?
 
         init(_ rule: SecurityGroupRule) {
             direction = rule.direction
@@ -107,6 +123,7 @@ enum SecurityGroupRules {
             maximum = rule.portRangeMaximum
             prefix = rule.remotePrefix.flatMap { $0.length == 0 ? nil : $0 }
             remoteGroupID = rule.remoteGroupID
+            remoteAddressGroupID = rule.remoteAddressGroupID
         }
     }
 
@@ -118,12 +135,20 @@ enum SecurityGroupRules {
         rule.id = id
         try request.assign(to: &rule)
         rule.projectID = projectID
+        rule.remoteGroupID = try request.value("remote_group_id", as: ResourceID?.self) ?? nil
+        try fill(&rule, from: request)
+        try checkRemotes([rule.remoteAddress != nil, rule.remoteGroupID != nil, rule.remoteAddressGroupID != nil])
+        return rule
+    }
+
+    /// What rules and templates of rules have in common, checked and in its canonical form.
+    static func fill<R: APIResource>(_ rule: inout SecurityGroupRule, from request: ResourceRequest<R>) throws {
         rule.version = try etherType(request["ethertype"] ?? "IPv4")
         rule.networkProtocol = try networkProtocol(request["protocol"] ?? .null)
-        rule.portRangeMinimum = try request.value("port_range_min", as: Int?.self) ?? nil
-        rule.portRangeMaximum = try request.value("port_range_max", as: Int?.self) ?? nil
-        rule.remotePrefix = try prefix(request["remote_ip_prefix"] ?? .null)
-        rule.remoteGroupID = try request.value("remote_group_id", as: ResourceID?.self) ?? nil
+        rule.portRangeMinimum = try port(request["port_range_min"] ?? .null)
+        rule.portRangeMaximum = try port(request["port_range_max"] ?? .null)
+        rule.remoteAddress = try remoteAddress(request["remote_ip_prefix"] ?? .null)
+        rule.remoteAddressGroupID = try request.value("remote_address_group_id", as: ResourceID?.self) ?? nil
         canonicalise(&rule)
         try checkRange(rule)
         if let prefix = rule.remotePrefix, prefix.version != rule.version {
@@ -135,12 +160,25 @@ enum SecurityGroupRules {
             throw APIError.invalid(
                 "SecurityGroupEthertypeConflictWithProtocol", "Invalid ethertype IPv4 for protocol \(networkProtocol).")
         }
-        guard rule.remotePrefix == nil || rule.remoteGroupID == nil else {
-            throw APIError.invalid(
+    }
+
+    /// A rule has one remote side at most.
+    static func checkRemotes(_ isGiven: [Bool]) throws(APIError) {
+        guard isGiven.count(where: { $0 }) <= 1 else {
+            throw .invalid(
                 "SecurityGroupMultipleRemoteEntites",
                 "Only one of remote_ip_prefix or remote_group_id or remote_address_group_id may be provided.")
         }
-        return rule
+    }
+
+    /// A number 0...65535, or its text.
+    private static func port(_ json: JSONValue) throws(APIError) -> Int? {
+        switch json {
+        case .null: return nil
+        case .bool: break
+        default: if let number = try? Int(json: json), (0...65535).contains(number) { return number }
+        }
+        throw .invalid("SecurityGroupInvalidPortValue", "Invalid value for port \(json.pythonText)")
     }
 
     /// ICMP in an IPv6 rule is ICMPv6, and all ports are no port range.
@@ -157,9 +195,6 @@ enum SecurityGroupRules {
 
     private static func checkRange(_ rule: SecurityGroupRule) throws(APIError) {
         let (minimum, maximum) = (rule.portRangeMinimum, rule.portRangeMaximum)
-        for case let port? in [minimum, maximum] where !(0...65535).contains(port) {
-            throw .invalid("SecurityGroupInvalidPortValue", "Invalid value for port \(port)")
-        }
         guard minimum != nil || maximum != nil else { return }
         guard let networkProtocol = rule.networkProtocol else {
             throw .invalid("SecurityGroupProtocolRequiredWithPorts", "Must also specify protocol if port range is given.")
@@ -221,12 +256,12 @@ enum SecurityGroupRules {
                 + "representations [0 to 255] are supported.")
     }
 
-    private static func prefix(_ json: JSONValue) throws(APIError) -> IPPrefix? {
+    private static func remoteAddress(_ json: JSONValue) throws(APIError) -> InterfaceAddress? {
         guard !json.isNull, json.stringValue != "" else { return nil }
-        guard let text = json.stringValue, let prefix = IPPrefix(text) else {
+        guard let text = json.stringValue, let address = InterfaceAddress(text: text) else {
             throw .invalid("InvalidCIDR", "Invalid CIDR \(json.pythonText) given as IP prefix.")
         }
-        return prefix
+        return address
     }
 
     private static func name(_ version: IPVersion) -> String { version == .v4 ? "IPv4" : "IPv6" }

@@ -22,6 +22,7 @@ extension SecurityGroup: ManagedResource {
     public static func shown(_ group: SecurityGroup, in verb: Verb) throws -> SecurityGroup {
         var shown = group
         shown.isShared = try group.isShared || verb.isShared(group.id)
+        if try verb.isDefaultGroup(group.id) { for index in shown.rules.indices { shown.rules[index].belongsToDefaultGroup = true } }
         return shown
     }
 }
@@ -59,14 +60,19 @@ extension Verb {
         }
         var group = current
         try request.assign(to: &group)
+        if group.isStateful != current.isStateful { try refuseUsed(group) }
         try save(&group)
         return group
     }
 
-    func deleteSecurityGroup(_ group: SecurityGroup) throws {
+    private func refuseUsed(_ group: SecurityGroup) throws {
         let users = try transaction.rows(
             "SELECT 1 FROM port_security_groups WHERE security_group_id = ? LIMIT 1", [group.id.columnValue])
         guard users.isEmpty else { throw APIError.conflict("SecurityGroupInUse", "Security Group \(group.id) in use.") }
+    }
+
+    func deleteSecurityGroup(_ group: SecurityGroup) throws {
+        try refuseUsed(group)
         if try defaultGroupID(of: group.projectID) == group.id, !caller.isAdmin {
             throw APIError.conflict("SecurityGroupCannotRemoveDefault", "Insufficient rights for removing default security group.")
         }
@@ -97,29 +103,21 @@ extension Verb {
         return group.id
     }
 
+    func isDefaultGroup(_ id: ResourceID) throws -> Bool {
+        try !transaction.rows("SELECT 1 FROM default_security_groups WHERE security_group_id = ?", [id.columnValue]).isEmpty
+    }
+
     func defaultGroupID(of projectID: String) throws -> ResourceID? {
         try transaction.rows("SELECT security_group_id FROM default_security_groups WHERE project_id = ?", [.text(projectID)]).first?[0].id
     }
 
-    /// Every group lets everything out; the default group also lets its members in.
+    /// Unless an administrator chose otherwise, every group lets everything out, and the default group also lets its members in.
     private func insertGroup(_ group: inout SecurityGroup, isDefault: Bool) throws {
-        for version in [IPVersion.v4, .v6] {
-            if isDefault { group.rules.append(newRule(of: group, .ingress, version, from: group.id)) }
-            group.rules.append(newRule(of: group, .egress, version))
-        }
+        group.rules = try templateRules(for: group, isDefault: isDefault)
+        if !isDefault { try checkQuota("security_group_rule", group.projectID, adding: group.rules.count) }
         open(&group)
         try transaction.insert(group)
         for rule in group.rules { try transaction.insert(rule) }
-    }
-
-    private func newRule(
-        of group: SecurityGroup, _ direction: RuleDirection, _ version: IPVersion, from remoteGroupID: ResourceID? = nil
-    ) -> SecurityGroupRule {
-        var rule = SecurityGroupRule(id: newID(), projectID: group.projectID, securityGroupID: group.id, direction: direction)
-        rule.version = version
-        rule.remoteGroupID = remoteGroupID
-        open(&rule)
-        return rule
     }
 
     private func refuseDefaultName(_ request: ResourceRequest<SecurityGroup>) throws {

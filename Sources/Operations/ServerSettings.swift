@@ -15,6 +15,8 @@ public struct ServerSettings: Sendable {
     /// Whether the addresses of tunnel endpoints are IPv6: its header is 20 bytes longer.
     public var areTunnelEndpointsIPv6 = false
 
+    /// The domain of all names, without full stops around it; empty: names have none. Agents must be told the same.
+    public var dnsDomain = "openstacklocal"
     public var maximumDNSNameservers = 5
     public var maximumHostRoutes = 20
     public var maximumAddressPairs = 10

@@ -21,6 +21,30 @@ enum SubnetRules {
         return version
     }
 
+    /// Beginnings of `device_owner` that a subnet can be for.
+    private static let serviceOwners = ["network:", "neutron:", "compute:"]
+
+    /// Nil when absent; null is the empty list.
+    static func serviceTypes(of request: ResourceRequest<Subnet>) throws(APIError) -> [String]? {
+        guard let json = request["service_types"] else { return nil }
+        guard !json.isNull else { return [] }
+        guard let entries = json.arrayValue else { throw .badRequest("Subnet service types must be a list.") }
+        guard entries.count <= AttributeType.maximumListCount else {
+            throw .invalidAttribute("service_types", "the list has more than \(AttributeType.maximumListCount) items")
+        }
+        var types: [String] = []
+        for entry in entries {
+            guard let type = entry.stringValue else {
+                throw .invalid("InvalidInputSubnetServiceType", "Subnet service type \(entry.pythonText) is not a string.")
+            }
+            guard serviceOwners.contains(where: type.hasPrefix), type.utf8.count <= 255 else {
+                throw .invalid("InvalidSubnetServiceType", "Subnet service type \(type) does not correspond to a valid device owner.")
+            }
+            if !types.contains(type) { types.append(type) }
+        }
+        return types
+    }
+
     /// What the request says (null: none), else the first host address.
     static func gateway(of request: ResourceRequest<Subnet>, in prefix: IPPrefix) throws -> IPAddress? {
         if request.contains("gateway_ip") { return try request.value("gateway_ip", as: IPAddress?.self) ?? nil }

@@ -11,6 +11,22 @@ extension Subnet: ManagedResource {
     }
     public static func delete(_ subnet: Subnet, in verb: Verb) throws { try verb.deleteSubnet(subnet) }
 
+    public static func withComputed(_ subnets: [Subnet], in verb: Verb) throws -> [Subnet] {
+        let external = try verb.externalNetworks(among: Set(subnets.map(\.networkID)))
+        return subnets.map { subnet in
+            var shown = subnet
+            shown.isOnExternalNetwork = external.contains(subnet.networkID)
+            return shown
+        }
+    }
+
+    public func hasComputed(_ attribute: String, oneOf texts: [String]) -> Bool {
+        switch attribute {
+        case "router:external": texts.contains { Bool.filterValue($0) == isOnExternalNetwork.columnValue }
+        default: true
+        }
+    }
+
     public func isVisible(in verb: Verb) throws -> Bool {
         if verb.caller.isAdmin || projectID == verb.caller.projectID { return true }
         return try verb.find(Network.self, networkID)?.isVisible(in: verb) ?? false
@@ -18,6 +34,14 @@ extension Subnet: ManagedResource {
 }
 
 extension Verb {
+    /// Networks that are read one by one; of more, all external ones are, of which a cloud has few.
+    private static let maximumSingleNetworks = 16
+
+    fileprivate func externalNetworks(among ids: Set<ResourceID>) throws -> Set<ResourceID> {
+        guard ids.count > Self.maximumSingleNetworks else { return try ids.filter { try find(Network.self, $0)?.isExternal ?? false } }
+        return Set(try transaction.rows("SELECT id FROM networks WHERE router_external = 1").compactMap { $0[0].id })
+    }
+
     func createSubnet(_ request: ResourceRequest<Subnet>) throws -> Subnet {
         guard let networkID = try request.value("network_id", as: ResourceID.self) else {
             throw APIError.invalidInput("network_id must be specified")
@@ -29,6 +53,7 @@ extension Verb {
         var subnet = Subnet(id: newID(), projectID: projectID, networkID: network.id, prefix: source.prefix)
         subnet.subnetPoolID = source.pool?.id
         try request.assign(to: &subnet)
+        subnet.serviceTypes = try SubnetRules.serviceTypes(of: request) ?? []
         subnet.gatewayAddress = try SubnetRules.gateway(of: request, in: subnet.prefix)
         try SubnetRules.check(subnet, gatewayWasGiven: request.contains("gateway_ip"), wasDHCPEnabled: false, settings)
         try refuseOverlap(of: subnet.prefix, with: network)
@@ -48,6 +73,7 @@ extension Verb {
     func updateSubnet(_ current: Subnet, _ request: ResourceRequest<Subnet>) throws -> Subnet {
         var subnet = current
         try request.assign(to: &subnet)
+        if let types = try SubnetRules.serviceTypes(of: request) { subnet.serviceTypes = types }
         if request.contains("gateway_ip") { subnet.gatewayAddress = try request.value("gateway_ip", as: IPAddress?.self) ?? nil }
         if request.contains("enable_dhcp"), !subnet.isDHCPEnabled,
             subnet.ipv6AddressMode != nil || subnet.ipv6RouterAdvertisementMode != nil

@@ -47,10 +47,9 @@ extension Operations {
             try verb.checkOwner("update", resource)
             let tags = try change(resource.standard.tags).sorted()
             guard tags != resource.standard.tags else { return tags }
-            guard tags.count <= Verb.maximumTags else { throw APIError.tagsExhausted(R.table.singular) }
             resource.standard.tags = tags
+            try verb.writeTags(tags, of: R.self, resource.id)
             try verb.save(&resource)
-            try verb.writeTags(of: resource)
             return tags
         }
     }
@@ -70,11 +69,13 @@ extension Verb {
     /// Tags of one resource.
     static let maximumTags = 50
 
-    func writeTags<R: ProjectResource>(of resource: R) throws {
-        try transaction.execute("DELETE FROM tags WHERE resource_id = ?", [resource.id.columnValue])
-        for tag in resource.standard.tags {
+    /// Makes the tags of a resource known to filters of lists.
+    func writeTags<R: APIResource>(_ tags: [String], of type: R.Type, _ id: ResourceID) throws {
+        guard tags.count <= Self.maximumTags else { throw APIError.tagsExhausted(R.table.singular) }
+        try transaction.execute("DELETE FROM tags WHERE resource_id = ?", [id.columnValue])
+        for tag in tags {
             try transaction.execute(
-                "INSERT INTO tags (resource_id, kind, tag) VALUES (?, ?, ?)", [resource.id.columnValue, .text(R.table.plural), .text(tag)])
+                "INSERT INTO tags (resource_id, kind, tag) VALUES (?, ?, ?)", [id.columnValue, .text(R.table.plural), .text(tag)])
         }
     }
 }
@@ -83,6 +84,6 @@ extension APIError {
     public static func tagNotFound(_ tag: String) -> APIError { .notFound("TagNotFound", "Tag \(tag) could not be found.") }
 
     static func tagsExhausted(_ resource: String) -> APIError {
-        .badRequest(resource, "The number of tags exceeds the maximum \(Verb.maximumTags)")
+        .badRequest(resource, "The number of tags exceed the per-resource limit of \(Verb.maximumTags)")
     }
 }

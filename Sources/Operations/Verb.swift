@@ -20,7 +20,9 @@ public struct Verb {
 
     func create<R: ManagedResource>(_ request: ResourceRequest<R>) throws -> R {
         try AccessPolicy.check("create", R.self, givenNames: request.givenNames, caller: caller)
-        return try R.create(request, in: self)
+        let created = try R.create(request, in: self)
+        if let tags = try request.value("tags", as: [String].self) { try writeTags(tags, of: R.self, created.id) }
+        return created
     }
 
     func newID() -> ResourceID {

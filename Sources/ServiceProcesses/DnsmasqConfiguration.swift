@@ -50,6 +50,45 @@ public struct DnsmasqConfiguration: Hashable, Sendable {
         }
     }
 
+    /// What names an address has, the first one being the whole name.
+    public struct Name: Hashable, Sendable {
+        public var address: IPAddress
+        public var names: [String]
+
+        public init(address: IPAddress, names: [String]) {
+            self.address = address
+            self.names = names
+        }
+    }
+
+    /// What one MAC is told besides the options of its subnets, or instead of them.
+    public struct PortOptions: Hashable, Sendable {
+        public struct Option: Hashable, Sendable {
+            public var version: IPVersion
+            /// A name that dnsmasq knows, or a number; behind `tag:TAG,` for clients with that tag only.
+            public var name: String
+            /// Empty: the option is left out.
+            public var value: String
+
+            public init(version: IPVersion, name: String, value: String) {
+                self.version = version
+                self.name = name
+                self.value = value
+            }
+        }
+
+        /// Unique in the network.
+        public var tag: String
+        public var mac: MACAddress
+        public var options: [Option]
+
+        public init(tag: String, mac: MACAddress, options: [Option]) {
+            self.tag = tag
+            self.mac = mac
+            self.options = options
+        }
+    }
+
     /// Unique on the host: the network's id.
     public var name: String
     public var namespace: NamespaceName
@@ -65,10 +104,12 @@ public struct DnsmasqConfiguration: Hashable, Sendable {
     public var subnets: [Subnet]
     /// Everybody else gets no address.
     public var reservations: [Reservation]
+    public var names: [Name]
+    public var options: [PortOptions]
 
     public init(
         name: String, namespace: NamespaceName, interface: String, directory: String, domain: String, leaseSeconds: Int, mtu: Int,
-        subnets: [Subnet], reservations: [Reservation]
+        subnets: [Subnet], reservations: [Reservation], names: [Name] = [], options: [PortOptions] = []
     ) {
         self.name = name
         self.namespace = namespace
@@ -79,6 +120,8 @@ public struct DnsmasqConfiguration: Hashable, Sendable {
         self.mtu = mtu
         self.subnets = subnets
         self.reservations = reservations
+        self.names = names
+        self.options = options
     }
 
     /// dnsmasq's own record of what it leased, which outlives it: not a file of ours.

@@ -5,15 +5,18 @@ import KernelInterface
 /// The command line and the files of a dnsmasq.
 ///
 /// A new or deleted port changes `host` and `addn_hosts`, which dnsmasq reads again on SIGHUP; so are options (`opts`). Only what is in the
-/// command line (subnets, MTU, lease time) costs a restart, which clients do not notice: leases are kept in a file.
+/// command line (subnets, MTU, lease time) costs a restart, which clients do not notice: leases are kept in a file. So does the first or the last
+/// option of a port (`tags`).
 ///
-/// There is no `set:` in `host`: dnsmasq 2.90 crashes on SIGHUP when a host with a tag holds a lease.
+/// There is no `set:` in `host`: dnsmasq 2.90 crashes on SIGHUP when a host with a tag holds a lease. Ports with options of their own have their
+/// tags by their MACs, in `tags`, which dnsmasq reads only when it starts.
 public enum DnsmasqRenderer {
     /// dnsmasq's own limit for `--dhcp-lease-max` in Neutron: as many leases as a /8 has addresses.
     public static let maximumLeases = 16_777_216
 
     public static func daemon(_ configuration: DnsmasqConfiguration) -> DaemonConfiguration {
         let directory = configuration.directory
+        // A wrong line in `opts` is logged and left out, so that no port can take the whole network's DHCP away.
         return DaemonConfiguration(
             key: "dnsmasq/\(configuration.name)", namespace: configuration.namespace, command: command(configuration),
             processIDFile: "\(directory)/pid", mark: "--pid-file=\(directory)/pid",
@@ -21,6 +24,7 @@ public enum DnsmasqRenderer {
                 ConfigurationFile(path: "\(directory)/host", contents: hosts(configuration), onChange: .signal(SIGHUP)),
                 ConfigurationFile(path: "\(directory)/addn_hosts", contents: names(configuration), onChange: .signal(SIGHUP)),
                 ConfigurationFile(path: "\(directory)/opts", contents: options(configuration), onChange: .signal(SIGHUP)),
+                ConfigurationFile(path: "\(directory)/tags", contents: tags(configuration), onChange: .restart),
             ],
             directory: directory, stopSignal: SIGTERM)
     }
@@ -28,7 +32,8 @@ public enum DnsmasqRenderer {
     static func command(_ configuration: DnsmasqConfiguration) -> [String] {
         let directory = configuration.directory
         var command = [
-            "dnsmasq", "--conf-file=", "--no-hosts", "--no-resolv", "--bind-dynamic", "--interface=\(configuration.interface)",
+            "dnsmasq", "--conf-file=\(directory)/tags", "--no-hosts", "--no-resolv", "--bind-dynamic",
+            "--interface=\(configuration.interface)",
             // dnsmasq serves the loopback device as well unless it is told not to.
             "--except-interface=lo", "--pid-file=\(directory)/pid", "--dhcp-hostsfile=\(directory)/host",
             "--addn-hosts=\(directory)/addn_hosts", "--dhcp-optsfile=\(directory)/opts", "--dhcp-leasefile=\(configuration.leasesPath)",
@@ -67,10 +72,37 @@ public enum DnsmasqRenderer {
     /// hosts(5).
     static func names(_ configuration: DnsmasqConfiguration) -> String {
         lines(
-            sorted(configuration).map { reservation in
-                let full = fullName(reservation, configuration)
-                return "\(reservation.address)\t\(full)" + (full == reservation.hostname ? "" : " \(reservation.hostname)")
+            configuration.names.sorted { ($0.address, $0.names.first ?? "") < ($1.address, $1.names.first ?? "") }.map { name in
+                "\(name.address)\t" + name.names.joined(separator: " ")
             })
+    }
+
+    /// Which MACs have which tags.
+    static func tags(_ configuration: DnsmasqConfiguration) -> String {
+        lines(configuration.options.sorted { $0.tag < $1.tag }.map { "dhcp-mac=set:\($0.tag),\($0.mac)" })
+    }
+
+    /// Options of single ports. They stand behind those of subnets: of two that fit, dnsmasq takes the later one.
+    private static func portOptions(_ configuration: DnsmasqConfiguration) -> [String] {
+        configuration.options.sorted { $0.tag < $1.tag }.flatMap { port in
+            port.options.filter { isOneLine($0.name) && isOneLine($0.value) }.map { option in
+                let (extraTag, name) = split(option.name)
+                let isNumber = name.utf8.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
+                let named = option.version == .v6 ? "option6:\(name)" : isNumber ? name : "option:\(name)"
+                let parts = ["tag:\(port.tag)", extraTag, named, option.value]
+                return parts.filter { !$0.isEmpty }.joined(separator: ",")
+            }
+        }
+    }
+
+    /// `tag:ipxe,bootfile-name` is an option for clients that have another tag as well.
+    private static func split(_ name: String) -> (tag: String, name: String) {
+        guard name.hasPrefix("tag:"), let comma = name.lastIndex(of: ",") else { return ("", name) }
+        return (String(name[..<comma]), String(name[name.index(after: comma)...]))
+    }
+
+    private static func isOneLine(_ text: String) -> Bool {
+        text.unicodeScalars.allSatisfy { $0.value >= 32 && $0.value != 127 && $0.value != 0x85 && $0.value != 0x2028 && $0.value != 0x2029 }
     }
 
     /// The text behind `--dhcp-option=`, for each subnet under the tag of its range. An option without a value is not sent, not even
@@ -89,7 +121,7 @@ public enum DnsmasqRenderer {
                 }
                 options.append(subnet.gateway.map { "\(tag),option:router,\($0)" } ?? "\(tag),option:router")
                 return options
-            })
+            } + portOptions(configuration))
     }
 
     private static func options6(_ subnet: DnsmasqConfiguration.Subnet, _ tag: String, _ configuration: DnsmasqConfiguration) -> [String] {

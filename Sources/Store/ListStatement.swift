@@ -68,6 +68,13 @@ struct ListStatement {
             text += "\(table).id IN (SELECT \"\(owner)\" FROM \(related) WHERE "
             addMembership("\"\(column)\"", values)
             text += ")"
+        case .relatedPart(let related, let owner, let column, let texts):
+            text += "\(table).id IN (SELECT \"\(owner)\" FROM \(related) WHERE "
+            addParts(column, texts)
+            text += ")"
+        case .atLeast(let column, let value):
+            text += "\(table).\"\(column)\" >= ?"
+            arguments.append(value)
         case .not(let conditions):
             precondition(!conditions.isEmpty, "a negation has conditions")
             text += "NOT ("
@@ -77,6 +84,21 @@ struct ListStatement {
             }
             text += ")"
         }
+    }
+
+    /// The column holds one of the texts somewhere. Wildcards in them mean themselves.
+    private mutating func addParts(_ column: String, _ texts: [String]) {
+        guard let first = texts.first else {
+            text += "1 = 0"
+            return
+        }
+        var count = 1
+        while count < texts.count { count *= 2 }
+        let patterns = (texts + Array(repeating: first, count: count - texts.count)).map { part in
+            "%" + part.map { "%_!".contains($0) ? "!\($0)" : String($0) }.joined() + "%"
+        }
+        text += "(" + patterns.map { _ in "\"\(column)\" LIKE ? ESCAPE '!'" }.joined(separator: " OR ") + ")"
+        arguments += patterns.map(ColumnValue.text)
     }
 
     private mutating func addMembership(_ column: String, _ values: [ColumnValue]) {

@@ -121,6 +121,36 @@ struct DnsmasqTests {
         #expect(answer.text.contains("10.0.0.5"), "\(answer.text)")
     }
 
+    @Test("A port's own options replace those of its subnet for its MAC alone; its name is answered in every domain that it has")
+    func portOptionsAndNames() throws {
+        let bench = try Bench()
+        defer { bench.test.remove() }
+        var view = bench.view([5: 5, 6: 6])
+        view.put(
+            .reservation(
+                HostReservation(
+                    portID: id(5), networkID: networkID, mac: mac(5), addresses: [ip("10.0.0.5")], hostname: "web",
+                    names: [
+                        .init(address: ip("10.0.0.5"), host: "web", domains: ["example.org."]), .init(address: ip("fd00::5"), host: "web"),
+                    ],
+                    options: [
+                        .init(version: 4, name: "router", value: "10.0.0.254"),
+                        .init(version: 4, name: "dns-server", value: "not an address"),
+                        .init(version: 4, name: "no-such-option", value: "1"), .init(version: 4, name: "12", value: "called"),
+                    ], revision: 1)))
+        try bench.start(view)
+        #expect(try #require(try bench.lease(mac: 5)).hasPrefix("leased=10.0.0.5 router=10.0.0.254"))
+        #expect(try #require(try bench.lease(mac: 6)).hasPrefix("leased=10.0.0.6 router=10.0.0.1"), "another port is told what it was")
+        try bench.test.expect("ip addr add 10.0.0.77/24 dev eth", in: bench.client)
+        for name in ["web", "web.openstacklocal", "web.example.org"] {
+            let answer = try bench.test.run("busybox nslookup \(name) 10.0.0.2", in: bench.client)
+            #expect(answer.text.contains("10.0.0.5"), "\(name): \(answer.text)")
+        }
+        #expect(try bench.test.run("busybox nslookup web.openstacklocal 10.0.0.2", in: bench.client).text.contains("fd00::5"))
+        try bench.reload(view)
+        #expect(try bench.lease(mac: 5) != nil, "dnsmasq lives through a signal while it holds the lease of a port with options")
+    }
+
     @Test("An address goes to another MAC only after its old lease is released, and the release is what the converter says")
     func release() throws {
         let bench = try Bench()

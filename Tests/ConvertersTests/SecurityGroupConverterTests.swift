@@ -23,6 +23,34 @@ struct SecurityGroupConverterTests {
         SecurityGroupRuleText.matches(rule, members: members)
     }
 
+    @Test("A port of stateless groups only asks no connection's state, and one of an address group's rules asks its sets")
+    func statelessAndAddresses() throws {
+        let addresses = id(102)
+        let table = try bridgeTable(
+            view(
+                network(),
+                .securityGroup(
+                    HostSecurityGroup(
+                        id: groupA, rules: [.init(direction: .ingress, ipVersion: 4, remoteAddressGroupID: addresses)], isStateful: false)),
+                .addressGroup(
+                    HostAddressGroup(
+                        id: addresses,
+                        addresses: [prefix("10.0.0.5/32"), prefix("192.0.2.0/24"), prefix("192.0.2.9/32"), prefix("2001:db8::/32")])),
+                .port(port(7, groups: [groupA]))))
+        #expect(table.chains["from_\(groupA)"]?.rules == ["jump from_stateless", "jump egress_\(groupA)", "drop"])
+        #expect(table.chains["to_\(groupA)"]?.rules == ["jump to_stateless", "jump ingress_\(groupA)", "drop"])
+        for chain in ["from_stateless", "to_stateless"] {
+            let rules = try #require(table.chains[chain]).rules
+            #expect(rules.allSatisfy { !$0.contains("ct state") && !$0.contains("mark") })
+        }
+        #expect(
+            table.chains["ingress_\(groupA)"]?.rules == [
+                "ether type ip ip saddr @addresses_ipv4_\(addresses) accept", "ether type ip ip saddr @ranges_ipv4_\(addresses) accept",
+            ])
+        #expect(table.sets["addresses_ipv4_\(addresses)"]?.elements == ["10.0.0.5", "192.0.2.9"])
+        #expect(table.sets["ranges_ipv4_\(addresses)"]?.elements == ["192.0.2.0/24"])
+    }
+
     // MARK: Ports
 
     @Test("A host without ports passes no frame from or to any tap device")

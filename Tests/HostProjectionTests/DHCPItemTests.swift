@@ -50,6 +50,29 @@ import Testing
             ])
     }
 
+    @Test("A port's names are those of all its addresses with DHCP, in its own domain or else its network's")
+    func names() {
+        let rows = [
+            network(1) { $0.dnsDomain = "<project_id>.example." }, subnet(1, on: 1, "10.0.0.0/24"),
+            subnet(2, on: 1, "fd00::/64") { $0.ipv6AddressMode = .slaac }, dhcp(1, on: "h1"),
+            port(3, on: 1, host: "h2", addresses: [(1, "10.0.0.3"), (2, "fd00::3")]) {
+                $0.dnsName = "web"
+                $0.extraDHCPOptions = [ExtraDHCPOption(name: "59", value: "x", version: .v6)]
+            },
+            port(4, on: 1, host: "h2", addresses: [(1, "10.0.0.4")]) { $0.dnsDomain = "<user_name>.example." },
+        ]
+        let web = reservation(rows, 3, "h1")
+        #expect(web?.addresses == [address("10.0.0.3")] && web?.hostname == "web")
+        #expect(
+            web?.names == [
+                .init(address: address("10.0.0.3"), host: "web", domains: ["p.example."]),
+                .init(address: address("fd00::3"), host: "web", domains: ["p.example."]),
+            ])
+        #expect(web?.options == [.init(version: 6, name: "59", value: "x")])
+        let plain = reservation(rows, 4, "h1")
+        #expect(plain?.names == [.init(address: address("10.0.0.4"), host: "host-10-0-0-4")], "who the user is, nobody knows here")
+    }
+
     @Test("Each host that is bound serves with its own DHCP port")
     func twoHosts() {
         let rows = [

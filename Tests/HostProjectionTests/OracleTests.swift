@@ -87,6 +87,7 @@ import Testing
         var keys = (0..<counts.networks).flatMap { [HostItemKey(.network, networkID($0)), HostItemKey(.dhcp, networkID($0))] }
         keys += (0..<counts.routers).map { HostItemKey(.router, routerID($0)) }
         keys += (0..<counts.groups).map { HostItemKey(.securityGroup, groupID($0)) }
+        keys += (0..<counts.addresses).map { HostItemKey(.addressGroup, addressGroupID($0)) }
         for port in (0..<counts.ports).map(portID) {
             keys += [HostItemKey(.port, port), HostItemKey(.remotePort, port), HostItemKey(.reservation, port)]
             keys += (0..<counts.groups).map { HostItemKey(.groupMember, port, of: groupID($0)) }

@@ -21,7 +21,9 @@ struct SeededGenerator: RandomNumberGenerator {
 /// referring to one that is not there: the projection must hold on any order of changes.
 struct RandomCloud {
     static let hosts = ["h1", "h2", "h3", "h4"]
-    static let counts = (networks: 4, subnets: 6, ports: 18, routers: 3, floatingIPs: 3, groups: 4, rules: 8, agents: 3, policies: 2)
+    static let counts = (
+        networks: 4, subnets: 6, ports: 18, routers: 3, floatingIPs: 3, groups: 4, rules: 8, agents: 3, policies: 2, addresses: 3
+    )
 
     private(set) var rows: [TopologyChange.Key: TopologyChange.Row] = [:]
     private var random: SeededGenerator
@@ -57,7 +59,7 @@ struct RandomCloud {
     private mutating func anyHost() -> String { Self.hosts[number(Self.hosts.count)] }
 
     private mutating func randomRow() -> TopologyChange.Row {
-        switch number(22) {
+        switch number(24) {
         case 0: randomNetwork()
         case 1, 2: randomSubnet()
         case 3...10: randomPort()
@@ -67,6 +69,7 @@ struct RandomCloud {
         case 15: group(number(Self.counts.groups))
         case 16, 17: randomRule()
         case 20: randomPolicy()
+        case 21, 22: addressGroup(number(Self.counts.addresses), number(3))
         case 18: host(anyHost(), tunnel: oneIn(4) ? nil : "10.9.0.\(number(5))")
         case 19: agent(number(Self.counts.agents), type: oneIn(6) ? .dhcp : .l3, isAdminStateUp: oneIn(2))
         default: dhcp(number(Self.counts.networks), on: anyHost())
@@ -79,10 +82,12 @@ struct RandomCloud {
         let listed = [number(Self.counts.subnets), number(Self.counts.subnets)]
         let hasSegment = !oneIn(8)
         let scope = oneIn(2) ? nil : scopeID(number(2))
+        let domain = oneIn(3) ? "net.example." : ""
         return network(number(Self.counts.networks), type: type) {
             $0.mtu = mtu
             if mtu == 1400 { $0.ipv4AddressScopeID = scope } else { $0.ipv6AddressScopeID = scope }
             $0.subnetIDs = listed.map(subnetID)
+            $0.dnsDomain = domain
             if !hasSegment { $0.segmentationID = nil }
         }
     }
@@ -128,6 +133,8 @@ struct RandomCloud {
         let isUp = !oneIn(6)
         let pairs = oneIn(6) ? [AddressPair(prefix: prefix("192.168.\(number(3)).0/24"), mac: .broadcast)] : []
         let revision = number(3)
+        let domain = oneIn(3) ? "port.example." : ""
+        let options = oneIn(3) ? [ExtraDHCPOption(name: "bootfile-name", value: "boot")] : []
         let groups = (0..<number(3)).map { _ in number(Self.counts.groups) }
         let host = oneIn(4) ? "" : anyHost()
         let destination = anyHost()
@@ -140,6 +147,8 @@ struct RandomCloud {
             $0.allowedAddressPairs = pairs
             if isMigrating { $0.inactiveBindings = [PortBinding(hostID: destination, vifType: vifType)] }
             $0.standard.revisionNumber = revision
+            $0.dnsDomain = domain
+            $0.extraDHCPOptions = options
         }
     }
 
@@ -197,9 +206,11 @@ struct RandomCloud {
 
     private mutating func randomRule() -> TopologyChange.Row {
         let remote = oneIn(3) ? nil : number(Self.counts.groups)
+        let addresses = remote == nil || oneIn(3) ? number(Self.counts.addresses) : nil
         let networkProtocol = ["tcp", "icmp", nil, "nonsense"][number(4)]
         return rule(number(Self.counts.rules), of: number(Self.counts.groups)) {
             $0.remoteGroupID = remote.map(groupID)
+            $0.remoteAddressGroupID = addresses.map(addressGroupID)
             $0.networkProtocol = networkProtocol
         }
     }

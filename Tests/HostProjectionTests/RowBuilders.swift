@@ -15,6 +15,7 @@ func groupID(_ number: Int) -> ResourceID { identity(6, number) }
 func ruleID(_ number: Int) -> ResourceID { identity(7, number) }
 func agentID(_ number: Int) -> ResourceID { identity(8, number) }
 func policyID(_ number: Int) -> ResourceID { identity(9, number) }
+func addressGroupID(_ number: Int) -> ResourceID { identity(11, number) }
 func scopeID(_ number: Int) -> ResourceID { identity(10, number) }
 
 /// For literals in tests.
@@ -136,6 +137,12 @@ func rule(_ number: Int, of group: Int, change: (inout SecurityGroupRule) -> Voi
     var row = SecurityGroupRule(id: ruleID(number), projectID: "p", securityGroupID: groupID(group), direction: .ingress)
     change(&row)
     return .securityGroupRule(row)
+}
+
+func addressGroup(_ number: Int, _ last: Int) -> TopologyChange.Row {
+    var row = AddressGroup(id: addressGroupID(number), projectID: "p")
+    row.addresses = [prefix("198.51.100.\(last)/32")]
+    return .addressGroup(row)
 }
 
 func host(_ id: String, tunnel: String?) -> TopologyChange.Row {

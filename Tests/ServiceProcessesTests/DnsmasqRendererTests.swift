@@ -24,6 +24,10 @@ struct DnsmasqRendererTests {
             reservations: [
                 .init(mac: try mac("fa:16:3e:00:00:06"), address: try ip("10.0.0.6"), hostname: "host-10-0-0-6"),
                 .init(mac: try mac("fa:16:3e:00:00:05"), address: try ip("10.0.0.5"), hostname: "host-10-0-0-5"),
+            ],
+            names: [
+                .init(address: try ip("10.0.0.6"), names: ["host-10-0-0-6.openstacklocal", "host-10-0-0-6"]),
+                .init(address: try ip("10.0.0.5"), names: ["host-10-0-0-5.openstacklocal", "host-10-0-0-5"]),
             ])
     }
 
@@ -32,7 +36,8 @@ struct DnsmasqRendererTests {
         let daemon = DnsmasqRenderer.daemon(try example())
         #expect(
             daemon.command == [
-                "dnsmasq", "--conf-file=", "--no-hosts", "--no-resolv", "--bind-dynamic", "--interface=ns-1", "--except-interface=lo",
+                "dnsmasq", "--conf-file=/state/dhcp/net/tags", "--no-hosts", "--no-resolv", "--bind-dynamic", "--interface=ns-1",
+                "--except-interface=lo",
                 "--pid-file=/state/dhcp/net/pid", "--dhcp-hostsfile=/state/dhcp/net/host", "--addn-hosts=/state/dhcp/net/addn_hosts",
                 "--dhcp-optsfile=/state/dhcp/net/opts", "--dhcp-leasefile=/state/dhcp/net/leases", "--dhcp-match=set:ipxe,175",
                 "--dhcp-option-force=option:mtu,1450", "--dhcp-lease-max=4352",
@@ -42,7 +47,7 @@ struct DnsmasqRendererTests {
         #expect(daemon.key == "dnsmasq/net")
         #expect(daemon.processIDFile == "/state/dhcp/net/pid")
         #expect(daemon.command.contains(daemon.mark))
-        #expect(daemon.files.allSatisfy { $0.onChange == .signal(SIGHUP) })
+        #expect(daemon.files.map(\.onChange) == [.signal(SIGHUP), .signal(SIGHUP), .signal(SIGHUP), .restart])
     }
 
     @Test("The files hold a line per reservation, sorted by address and without tags, and the options of each subnet")
@@ -68,8 +73,30 @@ struct DnsmasqRendererTests {
                 tag:tag1,option:dns-server
                 tag:tag1,option:router
 
-                """,
+                """, "",
             ])
+    }
+
+    @Test("Options of one port stand behind those of subnets, under a tag that its MAC has")
+    func portOptions() throws {
+        var configuration = try example()
+        configuration.options = [
+            .init(
+                tag: "p1", mac: try mac("fa:16:3e:00:00:05"),
+                options: [
+                    .init(version: .v4, name: "bootfile-name", value: "pxelinux.0"), .init(version: .v4, name: "150", value: "10.0.0.9"),
+                    .init(version: .v4, name: "tag:ipxe,67", value: "http://10.0.0.9/boot.ipxe"),
+                    .init(version: .v4, name: "router", value: ""), .init(version: .v6, name: "59", value: "tftp://[fd00::9]/boot"),
+                    .init(version: .v4, name: "ntp-server", value: "1.2.3.4\nlog-dhcp"),
+                ])
+        ]
+        let files = DnsmasqRenderer.daemon(configuration).files
+        #expect(files.last?.contents == "dhcp-mac=set:p1,fa:16:3e:00:00:05\n")
+        #expect(
+            files[2].contents.split(separator: "\n").suffix(5) == [
+                "tag:p1,option:bootfile-name,pxelinux.0", "tag:p1,150,10.0.0.9", "tag:p1,tag:ipxe,67,http://10.0.0.9/boot.ipxe",
+                "tag:p1,option:router", "tag:p1,option6:59,tftp://[fd00::9]/boot",
+            ], "a value of two lines is left out")
     }
 
     @Test("A new reservation changes files that are read again, never the command line")

@@ -17,6 +17,22 @@ extension ResourceStatus: WordAttributeValue {}
 extension IPv6Mode: WordAttributeValue {}
 extension RuleDirection: WordAttributeValue {}
 extension AgentType: WordAttributeValue {}
+extension DataPlaneStatus: WordAttributeValue {}
+extension AddressAllocation: WordAttributeValue {}
+
+extension InterfaceAddress: TextAttributeValue {
+    /// A plain address is a prefix of its full length.
+    public init?(text: String) {
+        if let whole = InterfaceAddress(text) {
+            self = whole
+        } else if let prefix = IPPrefix(text) {
+            self.init(prefix.address, prefixLength: prefix.length)
+        } else {
+            return nil
+        }
+    }
+    public static func refusal(_ text: String) -> String { "'\(text)' is not a valid IP subnet" }
+}
 
 extension Timestamp: TextAttributeValue {
     public init?(text: String) { self.init(text) }

@@ -46,6 +46,9 @@ extension Network: ProjectResource {
                 if network.furtherCarriers.isEmpty { writer.null() } else { network.carriers.write(to: &writer) }
             },
             .internal("further_carriers", \.furtherCarriers),
+            .request("l2_adjacency", .boolean, [], from: "l2_adjacency", show: { _, writer in writer.bool(true) }),
+            // Any: the operation checks names, with Neutron's texts.
+            .keptRequest("dns_domain", \.dnsDomain, .any, [.create, .update], default: "", from: "dns-integration"),
             .internal("ha_project_id", \.haProjectID),
         ] + standardAttributes)
 }

@@ -1,3 +1,4 @@
+import Addressing
 import NetworkModel
 
 extension SecurityGroup: ProjectResource {
@@ -8,6 +9,7 @@ extension SecurityGroup: ProjectResource {
         attributes: identityAttributes + [
             .stored("name", \.name, .string(maximum: 255), [.create, .update, .filter, .sort], default: ""),
             .keptRequest("shared", \.isShared, .boolean, [.filter]),
+            .stored("stateful", \.isStateful, .boolean, [.create, .update, .filter], default: true, from: "stateful-security-group"),
             .keptRequest("security_group_rules", \.rules, .any, []),
         ] + standardAttributes)
 }
@@ -25,9 +27,25 @@ extension SecurityGroupRule: ProjectResource {
             .stored("direction", \.direction, .oneOf(["ingress", "egress"]), [.create, .required, .filter, .sort]),
             .keptRequest("ethertype", \.version.etherType, .any, [.create, .filter, .sort], default: "IPv4"),
             .keptRequest("protocol", \.networkProtocol, .any, [.create, .filter, .sort]),
-            .keptRequest("port_range_min", \.portRangeMinimum, .nullable(.integer(nil)), [.create, .filter, .sort]),
-            .keptRequest("port_range_max", \.portRangeMaximum, .nullable(.integer(nil)), [.create, .filter, .sort]),
-            .keptRequest("remote_ip_prefix", \.remotePrefix, .any, [.create, .filter, .sort]),
+            // Any: the operation checks ports and prefixes, with Neutron's texts.
+            .keptRequest("port_range_min", \.portRangeMinimum, .any, [.create, .filter, .sort]),
+            .keptRequest("port_range_max", \.portRangeMaximum, .any, [.create, .filter, .sort]),
+            .keptRequest("remote_ip_prefix", \.remoteAddress, .any, [.create, .filter, .sort]),
+            .keptRequest("normalized_cidr", \.normalizedPrefix, .any, [.filter, .sort], from: "security-groups-normalized-cidr"),
             .keptRequest("remote_group_id", \.remoteGroupID, .nullable(.uuid), [.create, .filter, .sort]),
+            .keptRequest(
+                "remote_address_group_id", \.remoteAddressGroupID, .nullable(.uuid), [.create, .filter, .sort],
+                from: "security-groups-remote-address-group"),
+            .request(
+                "belongs_to_default_sg", .boolean, [.filter], from: "security-groups-rules-belongs-to-default-sg",
+                show: { rule, writer in writer.bool(rule.belongsToDefaultGroup) }),
         ] + standardAttributes)
+}
+
+extension SecurityGroupRule {
+    /// The prefix has a column of its own so that lists can filter by it; the address as given decides it, so loading the column changes nothing.
+    var normalizedPrefix: IPPrefix? {
+        get { remotePrefix }
+        set {}
+    }
 }

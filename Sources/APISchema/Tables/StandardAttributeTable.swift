@@ -22,7 +22,7 @@ extension ProjectResource {
             .stored(
                 "description", \.standard.description, .string(maximum: 255), [.create, .update, .filter, .sort], default: "",
                 from: "standard-attr-description"),
-            .keptRequest("tags", \.standard.tags, .list(of: .string(maximum: 255)), [], from: "standard-attr-tag"),
+            .stored("tags", \.standard.tags, .list(of: .string(maximum: 255)), [.create], from: "standard-attr-tag"),
             .keptRequest(
                 "revision_number", \.standard.revisionNumber, .integer(0...Int.max), [.filter, .sort], from: "standard-attr-revisions"),
             .keptRequest("created_at", \.standard.createdAt, .any, [.filter, .sort], from: "standard-attr-timestamp"),

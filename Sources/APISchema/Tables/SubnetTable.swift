@@ -31,8 +31,16 @@ extension Subnet: ProjectResource {
             .stored("ipv6_ra_mode", \.ipv6RouterAdvertisementMode, modes, [.create, .filter, .sort]),
             .stored("ipv6_address_mode", \.ipv6AddressMode, modes, [.create, .filter, .sort]),
             .keptRequest("segment_id", \.segmentID, .nullable(.uuid), [.create, .update, .filter, .sort, .guarded], from: "segment"),
+            // Any: the operation checks the words, with Neutron's texts.
+            .keptRequest("service_types", \.serviceTypes, .any, [.create, .update], from: "subnet-service-types"),
             .stored(
-                "service_types", \.serviceTypes, .list(of: .string(maximum: 255)), [.create, .update], from: "subnet-service-types"),
+                "dns_publish_fixed_ip", \.publishesFixedAddresses, .boolean, [.create, .update], default: false,
+                from: "subnet-dns-publish-fixed-ip"),
+            .request(
+                "router:external", .boolean, [.filter], from: "subnet-external-network",
+                show: { subnet, writer in writer.bool(subnet.isOnExternalNetwork) }),
+            // A network's, which a list can be filtered by.
+            .request("shared", .boolean, [.filter]),
         ] + standardAttributes)
 }
 
