@@ -190,6 +190,9 @@ struct ExtensionDescription: Sendable {
 }
 
 extension ExtensionDescription {
+    /// In the order of their aliases, first those of networks, ports, routers and security groups.
+    static let all = core + resources
+
     static func addRoutes(to router: APIRouter) {
         router.get("/v2.0/extensions") { _, _ in
             var writer = JSONWriter(reservingCapacity: 8192)
