@@ -26,6 +26,9 @@ extension ExtensionDescription {
             alias: "l3-port-ip-change-not-allowed", name: "Prevent L3 router ports IP address change extension",
             description: "Prevent change of IP address for some L3 router ports", updated: "2018-10-09T10:00:00-00:00"),
         .init(
+            alias: "multi-provider", name: "Multi Provider Network",
+            description: "Expose mapping of virtual networks to multiple physical networks", updated: "2013-06-27T10:00:00-00:00"),
+        .init(
             alias: "network-ip-availability", name: "Network IP Availability",
             description: "Provides IP availability data for each network and subnet.", updated: "2015-09-24T00:00:00-00:00"),
         .init(
@@ -33,18 +36,32 @@ extension ExtensionDescription {
             description: "Add ip_availability_details attribute to network-ip-availabilities resource.",
             updated: "2025-10-31T00:00:00-00:00"),
         .init(
+            alias: "network-segment-range", name: "Neutron Network Segment Range",
+            description: "Provides support for the network segment range management", updated: "2018-11-29T00:00:00-00:00"),
+        .init(
             alias: "quota-check-limit", name: "Quota engine limit check",
             description: "Support for checking the resource usage before applying a new quota limit",
             updated: "2021-09-08T16:00:00-00:00"),
         .init(
             alias: "quota-check-limit-default", name: "Quota engine limit check by default",
-            description: "By default, the Neutron quota engine checks the resource usage before applying a new quota limit", updated: "2024-08-21T16:00:00-00:00"),
+            description: "By default, the Neutron quota engine checks the resource usage before applying a new quota limit",
+            updated: "2024-08-21T16:00:00-00:00"),
         .init(
             alias: "router-enable-snat", name: "Exposes the router \"enable_snat\" read-only configuration flag",
             description: "Exposes the router \"enable_snat\" read-only configuration flag",
             updated: "2025-09-18T18:00:00-00:00"),
+        .init(alias: "segment", name: "Segment", description: "Segments extension.", updated: "2016-02-24T17:00:00-00:00"),
         .init(
             alias: "service-type", name: "Neutron Service Type Management",
             description: "API for retrieving service providers for Neutron advanced services", updated: "2013-01-20T00:00:00-00:00"),
+        .init(
+            alias: "standard-attr-segment", name: "Standard Attribute Segment Extension",
+            description: "Add standard attributes to Segment resource", updated: "2018-04-09T10:00:00-00:00"),
+        .init(
+            alias: "subnet-segmentid-enforce", name: "Subnet SegmentID (policy enforced)",
+            description: "Enforce segment_id policy rule.", updated: "2018-09-04T00:00:00-00:00"),
+        .init(
+            alias: "subnet-segmentid-writable", name: "Subnet SegmentID (writable)",
+            description: "Provides a writable segment_id attribute for a subnet resource.", updated: "2018-03-12T00:00:00-00:00"),
     ]
 }

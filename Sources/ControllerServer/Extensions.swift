@@ -20,9 +20,7 @@ struct ExtensionDescription: Sendable {
     }
 
     /// `qos` and `qos-default` are not here although their paths work: they promise limits on ports and networks too.
-    static let all = (routersAndSharing + portsAndGroups).sorted { $0.alias < $1.alias }
-
-    private static let routersAndSharing: [ExtensionDescription] = [
+    private static let core: [ExtensionDescription] = [
         .init(
             alias: "address-scope", name: "Address scope",
             description: "Address scopes extension.", updated: "2015-07-26T10:00:00-00:00"),
@@ -184,10 +182,13 @@ struct ExtensionDescription: Sendable {
         .init(
             alias: "subnetpool-prefix-ops", name: "Subnet Pool Prefix Operations",
             description: "Provides support for adjusting the prefix list of subnet pools", updated: "2019-02-08T10:00:00-00:00"),
-    ] + resources
+    ]
 }
 
 extension ExtensionDescription {
+    /// In the order of their aliases.
+    static let all = (core + portsAndGroups + resources).sorted { $0.alias < $1.alias }
+
     static func addRoutes(to router: APIRouter) {
         router.get("/v2.0/extensions") { _, _ in
             var writer = JSONWriter(reservingCapacity: 8192)

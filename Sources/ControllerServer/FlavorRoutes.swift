@@ -29,11 +29,14 @@ struct FlavorRoutes: Sendable {
         }
         router.get("/v2.0/flavors/:id/next_providers") { request, context in
             let provider = try await operations.nextProvider(ofFlavor: context.id, caller: context.caller)
-            return Self.answer("next_providers", [[("provider", .string(provider.name)), ("driver", .string(provider.driver))]], request.fields)
+            return Self.answer(
+                "next_providers", [[("provider", .string(provider.name)), ("driver", .string(provider.driver))]], request.fields)
         }
         router.get("/v2.0/service-providers") { request, _ in
             var filters: [String: Set<String>] = [:]
-            for (name, value) in request.queryParameters where ["name", "service_type"].contains(name) { filters[name, default: []].insert(value) }
+            for (name, value) in request.queryParameters where ["name", "service_type"].contains(name) {
+                filters[name, default: []].insert(value)
+            }
             let found = ServiceProvider.all.filter { provider in
                 (filters["name"]?.contains(provider.name) ?? true) && (filters["service_type"]?.contains(provider.serviceType) ?? true)
             }

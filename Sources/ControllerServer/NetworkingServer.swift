@@ -68,6 +68,7 @@ public struct NetworkingServer: Service {
         maintenance = MaintenanceService(operations: operations, now: now, logger: logger)
         identity = try await Self.identity(configuration.authentication, store, logger: logger, now: now)
         agentSecret = try configuration.agentSecretFile.flatMap { AgentSecret(try AgentSecretFile.readOrMake($0, logger)) }
+        try await operations.registerDefaultSegmentRanges()
         hub = try await FeedHub(store: store, settings: configuration.projection, logger: logger)
     }
 
@@ -146,6 +147,10 @@ public struct NetworkingServer: Service {
         RouterRoutes(operations: operations).addRoutes(to: router)
         QuotaRoutes(operations: operations).addRoutes(to: router)
         AvailabilityZoneRoutes(operations: operations).addRoutes(to: router)
+        ResourceRoutes<Segment>(operations: operations).addRoutes(to: router)
+        TagRoutes<Segment>(operations: operations).addRoutes(to: router)
+        ResourceRoutes<NetworkSegmentRange>(operations: operations).addRoutes(to: router)
+        TagRoutes<NetworkSegmentRange>(operations: operations).addRoutes(to: router)
         FlavorRoutes(operations: operations).addRoutes(to: router)
         TopologyRoutes(operations: operations).addRoutes(to: router)
         IPAvailabilityRoutes(operations: operations).addRoutes(to: router)
@@ -185,7 +190,8 @@ public struct NetworkingServer: Service {
         ("rule_type", "rule_types", "qos/rule-types"), ("quota", "quotas", "quotas"),
         ("availability_zone", "availability_zones", "availability_zones"),
         ("floatingip_pool", "floatingip_pools", "floatingip_pools"),
-        names(Flavor.table), names(ServiceProfile.table), ("service_provider", "service_providers", "service-providers"),
+        names(Segment.table), names(NetworkSegmentRange.table), names(Flavor.table), names(ServiceProfile.table),
+        ("service_provider", "service_providers", "service-providers"),
         ("auto_allocated_topology", "auto_allocated_topologies", "auto-allocated-topology"),
         ("network_ip_availability", "network_ip_availabilities", "network-ip-availabilities"),
     ]

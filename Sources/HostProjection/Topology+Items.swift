@@ -51,7 +51,7 @@ extension Topology {
     }
 
     private func networkItem(_ id: ResourceID, for host: String) -> HostNetwork? {
-        guard let network = networks[id], presence.contains(host, at: id), let carrier = carrier(of: network) else { return nil }
+        guard let network = networks[id], presence.contains(host, at: id), let carrier = carrier(of: network, on: host) else { return nil }
         var endpoints: Set<IPAddress> = []
         if case .vxlan = carrier {
             // A host that came back under another name leaves its old row: flooding to one's own endpoint would loop.
@@ -62,9 +62,15 @@ extension Topology {
         return HostNetwork(id: id, carrier: carrier, mtu: network.mtu, remoteEndpoints: endpoints)
     }
 
-    /// Nil when the network has no segment yet.
-    private func carrier(of network: Network) -> HostNetwork.Carrier? {
-        switch (network.type, network.physicalNetwork, network.segmentationID) {
+    /// Of several segments the first that the host reaches. Nil when the network has no segment yet.
+    private func carrier(of network: Network, on host: String) -> HostNetwork.Carrier? {
+        var carrier = network.carrier
+        if !network.furtherCarriers.isEmpty {
+            let reached = physicalNetworks[host] ?? []
+            guard let first = network.carriers.first(where: { $0.physicalNetwork.map(reached.contains) ?? false }) else { return nil }
+            carrier = first
+        }
+        return switch (carrier.type, carrier.physicalNetwork, carrier.segmentationID) {
         case (.local, _, _): .local
         case (.flat, let physicalNetwork?, _): .flat(physicalNetwork: physicalNetwork)
         case (.vlan, let physicalNetwork?, let id?): .vlan(physicalNetwork: physicalNetwork, id: id)

@@ -61,9 +61,16 @@ extension Topology {
         for port in portsByNetwork[binding.networkID] { concerned.note(.reservation, port, on: binding.hostID) }
     }
 
-    /// Of a host only the tunnel endpoint matters: to itself, to every host that shares a tunnelled network with it, and to the other members of
-    /// its routers.
+    /// Of a host the tunnel endpoint matters: to itself, to every host that shares a tunnelled network with it, and to the other members of
+    /// its routers. Its physical networks matter to itself, where networks have several segments.
     mutating func replaceHost(_ id: String, with new: Host?, _ concerned: inout ConcernedKeys) {
+        let reached = new.map { Set($0.physicalNetworks.keys) }
+        if physicalNetworks[id] != reached {
+            physicalNetworks[id] = reached
+            for network in networksByHost[id] where networks[network]?.furtherCarriers.isEmpty == false {
+                concerned.note(.network, network, on: id)
+            }
+        }
         let address = new?.tunnelAddress.flatMap { IPAddress($0) }
         guard tunnelAddresses[id] != address else { return }
         tunnelAddresses[id] = address

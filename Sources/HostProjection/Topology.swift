@@ -27,6 +27,8 @@ public struct Topology: Sendable, Equatable {
     var addressGroups: [ResourceID: AddressGroup] = [:]
     /// All that matters of a host, parsed once: it is read for every remote port.
     var tunnelAddresses: [String: IPAddress] = [:]
+    /// Host → names of the physical networks that it has an interface on.
+    var physicalNetworks: [String: Set<String>] = [:]
     var dhcpHosts = SetIndex<ResourceID, String>()
     var dhcpNetworks = SetIndex<String, ResourceID>()
     /// All that matters of agents: those of routers that are administratively down.

@@ -21,6 +21,7 @@ extension Verb {
     ///
     /// The row in `ip_allocations` is the allocation: its key lets nobody else have the address.
     func allocateAddresses(for port: inout Port, in subnets: [Subnet], _ requests: [AddressRequest]?) throws {
+        let subnets = try subnetsInReach(of: port, subnets)
         guard let requests else { return try allocateDefaults(for: &port, in: subnets) }
         // Chosen addresses first: they could be the next ones for entries that leave the choice to us.
         for request in requests where request.address != nil { try allocate(request, for: &port, in: subnets) }

@@ -93,18 +93,20 @@ extension Verb {
         return try transaction.list(Agent.self, query).first(where: isAlive)
     }
 
-    /// Whether a host can carry the network: it has a tunnel endpoint, or an interface on the physical network.
-    func reaches(_ network: Network, from hostID: String) throws -> Bool {
+    /// Whether a host can carry the network: it has a tunnel endpoint, or an interface on a physical network of one of its segments.
+    func reaches(_ network: Network, from hostID: String) throws -> Bool { try carrier(of: network, on: hostID) != nil }
+
+    /// By what the host carries the network: the first of its segments that the host reaches.
+    func carrier(of network: Network, on hostID: String) throws -> NetworkCarrier? {
         let row = try transaction.rows("SELECT tunnel_address, physical_networks FROM hosts WHERE id = ?", [.text(hostID)]).first
-        guard let row else { return false }
-        switch network.type {
-        case .local: return true
-        case .vxlan: return row[0].text != nil
-        case .flat, .vlan:
-            guard let physicalNetwork = network.physicalNetwork, let json = row[1].text.flatMap({ try? JSONParser.parse($0) }) else {
-                return false
+        guard let row else { return nil }
+        let physicalNetworks = row[1].text.flatMap { try? JSONParser.parse($0) }
+        return network.carriers.first { carrier in
+            switch carrier.type {
+            case .local: true
+            case .vxlan: row[0].text != nil
+            case .flat, .vlan: carrier.physicalNetwork.flatMap { physicalNetworks?[$0] } != nil
             }
-            return json[physicalNetwork] != nil
         }
     }
 }

@@ -121,7 +121,11 @@ extension Verb {
         return candidates.sorted { (loads[$0.id] ?? 0, $0.hostID) < (loads[$1.id] ?? 0, $1.hostID) }
     }
 
-    private func completeDHCPPort(on network: Network, _ served: [Subnet], hostID: String) throws {
+    private func completeDHCPPort(on network: Network, _ all: [Subnet], hostID: String) throws {
+        // A host serves the segment that it reaches.
+        var probe = Port(id: newID(), projectID: "", networkID: network.id, mac: .zero)
+        (probe.deviceOwner, probe.hostID) = (DeviceOwner.dhcp, hostID)
+        let served = try subnetsInReach(of: probe, all)
         let deviceID = dhcpDeviceID(hostID: hostID, networkID: network.id)
         guard var port = try dhcpPorts(of: network.id).first(where: { $0.deviceID == deviceID }) else {
             var port = Port(id: newID(), projectID: network.projectID, networkID: network.id, mac: try newMAC(on: network.id))

@@ -72,7 +72,9 @@ extension ServiceProfile: ManagedResource {
         try verb.transaction.delete(ServiceProfile.self, profile.id)
     }
 
-    public static func notFound(_ id: String) -> APIError { .notFound("ServiceProfileNotFound", "Service Profile \(id) could not be found.") }
+    public static func notFound(_ id: String) -> APIError {
+        .notFound("ServiceProfileNotFound", "Service Profile \(id) could not be found.")
+    }
 
     private static func checkDriver(_ driver: String) throws(APIError) {
         guard driver.isEmpty || ServiceProvider.all.contains(where: { $0.driver == driver }) else { throw .driverNotFound(driver) }

@@ -34,7 +34,11 @@ extension Verb {
         try checkQuota("network", network.projectID)
         try checkZones(network.availabilityZoneHints, for: .dhcp)
         _ = try defaultGroup(of: network.projectID)
-        try allocateSegment(&network, try SegmentRequest(request) ?? SegmentRequest(type: settings.projectNetworkType))
+        if let segments = try SegmentRequest.list(request) {
+            try allocateSegments(&network, segments)
+        } else {
+            try allocateSegment(&network, try SegmentRequest(request) ?? SegmentRequest(type: settings.projectNetworkType))
+        }
         network.mtu = try checkedMTU(request, network)
         try checkDefault(&network)
         open(&network)
@@ -81,6 +85,7 @@ extension Verb {
             hints.forget(subnet.id)
         }
         try dropGrants(of: network.id)
+        for segment in try segments(of: network.id) { try transaction.delete(Segment.self, segment.id) }
         try transaction.execute("DELETE FROM segment_allocations WHERE network_id = ?", [network.id.columnValue])
         try transaction.delete(Network.self, network.id)
     }
@@ -107,6 +112,9 @@ extension Verb {
 
     /// What carries a network is fixed: giving the same again is no change.
     private func refuseNewSegment(_ network: Network, _ request: ResourceRequest<Network>) throws {
+        if let segments = request["segments"], !segments.isNull {
+            throw APIError.invalidInput("Plugin does not support updating the following provider network attributes: segments")
+        }
         let current: [String: JSONValue] = [
             "provider:network_type": .string(network.type.rawValue),
             "provider:physical_network": network.physicalNetwork.map(JSONValue.string) ?? .null,

@@ -56,6 +56,7 @@ extension Verb {
         subnet.serviceTypes = try SubnetRules.serviceTypes(of: request) ?? []
         subnet.gatewayAddress = try SubnetRules.gateway(of: request, in: subnet.prefix)
         try SubnetRules.check(subnet, gatewayWasGiven: request.contains("gateway_ip"), wasDHCPEnabled: false, settings)
+        try applySegment(request, to: &subnet, of: network)
         try refuseOverlap(of: subnet.prefix, with: network)
         try checkAffinity(of: source.pool, subnet.prefix.version, on: network)
         subnet.allocationPools = try SubnetRules.pools(of: request, subnet)
@@ -82,6 +83,9 @@ extension Verb {
         }
         try SubnetRules.check(
             subnet, gatewayWasGiven: request.contains("gateway_ip"), wasDHCPEnabled: current.isDHCPEnabled, settings)
+        if request.contains("segment_id") {
+            try applySegment(request, to: &subnet, of: try existing(Network.self, subnet.networkID), current: current)
+        }
         if subnet.gatewayAddress != current.gatewayAddress { try refuseUsedGateway(of: current) }
         if request.contains("allocation_pools") {
             subnet.allocationPools = try SubnetRules.pools(of: request, subnet)

@@ -128,4 +128,49 @@ struct OpenStackClientTests {
             #expect(refused.stringValue?.contains("is used by fip") == true, "\(refused)")
         }
     }
+
+    @Test(
+        "It drives flavors, segments, DHCP scheduling, address availability and automatic topologies",
+        .enabled(if: OpenStackClient.path != nil, "the openstack client is not installed: run scripts/setup"))
+    func resources() async throws {
+        let path = try #require(OpenStackClient.path)
+        try await withServer { client in
+            let cloud = Cloud(path: path, port: client.port)
+            let driver = "neutron.services.l3_router.service_providers.single_node.SingleNodeDriver"
+            #expect(try await cloud.run("network service provider list").arrayValue?.count == 2)
+            let profile = try await cloud.run("network flavor profile create --driver \(driver)")["id"]?.stringValue ?? ""
+            try await cloud.run("network flavor create --service-type L3_ROUTER_NAT gold")
+            try await cloud.run("network flavor add profile gold \(profile)", json: false)
+            #expect(try await cloud.run("network flavor show gold")["service_profile_ids"] == [.string(profile)])
+
+            try await cloud.run("network create --provider-network-type vlan --provider-physical-network p1 --provider-segment 10 n")
+            try await cloud.run(
+                "network segment create --network n --network-type vlan --physical-network p2 --segment 20 --description x second")
+            #expect(try await cloud.run("network segment list --network n").arrayValue?.count == 2)
+            try await cloud.run("network segment delete second", json: false)
+            #expect(try await cloud.run("network segment range list").arrayValue?.first?["Default"] == true)
+            try await cloud.run(
+                "network segment range create --shared --network-type vlan --physical-network p1 --minimum 50 --maximum 60 vlans")
+            #expect(try await cloud.run("network segment range show vlans")["maximum"] == 60)
+
+            try await cloud.run("network create m")
+            try await cloud.run("subnet create --network m --subnet-range 10.0.0.0/24 inner")
+            #expect(try await cloud.run("ip availability show m")["total_ips"] == 253)
+            try await HostAgent(client: client, host: "h1").report()
+            let agents = try await cloud.run("network agent list --network m").arrayValue ?? []
+            let agent = try #require(agents.first?["ID"]?.stringValue)
+            try await cloud.run("network agent remove network --dhcp \(agent) m", json: false)
+            #expect(try await cloud.run("network agent list --network m").arrayValue == [])
+            try await cloud.run("network agent add network --dhcp \(agent) m", json: false)
+            #expect(try await cloud.run("network agent list --network m").arrayValue?.count == 1)
+
+            try await cloud.run(
+                "network create --external --default --provider-network-type flat --provider-physical-network physnet1 public")
+            try await cloud.run("subnet create --network public --subnet-range 203.0.113.0/24 --no-dhcp outer")
+            try await cloud.run("subnet pool create --pool-prefix 10.9.0.0/16 --default-prefix-length 26 --default --share pool")
+            let topology = try await cloud.run("network auto allocated topology create")
+            #expect(topology["id"]?.stringValue?.isEmpty == false, "\(topology)")
+            try await cloud.run("network auto allocated topology delete", json: false)
+        }
+    }
 }

@@ -35,7 +35,8 @@ struct ResourceGroupTests {
             #expect(try await client.put("networks/\(external)", ["network": ["is_default": true]])["is_default"] == true)
             _ = try await client.make(
                 "subnetpools", ["name": "p", "prefixes": ["10.0.0.0/16"], "default_prefixlen": 24, "is_default": true, "shared": true])
-            #expect(try await client.get("auto-allocated-topology/p?fields=dry-run").body["auto_allocated_topology"]?["id"] == "dry-run=pass")
+            #expect(
+                try await client.get("auto-allocated-topology/p?fields=dry-run").body["auto_allocated_topology"]?["id"] == "dry-run=pass")
             let made = try await client.get("auto-allocated-topology/p")
             #expect(made.status == 200 && made["project_id"] == "p", "\(made)")
             #expect(try await client.get("auto-allocated-topology/p?fields=x").status == 400)

@@ -10,7 +10,8 @@ import Testing
     private let blue = Caller(projectID: "blue", isAdmin: false)
     private static let highlyAvailable = "neutron.services.l3_router.service_providers.ha.HaDriver"
 
-    @Test("A flavor leads through its profile to a provider, which decides whether a router is highly available", arguments: Backend.allCases)
+    @Test(
+        "A flavor leads through its profile to a provider, which decides whether a router is highly available", arguments: Backend.allCases)
     func flavors(_ backend: Backend) async throws {
         let cloud = try Cloud(backend)
         let flavor = try await cloud.create(Flavor.self, ["name": "gold", "service_type": "L3_ROUTER_NAT"])

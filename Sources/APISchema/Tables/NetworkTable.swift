@@ -3,11 +3,6 @@ import NetworkModel
 extension Network: ProjectResource {
     public static var blank: Network { Network(id: .placeholder, projectID: "") }
 
-    private static let segmentType = AttributeType.object([
-        .init("provider:network_type", .string(maximum: 32)), .init("provider:physical_network", .nullable(.string(maximum: 64))),
-        .init("provider:segmentation_id", .nullable(.integer(nil))),
-    ])
-
     public static let table = ResourceTable<Network>(
         singular: "network", plural: "networks", collection: "networks", notFoundName: "Network",
         attributes: identityAttributes + [
@@ -42,7 +37,8 @@ extension Network: ProjectResource {
             .keptRequest("ipv6_address_scope", \.ipv6AddressScopeID, .nullable(.uuid), [], from: "address-scope"),
             .stored(
                 "is_default", \.isDefault, .boolean, [.create, .update, .filter, .guarded], default: false, from: "auto-allocated-topology"),
-            .request("segments", .nullable(.list(of: segmentType)), [.create, .update, .guarded], from: "multi-provider") { network, writer in
+            // Any: two that leave their number to the server may look alike, which a list does not let pass.
+            .request("segments", .any, [.create, .update, .guarded], from: "multi-provider") { network, writer in
                 if network.furtherCarriers.isEmpty { writer.null() } else { network.carriers.write(to: &writer) }
             },
             .internal("further_carriers", \.furtherCarriers),

@@ -1,0 +1,137 @@
+import APISchema
+import AccessPolicy
+import HostModel
+import NetworkModel
+import TestSupport
+import Testing
+
+@testable import Operations
+
+@Suite struct SegmentTests {
+    private func host(_ cloud: Cloud, _ name: String, _ physicalNetwork: String) async throws {
+        try await cloud.operations.report(
+            host: name,
+            status: HostStatus(
+                registration: HostStatus.Registration(
+                    startID: "1", tunnelAddress: nil, physicalNetworks: [physicalNetwork: "eth1"], stateDirectory: "/var/lib/neutrino",
+                    availabilityZone: nil),
+                ports: [], routers: []))
+    }
+
+    private func entry(_ physicalNetwork: String, _ vlan: Int) -> JSONValue {
+        [
+            "provider:network_type": "vlan", "provider:physical_network": .string(physicalNetwork),
+            "provider:segmentation_id": .integer(vlan),
+        ]
+    }
+
+    @Test("Every network has a segment; further ones are made, changed and deleted", arguments: Backend.allCases)
+    func segments(_ backend: Backend) async throws {
+        let cloud = try Cloud(backend)
+        let network = try await cloud.network(["segments": [entry("p1", 10), entry("p2", 20)]])
+        #expect(network.carriers.map(\.segmentationID) == [10, 20])
+        let body: [String: JSONValue] = [
+            "network_id": .init(network.id), "network_type": "vlan", "physical_network": "p3", "segmentation_id": 30, "name": "third",
+        ]
+        let third = try await cloud.create(Segment.self, body)
+        #expect(third.name == "third" && third.index == 2 && third.standard.revisionNumber == 1)
+        #expect(try await cloud.update(third, ["name": nil, "description": "x"]).standard.description == "x")
+        let taken = try await apiError { try await cloud.create(Segment.self, body) }
+        #expect(taken?.type == "VlanIdInUse")
+        let tunnel = try await apiError {
+            try await cloud.create(Segment.self, ["network_id": .init(network.id), "network_type": "vxlan"])
+        }
+        #expect(tunnel?.status == 400)
+        let first = try #require(try await cloud.list(Segment.self).first { $0.carrier.segmentationID == 10 })
+        try await cloud.delete(first)
+        #expect(try await cloud.show(network).carriers.map(\.segmentationID) == [20, 30])
+        _ = try await cloud.network(["segments": [entry("p1", 10)]])
+        try await cloud.delete(network)
+        #expect(try await cloud.list(Segment.self).map(\.carrier.segmentationID) == [10])
+        let foreign = try await apiError { try await cloud.list(Segment.self, as: Caller(projectID: "blue", isAdmin: false)) }
+        #expect(foreign?.status == 403)
+    }
+
+    @Test("Segments are refused with Neutron's errors") func refusals() async throws {
+        let cloud = try Cloud()
+        let both = try await apiError { try await cloud.network(["provider:network_type": "vxlan", "segments": [self.entry("p1", 1)]]) }
+        #expect(both?.type == "SegmentsSetInConjunctionWithProviders")
+        let twice = try await apiError { try await cloud.network(["segments": [self.entry("p1", 1), self.entry("p1", 1)]]) }
+        #expect(twice?.type == "SegmentsContainDuplicateEntry" && twice?.message == "Duplicate segment entry in request.")
+        let untyped = try await apiError { try await cloud.network(["segments": [["provider:physical_network": "p1"]]]) }
+        #expect(untyped?.message == "Invalid input for operation: network_type required.")
+        let network = try await cloud.network()
+        let only = try #require(try await cloud.list(Segment.self).first)
+        let last = try await apiError { try await cloud.delete(only) }
+        #expect(last?.status == 409 && last?.type == "SegmentInUse")
+        let subnet = try await cloud.subnet(on: network, "10.0.0.0/24", ["segment_id": .init(only.id)])
+        let used = try await apiError { try await cloud.delete(only) }
+        #expect(used?.message == "Segment '\(only.id)' cannot be deleted: The segment is still associated with subnet(s) \(subnet.id).")
+        let mixed = try await apiError { try await cloud.subnet(on: network, "10.1.0.0/24") }
+        #expect(mixed?.type == "SubnetsNotAllAssociatedWithSegments")
+        let other = try await cloud.network()
+        let foreign = try await apiError { try await cloud.subnet(on: other, "10.1.0.0/24", ["segment_id": .init(only.id)]) }
+        #expect(foreign?.type == "NetworkIdsDontMatch")
+        let changed = try await apiError { try await cloud.update(subnet, ["segment_id": nil]) }
+        #expect(changed?.type == "SubnetSegmentAssociationChangeNotAllowed")
+        let plain = try await cloud.subnet(on: other, "10.2.0.0/24")
+        let segment = try #require(try await cloud.list(Segment.self).first { $0.networkID == other.id })
+        #expect(try await cloud.update(plain, ["segment_id": .init(segment.id)]).segmentID == segment.id)
+    }
+
+    @Test("A port has addresses of the segment that its host reaches", arguments: Backend.allCases)
+    func routed(_ backend: Backend) async throws {
+        let cloud = try Cloud(backend)
+        for (name, physicalNetwork) in [("h1", "p1"), ("h2", "p2"), ("h3", "p3")] { try await host(cloud, name, physicalNetwork) }
+        let network = try await cloud.network(["segments": [entry("p1", 10), entry("p2", 20)]])
+        for segment in try await cloud.list(Segment.self) {
+            let cidr = "10.\(segment.carrier.segmentationID ?? 0).0.0/24"
+            _ = try await cloud.subnet(on: network, cidr, ["segment_id": .init(segment.id), "enable_dhcp": false])
+        }
+        let far = try await cloud.port(on: network, ["binding:host_id": "h2"])
+        #expect(far.fixedIPs.count == 1 && far.fixedIPs.first?.address.description.hasPrefix("10.20.") == true && far.vifType == "bridge")
+        let near = try await cloud.port(on: network, ["binding:host_id": "h1"])
+        #expect(near.fixedIPs.first?.address.description.hasPrefix("10.10.") == true)
+        let cut = try await apiError { try await cloud.port(on: network, ["binding:host_id": "h3"]) }
+        #expect(cut?.status == 409 && cut?.type == "HostNotConnectedToAnySegment")
+    }
+
+    @Test("Ranges decide which numbers a project's networks get", arguments: Backend.allCases)
+    func ranges(_ backend: Backend) async throws {
+        let cloud = try Cloud(backend) { $0.vxlanRange = 1...3 }
+        try await cloud.operations.registerDefaultSegmentRanges()
+        try await cloud.operations.registerDefaultSegmentRanges()
+        let standard = try #require(try await cloud.list(NetworkSegmentRange.self).first)
+        #expect(standard.isDefault && standard.isShared && standard.available == [1, 2, 3])
+        let fixed = try await apiError { try await cloud.delete(standard) }
+        #expect(fixed?.type == "NetworkSegmentRangeDefaultReadOnly" && fixed?.status == 400)
+        let body: [String: JSONValue] = [
+            "network_type": "vxlan", "minimum": 2, "maximum": 3, "shared": false, "project_id": "blue", "name": "blue's",
+        ]
+        let range = try await cloud.create(NetworkSegmentRange.self, body)
+        let overlapping = try await apiError { try await cloud.create(NetworkSegmentRange.self, body) }
+        #expect(overlapping?.message == "Network segment range overlaps with range(s) with id \(range.id)")
+        #expect(try await cloud.network().segmentationID == 1)
+        let full = try await apiError { try await cloud.network() }
+        #expect(full?.status == 503)
+        let theirs = try await cloud.create(Network.self, [:], as: Caller(projectID: "blue", isAdmin: false))
+        let number = try #require(theirs.segmentationID)
+        let shown = try await cloud.show(range)
+        #expect(shown.used == [number: "blue"] && shown.available == [2, 3].filter { $0 != number })
+        let used = try await apiError { try await cloud.delete(range) }
+        #expect(used?.status == 409 && used?.type == "NetworkSegmentRangeReferencedByProject")
+        let shrunk = try await apiError { try await cloud.update(range, ["minimum": 10, "maximum": 11]) }
+        #expect(shrunk?.type == "NetworkSegmentRangeReferencedByProject")
+        #expect(try await cloud.update(range, ["maximum": 4]).available.contains(4))
+        try await cloud.delete(theirs)
+        try await cloud.delete(range)
+        for (wrong, type) in [
+            (["network_type": "gre"], "NetworkSegmentRangeNetTypeNotSupported"), (["network_type": "vlan"], "BadRequest"),
+            (["minimum": 5], "NetworkTunnelRangeError"),
+            (["network_type": "vlan", "physical_network": "p", "maximum": 5000], "NetworkVlanRangeError"),
+        ] as [([String: JSONValue], String)] {
+            let refused = try await apiError { try await cloud.create(NetworkSegmentRange.self, body.merging(wrong) { $1 }) }
+            #expect(refused?.status == 400 && refused?.type == type, "\(wrong)")
+        }
+    }
+}
