@@ -93,7 +93,7 @@ let wholeRooms: [Target] = [
         "ControllerServer",
         [
             "Addressing", "NetworkModel", "APISchema", "AccessPolicy", "Store", "Operations", "HostModel", "HostProjection", hummingbird,
-            log, lifecycle,
+            httpClient, log, lifecycle,
         ]),
     room(
         "AgentRuntime",
@@ -120,7 +120,7 @@ let wholeRooms: [Target] = [
         "ControllerServerTests",
         [
             "Addressing", "NetworkModel", "APISchema", "HostModel", "HostProjection", "Store", "Operations", "ControllerServer",
-            "TestSupport",
+            "TestSupport", hummingbird,
             httpClient, log, lifecycle,
         ]),
     tests("LabTests", ["Addressing", "APISchema", "Lab"]),

@@ -2,7 +2,8 @@ import APISchema
 import HTTPTypes
 import Hummingbird
 
-/// Answers 405 where a path has no such method: without this a known path with another method would be unknown as a whole.
+/// Answers 405 where a path has no such method, and OPTIONS everywhere: without this a known path with another method would be unknown as a
+/// whole.
 enum MethodAnswers {
     private static let methods: [HTTPRequest.Method] = [.get, .head, .post, .put, .patch, .delete]
 
@@ -12,7 +13,8 @@ enum MethodAnswers {
         for routes in known.values {
             guard let path = routes.first?.path else { continue }
             let present = Set(routes.map(\.method))
-            let allowed = methods.filter(present.contains).map(\.rawValue).joined(separator: ", ")
+            let allowed = (methods.filter(present.contains) + [.options]).map(\.rawValue).joined(separator: ", ")
+            router.on(path, method: .options) { _, _ in Response(status: .ok, headers: [.allow: allowed]) }
             for method in methods where !present.contains(method) {
                 router.on(path, method: method) { _, _ in refusal(of: method, allowed: allowed) }
             }

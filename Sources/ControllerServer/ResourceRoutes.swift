@@ -43,7 +43,8 @@ struct ResourceRoutes<Resource: ManagedResource>: Sendable {
     }
 
     private func answerList(_ request: Request, _ context: APIContext) async throws -> Response {
-        let query = try ListQuery.parse(request.queryParameters, for: Resource.self)
+        var query = try ListQuery.parse(request.queryParameters, for: Resource.self)
+        if let maximum = operations.settings.maximumPageLength { query.limit = min(query.limit ?? maximum, maximum) }
         let resources = try await operations.list(Resource.self, query, caller: context.caller)
         // 1 KiB is about what a port takes: few reallocations for long lists.
         var writer = JSONWriter(reservingCapacity: 256 + resources.count * 1024)

@@ -66,7 +66,18 @@ struct ServerCommand: AsyncParsableCommand {
         help: "A zone for routers and networks that ask for none. May be given several times; without it they are spread over all.")
     var defaultAvailabilityZone: [String] = []
 
+    @Option(help: "The longest page of a list, also for clients that ask for none; 0: any length.")
+    var paginationMaxLimit: Int = 0
+
+    @Option(
+        help: ArgumentHelp(
+            "An origin whose pages may use the API from a browser, such as https://dashboard.example.org; * is any. May be given several times.",
+            valueName: "origin"))
+    var allowedOrigin: [String] = []
+
     @OptionGroup(title: "Highly available routers") var vrrp: VRRPOptions
+
+    @OptionGroup(title: "Nova") var nova: NovaOptions
 
     @OptionGroup var log: LogOptions
 
@@ -124,9 +135,12 @@ struct ServerCommand: AsyncParsableCommand {
         settings.replaceLostMembersAfterSeconds = replaceLostMembersAfter
         settings.movesRoutersFromDeadAgents = moveRoutersFromDeadAgents
         settings.defaultAvailabilityZones = defaultAvailabilityZone
-        return ServerConfiguration(
+        settings.maximumPageLength = paginationMaxLimit > 0 ? paginationMaxLimit : nil
+        var configuration = ServerConfiguration(
             address: listen, port: port, database: location, operations: settings,
-            projection: try vrrp.settings())
+            projection: try vrrp.settings(), nova: try nova.settings())
+        configuration.crossOrigin = CrossOriginRules(allowedOrigins: Set(allowedOrigin))
+        return configuration
     }
 
     private static func write(_ port: Int, to path: String, _ logger: Logger) {
