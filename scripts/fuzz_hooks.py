@@ -3,12 +3,14 @@
 import json
 import os
 import random
+import threading
 import urllib.request
 
 import schemathesis
 
 URL = os.environ["FUZZ_URL"]
 SEEDS = {}
+SEEDING = threading.Lock()
 
 
 def post(path, body):
@@ -22,6 +24,12 @@ def post(path, body):
 
 
 def seed():
+    with SEEDING:
+        if not SEEDS:
+            make_seeds()
+
+
+def make_seeds():
     network = post("networks", {"network": {"name": "seed"}})
     external = post(
         "networks",
@@ -75,8 +83,7 @@ def known(collection):
 
 @schemathesis.hook
 def map_path_parameters(context, path_parameters):
-    if not SEEDS:
-        seed()
+    seed()
     parts = context.operation.path.split("/") if context.operation else []
     if path_parameters and "{id}" in parts:
         identity = known(parts[parts.index("{id}") - 1])
@@ -98,6 +105,5 @@ def replaced(value):
 
 @schemathesis.hook
 def map_body(context, body):
-    if not SEEDS:
-        seed()
+    seed()
     return replaced(body)

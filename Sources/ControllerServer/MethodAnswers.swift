@@ -5,7 +5,7 @@ import Hummingbird
 /// Answers 405 where a path has no such method, and OPTIONS everywhere: without this a known path with another method would be unknown as a
 /// whole.
 enum MethodAnswers {
-    private static let methods: [HTTPRequest.Method] = [.get, .head, .post, .put, .patch, .delete]
+    private static let methods: [HTTPRequest.Method] = [.get, .head, .post, .put, .patch, .delete, .trace]
 
     /// Adds the missing methods to every path that the router has; call it last.
     static func addRoutes(to router: APIRouter) {

@@ -75,10 +75,11 @@ struct ErrorBodyTests {
         return [
             Case(
                 400, "DNSNameServersExhausted",
-                "Unable to complete operation for . The number of DNS nameservers exceeds the limit 5.", "POST", "subnets",
+                "Unable to complete operation for new subnet. The number of DNS nameservers exceeds the limit 5.", "POST", "subnets",
                 subnet(["dns_nameservers": servers])),
             Case(
-                400, "HostRoutesExhausted", "Unable to complete operation for . The number of host routes exceeds the limit 20.", "POST",
+                400, "HostRoutesExhausted", "Unable to complete operation for new subnet. The number of host routes exceeds the limit 20.",
+                "POST",
                 "subnets", subnet(["host_routes": routes])),
             Case(
                 409, "VlanIdInUse", "Unable to create the network. The VLAN 7 on physical network physnet9 is in use.", "POST", "networks",
@@ -88,7 +89,7 @@ struct ErrorBodyTests {
                 ["network": ["project_id": "a", "tenant_id": "b"]]),
             Case(
                 400, "DuplicateAddressPairInRequest",
-                "Request contains duplicate address pair: mac_address fa:16:3e:00:00:09 ip_address 10.0.0.9.", "PUT",
+                "Request contains duplicate address pair: mac_address fa:16:3e:00:00:09 ip_address 10.0.0.9/32.", "PUT",
                 "ports/\(things.port)",
                 [
                     "port": [

@@ -97,8 +97,7 @@ struct NovaTests {
                     #expect(activated.status == 200 && activated["status"] == "ACTIVE", "\(activated)")
                     // The source has it no more, the destination keeps it.
                     try await HostAgent(client: client, host: "h1").follow { source in
-                        try await source.read { _ in true }
-                        #expect(source.ports.isEmpty)
+                        #expect(try await source.read { $0.ports.isEmpty })
                     }
                     #expect(feed.ports.map(\.id.description) == [port])
                 }
