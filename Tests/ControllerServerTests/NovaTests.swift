@@ -97,7 +97,8 @@ struct NovaTests {
                     #expect(activated.status == 200 && activated["status"] == "ACTIVE", "\(activated)")
                     // The source has it no more, the destination keeps it.
                     try await HostAgent(client: client, host: "h1").follow { source in
-                        #expect(try await source.read { $0.ports.isEmpty })
+                        let isGone = try await source.read { $0.ports.isEmpty }
+                        #expect(isGone)
                     }
                     #expect(feed.ports.map(\.id.description) == [port])
                 }
