@@ -13,7 +13,7 @@ SWIFT := scripts/swift
 SOURCES := Package.swift Sources Tests
 FIRST_TIME = $(shell [ -d .build/$(1) ] || echo "; the first time takes minutes")
 
-.PHONY: help setup build test test-pure demo lint format bench openstack clean distclean
+.PHONY: help setup build test test-pure fuzz demo lint format bench openstack clean distclean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -39,6 +39,9 @@ test-pure: ## Build and test only the rooms that use no package (seconds)
 	@echo "Building and testing the rooms that use no package…"
 	@NEUTRINO_ROOMS=pure $(SWIFT) test --scratch-path .build-pure --disable-xctest
 
+fuzz: build ## Make random requests of the API's own description, and hold every answer against it; EXAMPLES=N of each kind
+	@scripts/fuzz .build/debug/neutrino $(or $(EXAMPLES),100)
+
 demo: build ## Show the whole of it on this machine, as root; KEEP=1 leaves it running
 	@.build/debug/neutrino demo $(if $(KEEP),--keep) $(ARGS)
 
@@ -63,4 +66,4 @@ clean: ## Remove what was built
 	@rm -rf .build .build-pure .build-store bench.json
 
 distclean: clean ## Remove the OpenStack client as well
-	@rm -rf .venv
+	@rm -rf .venv .venv-fuzz

@@ -99,7 +99,7 @@ let wholeRooms: [Target] = [
         "ControllerServer",
         [
             "Addressing", "NetworkModel", "APISchema", "AccessPolicy", "Identity", "IdentityService", "Store", "Operations", "HostModel",
-            "HostProjection", hummingbird, log, lifecycle,
+            "HostProjection", hummingbird, httpClient, log, lifecycle,
         ]),
     room(
         "AgentRuntime",
@@ -127,7 +127,7 @@ let wholeRooms: [Target] = [
         "ControllerServerTests",
         [
             "Addressing", "NetworkModel", "APISchema", "HostModel", "HostProjection", "Store", "Operations", "Identity", "IdentityService",
-            "ControllerServer", "TestSupport",
+            "ControllerServer", "TestSupport", hummingbird,
             httpClient, log, lifecycle,
         ]),
     tests("LabTests", ["Addressing", "APISchema", "Lab"]),

@@ -28,6 +28,8 @@ public struct Attribute<Resource: APIResource>: Sendable {
     public let access: AttributeAccess
     /// How values are checked and converted; also what OpenAPI says of them.
     public let type: AttributeType
+    /// How the value is shown, where that is not as ``type`` says; nil: as it says.
+    var shownAs: AttributeType?
     /// What POST assumes when the attribute is absent; nil: nothing, the operation decides.
     public let defaultValue: JSONValue?
     /// The alias of the extension that adds the attribute; nil for the core API.
@@ -47,8 +49,8 @@ public struct Attribute<Resource: APIResource>: Sendable {
         default defaultValue: JSONValue? = nil, from extensionAlias: String? = nil
     ) -> Attribute {
         Attribute(
-            name: name, access: access, type: type, defaultValue: defaultValue, extensionAlias: extensionAlias,
-            column: Column(name: Column<Resource>.name(of: name), path: path),
+            name: name, access: access, type: type, shownAs: Value.shownType(type), defaultValue: defaultValue,
+            extensionAlias: extensionAlias, column: Column(name: Column<Resource>.name(of: name), path: path),
             write: writer(of: path, access), assign: assigner(of: path), filterValue: Value.filterValue)
     }
 
@@ -57,7 +59,7 @@ public struct Attribute<Resource: APIResource>: Sendable {
         _ name: String, _ path: any WritableKeyPath<Resource, Value> & Sendable, _ type: AttributeType, _ access: AttributeAccess = []
     ) -> Attribute {
         Attribute(
-            name: name, access: access, type: type, defaultValue: nil, extensionAlias: nil, column: nil,
+            name: name, access: access, type: type, shownAs: Value.shownType(type), defaultValue: nil, extensionAlias: nil, column: nil,
             write: writer(of: path, access), assign: nil, filterValue: Value.filterValue)
     }
 
@@ -78,8 +80,8 @@ public struct Attribute<Resource: APIResource>: Sendable {
         default defaultValue: JSONValue? = nil, from extensionAlias: String? = nil
     ) -> Attribute {
         Attribute(
-            name: name, access: access, type: type, defaultValue: defaultValue, extensionAlias: extensionAlias,
-            column: Column(name: Column<Resource>.name(of: name), path: path),
+            name: name, access: access, type: type, shownAs: Value.shownType(type), defaultValue: defaultValue,
+            extensionAlias: extensionAlias, column: Column(name: Column<Resource>.name(of: name), path: path),
             write: writer(of: path, access), assign: nil, filterValue: Value.filterValue)
     }
 

@@ -13,6 +13,8 @@ public protocol AttributeValue: Sendable {
     init(json: JSONValue) throws(InvalidValue)
     /// The text of a query parameter as a column value; nil when no row can match it.
     static func filterValue(_ text: String) -> ColumnValue?
+    /// How an attribute of that type is shown when this is its Swift type: it may be null, or a text where a number may be given.
+    static func shownType(_ type: AttributeType) -> AttributeType
 }
 
 /// Why a value is refused, without full stop: the `Reason` of `Invalid input for …`.
@@ -23,6 +25,7 @@ public struct InvalidValue: Error, Hashable, Sendable {
 
 extension AttributeValue {
     public static func filterValue(_ text: String) -> ColumnValue? { .text(text) }
+    public static func shownType(_ type: AttributeType) -> AttributeType { type }
 }
 
 extension String: AttributeValue {
@@ -108,6 +111,11 @@ extension Optional: AttributeValue where Wrapped: AttributeValue {
     }
     public init(json: JSONValue) throws(InvalidValue) { self = json.isNull ? nil : try Wrapped(json: json) }
     public static func filterValue(_ text: String) -> ColumnValue? { Wrapped.filterValue(text) }
+    public static func shownType(_ type: AttributeType) -> AttributeType {
+        let shown = Wrapped.shownType(type)
+        if case .nullable = shown { return shown }
+        return shown == .any ? .any : .nullable(shown)
+    }
 }
 
 /// A value whose JSON form and column are the same text.
@@ -118,6 +126,7 @@ public protocol TextAttributeValue: AttributeValue, CustomStringConvertible {
 }
 
 extension TextAttributeValue {
+    public static func shownType(_ type: AttributeType) -> AttributeType { type == .any ? .string(maximum: nil) : type }
     public static var columnType: ColumnType { .text }
     public var columnValue: ColumnValue { .text(description) }
     public init?(columnValue: ColumnValue) {

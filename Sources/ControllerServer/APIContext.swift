@@ -15,16 +15,19 @@ public struct APIContext: RequestContext {
 
     /// No resource needs a larger body; a larger one is answered with 413.
     public static let maximumBodyBytes = 1 << 20
+    /// A body that takes longer to come is answered with 408.
+    static let maximumBodySeconds = 60
 
-    private let peer: SocketAddress?
+    /// The client's connection, to be closed when the client does not stop sending.
+    let channel: (any Channel)?
 
     public init(source: Source) {
         coreContext = .init(source: source)
-        peer = source.channel.remoteAddress
+        channel = source.channel
     }
 
     /// The IP address at the other end of the connection; empty when there is none.
-    var peerAddress: String { peer?.ipAddress ?? "" }
+    var peerAddress: String { channel?.remoteAddress?.ipAddress ?? "" }
 
     public var maxUploadSize: Int { Self.maximumBodyBytes }
 }

@@ -29,7 +29,9 @@ extension Response {
                 writer.string("")
             }
         }
-        return .json(writer, status: .init(code: error.status))
+        var response = Response.json(writer, status: .init(code: error.status))
+        if error.status == 503 { response.headers[.retryAfter] = "1" }
+        return response
     }
 }
 
@@ -65,13 +67,23 @@ extension Request {
 
     /// The body, 413 when it is larger than ``APIContext/maximumBodyBytes``.
     func wholeBody() async throws -> ByteBuffer {
-        do {
-            return try await body.collect(upTo: APIContext.maximumBodyBytes)
-        } catch is NIOTooManyBytesError {
-            throw APIError(
-                status: 413, type: "HTTPRequestEntityTooLarge", message: "The body is larger than \(APIContext.maximumBodyBytes) bytes.")
+        if let length = headers[.contentLength].flatMap({ Int($0) }), length > APIContext.maximumBodyBytes { throw Self.bodyTooLarge }
+        let deadline = ContinuousClock.now + .seconds(APIContext.maximumBodySeconds)
+        var whole = ByteBuffer()
+        for try await part in body {
+            guard whole.readableBytes + part.readableBytes <= APIContext.maximumBodyBytes else { throw Self.bodyTooLarge }
+            // A client that sends nothing more is the connection's idle timeout's business; this is for one that drips.
+            guard ContinuousClock.now < deadline else {
+                throw APIError(
+                    status: 408, type: "HTTPRequestTimeout", message: "The body took longer than \(APIContext.maximumBodySeconds) s.")
+            }
+            whole.writeImmutableBuffer(part)
         }
+        return whole
     }
+
+    private static let bodyTooLarge = APIError(
+        status: 413, type: "HTTPRequestEntityTooLarge", message: "The body is larger than \(APIContext.maximumBodyBytes) bytes.")
 
     /// The query's names and values in their order, decoded as forms are: `+` is a space.
     var queryParameters: [(name: String, value: String)] {

@@ -12,6 +12,8 @@ enum Discovery {
             }
             return Response.json(writer)
         }
+        // Load balancers ask with it whether the server lives. Everywhere else HEAD is refused, as Neutron refuses it.
+        router.head("/") { _, _ in Response(status: .ok, headers: [.contentType: "application/json"]) }
         router.get("/v2.0") { request, _ in
             var writer = JSONWriter(reservingCapacity: 2048)
             writer.object { writer in

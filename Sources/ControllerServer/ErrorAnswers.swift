@@ -40,10 +40,7 @@ struct ErrorAnswers: RouterMiddleware {
     private static func answer(_ error: StoreError, _ context: APIContext) -> Response {
         context.logger.error("The store failed", metadata: ["error": "\(error)"])
         guard case .unavailable = error else { return .failure(internalError) }
-        var response = Response.failure(
-            APIError(status: 503, type: "ServiceUnavailable", message: "The database cannot be reached; try again shortly."))
-        response.headers[.retryAfter] = "1"
-        return response
+        return .failure(APIError(status: 503, type: "ServiceUnavailable", message: "The database cannot be reached; try again shortly."))
     }
 
     private static func routingError(_ error: HTTPError, _ request: Request) -> APIError {

@@ -3,9 +3,10 @@ import HTTPTypes
 import Hummingbird
 import Identity
 
-/// Answers 405 where a path has no such method: without this a known path with another method would be unknown as a whole.
+/// Answers 405 where a path has no such method, and OPTIONS everywhere: without this a known path with another method would be unknown as a
+/// whole.
 enum MethodAnswers {
-    private static let methods: [HTTPRequest.Method] = [.get, .head, .post, .put, .patch, .delete]
+    private static let methods: [HTTPRequest.Method] = [.get, .head, .post, .put, .patch, .delete, .trace]
 
     /// Adds the missing methods to every path that the router has; call it last.
     static func addRoutes(to router: APIRouter) {
@@ -14,7 +15,8 @@ enum MethodAnswers {
             guard let path = routes.first?.path else { continue }
             let present = Set(routes.map(\.method))
             let isIdentity = IdentityRoutes.contains("\(path)")
-            let allowed = methods.filter(present.contains).map(\.rawValue).joined(separator: ", ")
+            let allowed = (methods.filter(present.contains) + [.options]).map(\.rawValue).joined(separator: ", ")
+            router.on(path, method: .options) { _, _ in Response(status: .ok, headers: [.allow: allowed]) }
             for method in methods where !present.contains(method) {
                 router.on(path, method: method) { _, _ in refusal(of: method, allowed: allowed, isIdentity: isIdentity) }
             }

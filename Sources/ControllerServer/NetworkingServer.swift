@@ -21,10 +21,15 @@ public struct ServerConfiguration: Sendable {
     public var authentication: AuthenticationMode
     /// The file with what agents and readers of `/metrics` must present, made when it does not exist; nil: they need nothing.
     public var agentSecretFile: String?
+    /// Pages of which origins may use the API from a browser.
+    public var crossOrigin = CrossOriginRules()
+    /// Nova, if it is to be told of its instances' ports.
+    public var nova: NovaSettings?
 
     public init(
         address: String = "127.0.0.1", port: Int = 9696, database: StoreLocation, operations: ServerSettings = ServerSettings(),
-        projection: ProjectionSettings = ProjectionSettings(), authentication: AuthenticationMode = .none, agentSecretFile: String? = nil
+        projection: ProjectionSettings = ProjectionSettings(), authentication: AuthenticationMode = .none, agentSecretFile: String? = nil,
+        nova: NovaSettings? = nil
     ) {
         self.address = address
         self.port = port
@@ -33,6 +38,7 @@ public struct ServerConfiguration: Sendable {
         self.projection = projection
         self.authentication = authentication
         self.agentSecretFile = agentSecretFile
+        self.nova = nova
     }
 }
 
@@ -72,15 +78,24 @@ public struct NetworkingServer: Service {
         hub = try await FeedHub(store: store, settings: configuration.projection, logger: logger)
     }
 
+    /// A connection that asks nothing for so long, or does not end what it asks, is closed. Longer than clients keep connections that they
+    /// may use again, so that it is they who close them.
+    private static let idleSeconds: Int64 = 180
+
     public func run() async throws {
         let application = Application(
-            router: router(),
+            responder: OuterResponder(inner: router().buildResponder(), origins: configuration.crossOrigin),
+            server: .http1(configuration: .init(idleTimeout: .seconds(Self.idleSeconds))),
             configuration: ApplicationConfiguration(
                 address: .hostname(configuration.address, port: configuration.port), serverName: "neutrino"),
             onServerRunning: { [onReady] channel in await onReady(channel.localAddress?.port ?? 0) }, logger: logger)
         try await withThrowingTaskGroup { group in
             group.addTask { try await hub.run() }
             group.addTask { try await maintenance.run() }
+            if let nova = configuration.nova {
+                let notifier = NovaNotifier(operations: operations, settings: nova, logger: logger)
+                group.addTask { try await notifier.run() }
+            }
             group.addTask { try await application.runService(gracefulShutdownSignals: []) }
             // When the server is asked to stop, the hub ends first and the requests at work are still answered; a failure of either ends both.
             // (waitForAll would wait for the other one first.)
@@ -112,12 +127,14 @@ public struct NetworkingServer: Service {
         router.addMiddleware {
             RequestIdentity(authenticator: authenticator, agentSecret: agentSecret)
             ErrorAnswers()
+            RequestChecks()
         }
         if case .builtIn(let settings) = configuration.authentication, let identity {
             IdentityRoutes(identity: identity, publicURL: settings.publicURL).addRoutes(to: router)
         }
         addNetworkingRoutes(to: router)
         FeedRoutes(hub: hub, operations: operations).addRoutes(to: router)
+        OpenAPIRoutes.addRoutes(to: router)
         MethodAnswers.addRoutes(to: router)
         return router
     }

@@ -40,7 +40,8 @@ struct ResourceRoutes<Resource: ManagedResource>: Sendable {
     }
 
     private func answerList(_ request: Request, _ context: APIContext) async throws -> Response {
-        let query = try ListQuery.parse(request.queryParameters, for: Resource.self)
+        var query = try ListQuery.parse(request.queryParameters, for: Resource.self)
+        if let maximum = operations.settings.maximumPageLength { query.limit = min(query.limit ?? maximum, maximum) }
         return .page(try await operations.list(Resource.self, query, caller: context.caller), query, of: request)
     }
 

@@ -164,7 +164,9 @@ extension PortBinding {
     fileprivate var status: String { isActive ? "ACTIVE" : "INACTIVE" }
 
     fileprivate func passes(_ filter: ListQuery.Filter) -> Bool {
-        guard case .column(let name, let values) = filter, let column = Self.table.columns.first(where: { $0.name == name }) else { return true }
+        guard case .column(let name, let values) = filter, let column = Self.table.columns.first(where: { $0.name == name }) else {
+            return true
+        }
         return values.contains(column.value(self))
     }
 }

@@ -22,6 +22,9 @@ public struct ServerSettings: Sendable {
     public var maximumAddressPairs = 10
     public var maximumRoutes = 30
 
+    /// The longest page of a list, also for clients that ask for none; nil: any length.
+    public var maximumPageLength: Int?
+
     /// How many DHCP agents serve one network.
     public var dhcpAgentsPerNetwork = 1
     /// How many members a highly available router has at most; 0: one on every L3 agent.

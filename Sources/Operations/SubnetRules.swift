@@ -86,7 +86,7 @@ enum SubnetRules {
         guard subnet.dnsNameservers.count <= settings.maximumDNSNameservers else {
             throw .invalid(
                 "DNSNameServersExhausted",
-                "Unable to complete operation for \(subnet.id). The number of DNS nameservers exceeds the limit "
+                "Unable to complete operation for \(name(of: subnet)). The number of DNS nameservers exceeds the limit "
                     + "\(settings.maximumDNSNameservers).")
         }
         for address in subnet.dnsNameservers {
@@ -94,11 +94,17 @@ enum SubnetRules {
         }
     }
 
+    /// A subnet that is still being made has no identity that its maker could know.
+    private static func name(of subnet: Subnet) -> String {
+        subnet.standard.revisionNumber == 0 ? "new subnet" : subnet.id.description
+    }
+
     private static func checkHostRoutes(_ subnet: Subnet, _ settings: ServerSettings) throws(APIError) {
         guard subnet.hostRoutes.count <= settings.maximumHostRoutes else {
             throw .invalid(
                 "HostRoutesExhausted",
-                "Unable to complete operation for \(subnet.id). The number of host routes exceeds the limit \(settings.maximumHostRoutes).")
+                "Unable to complete operation for \(name(of: subnet)). The number of host routes exceeds the limit "
+                    + "\(settings.maximumHostRoutes).")
         }
         for route in subnet.hostRoutes {
             try checkFamily(route.nextHop.version, subnet.prefix.version.rawValue, "nexthop", route.nextHop.description)

@@ -70,8 +70,18 @@ struct ServerCommand: AsyncParsableCommand {
     var defaultAvailabilityZone: [String] = []
 
     @OptionGroup(title: "Who may call") var authentication: AuthenticationOptions
+    @Option(help: "The longest page of a list, also for clients that ask for none; 0: any length.")
+    var paginationMaxLimit: Int = 0
+
+    @Option(
+        help: ArgumentHelp(
+            "An origin whose pages may use the API from a browser, such as https://dashboard.example.org; * is any. May be given several times.",
+            valueName: "origin"))
+    var allowedOrigin: [String] = []
 
     @OptionGroup(title: "Highly available routers") var vrrp: VRRPOptions
+
+    @OptionGroup(title: "Nova") var nova: NovaOptions
 
     @OptionGroup var log: LogOptions
 
@@ -133,9 +143,11 @@ struct ServerCommand: AsyncParsableCommand {
         settings.replaceLostMembersAfterSeconds = replaceLostMembersAfter
         settings.movesRoutersFromDeadAgents = moveRoutersFromDeadAgents
         settings.defaultAvailabilityZones = defaultAvailabilityZone
+        settings.maximumPageLength = paginationMaxLimit > 0 ? paginationMaxLimit : nil
         var configuration = ServerConfiguration(
             address: authentication.listenAddress(listen), port: port, database: location, operations: settings,
-            projection: try vrrp.settings())
+            projection: try vrrp.settings(), nova: try nova.settings())
+        configuration.crossOrigin = CrossOriginRules(allowedOrigins: Set(allowedOrigin))
         try authentication.apply(to: &configuration)
         return configuration
     }

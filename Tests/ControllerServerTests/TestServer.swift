@@ -6,20 +6,36 @@ import Logging
 import NetworkModel
 import Operations
 import ServiceLifecycle
+import Store
 import TestSupport
 
 /// Runs a server on a free port and a new database while the body works with it, then stops it as SIGTERM would.
 func withServer(
-    _ backend: Backend = .sqlite, _ adjust: (inout ServerSettings) -> Void = { _ in }, authentication: AuthenticationMode = .none,
-    agentSecretFile: String? = nil, _ body: @Sendable (APIClient) async throws -> Void
+    _ backend: Backend = .sqlite, nova: NovaSettings? = nil, configure: (inout ServerConfiguration) -> Void = { _ in },
+    _ adjust: (inout ServerSettings) -> Void = { _ in }, authentication: AuthenticationMode = .none, agentSecretFile: String? = nil,
+    _ body: @Sendable (APIClient) async throws -> Void
+) async throws {
+    try await withServer(
+        backend.makeLocation(), nova: nova,
+        configure: { configuration in
+            configuration.authentication = authentication
+            configuration.agentSecretFile = agentSecretFile
+            configure(&configuration)
+        }, adjust, body)
+}
+
+/// The same on a database that may exist already.
+func withServer(
+    _ database: StoreLocation, nova: NovaSettings? = nil, configure: (inout ServerConfiguration) -> Void = { _ in },
+    _ adjust: (inout ServerSettings) -> Void = { _ in }, _ body: @Sendable (APIClient) async throws -> Void
 ) async throws {
     var settings = ServerSettings()
     adjust(&settings)
+    var configuration = ServerConfiguration(port: 0, database: database, operations: settings, nova: nova)
+    configure(&configuration)
     let (ports, continuation) = AsyncStream.makeStream(of: Int.self)
     let server = try await NetworkingServer(
-        configuration: ServerConfiguration(
-            port: 0, database: backend.makeLocation(), operations: settings, authentication: authentication,
-            agentSecretFile: agentSecretFile), logger: .quiet,
+        configuration: configuration, logger: .quiet,
         now: { Timestamp(secondsSince1970: Int(Date().timeIntervalSince1970)) },
         onReady: { port in
             continuation.yield(port)

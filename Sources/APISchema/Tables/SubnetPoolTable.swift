@@ -58,6 +58,7 @@ struct NumberAsText: AttributeValue {
     init(json: JSONValue) throws(InvalidValue) { number = try Int(json: json) }
     func write(to writer: inout JSONWriter) { writer.string(String(number)) }
     static func filterValue(_ text: String) -> ColumnValue? { Int.filterValue(text) }
+    static func shownType(_ type: AttributeType) -> AttributeType { .string(maximum: nil) }
 }
 
 extension SubnetPool {

@@ -9,6 +9,8 @@ public struct Benchmark: Sendable {
         case ports
         /// Time of a list of 10,000 ports.
         case list
+        /// Rates of requests against the rate of `GET /`, a list of 1,000 ports, memory over a million requests.
+        case api
         /// Resident memory of server and agent.
         case memory
         /// From the request for a port to its first reply to a ping.
@@ -49,7 +51,7 @@ public struct Benchmark: Sendable {
         case fleet
 
         /// In a lab with a server and no agents.
-        static let ofServer: [Part] = [.ports, .list]
+        static let ofServer: [Part] = [.ports, .list, .api]
         /// In a cloud with one HA router. In this order: what is idle first, what leaves most behind last.
         static let inCloud: [Part] = [
             .memory, .wire, .rule, .floating, .uplink, .power, .keepalived, .drain, .agent, .server, .reload, .partition, .unattended,
@@ -61,7 +63,7 @@ public struct Benchmark: Sendable {
         /// What is measured unless something else is asked for: minutes, not hours.
         public static let usual: Set<Part> = [.ports, .list, .memory, .wire, .rule, .floating, .uplink, .restart]
         /// Everything about routers.
-        public static let ofRouters: Set<Part> = Set(allCases).subtracting([.ports, .list, .memory, .wire, .rule, .restart])
+        public static let ofRouters: Set<Part> = Set(allCases).subtracting([.ports, .list, .api, .memory, .wire, .rule, .restart])
     }
 
     public let name: String
@@ -89,8 +91,11 @@ public struct Benchmark: Sendable {
         for part in Part.ofServer where parts.contains(part) {
             await measure(part, &report) { part in
                 try await withLab(labs.api, hosts: 1, startsAgents: false) { lab in
-                    try await part == .ports
-                        ? PortRateBenchmark(lab: lab, narrator: narrator).run() : PortListBenchmark(lab: lab, narrator: narrator).run()
+                    switch part {
+                    case .ports: try await PortRateBenchmark(lab: lab, narrator: narrator).run()
+                    case .list: try await PortListBenchmark(lab: lab, narrator: narrator).run()
+                    default: try await APIBenchmark(lab: lab, narrator: narrator).run()
+                    }
                 }
             }
         }

@@ -23,7 +23,7 @@ struct MemoryBenchmark {
     }
 
     /// VmRSS (proc(5)); a megabyte is 1024 × 1024 bytes.
-    private static func residentMegabytes(_ process: Int32) throws -> Double {
+    static func residentMegabytes(_ process: Int32) throws -> Double {
         let text = String(decoding: Files.read("/proc/\(process)/status") ?? [], as: UTF8.self)
         let line = text.split(separator: "\n").first { $0.hasPrefix("VmRSS:") }
         guard let kibibytes = line?.split(whereSeparator: { $0 == " " || $0 == "\t" }).dropFirst().first.flatMap({ Double($0) }) else {
