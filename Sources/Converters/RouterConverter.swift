@@ -40,6 +40,7 @@ public enum RouterConverter {
         pieces.configuration.firewall = [
             RouterTranslation.table(for: router), RouterScopes.table(for: router), RouterLimits.table(for: router),
             RouterHelpers.table(for: router, known: settings.trackingHelpers), RouterSilence.table(for: router),
+            RouterReplication.table(for: router),
         ].compactMap { $0 }
         pieces.problems = RouterForwardings(of: router).problems + RouterHelpers.problems(of: router, known: settings.trackingHelpers)
         if let daemon = RouterAdvertisements.daemon(for: router, layout, settings) { pieces.daemons.append(daemon) }

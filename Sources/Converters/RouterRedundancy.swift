@@ -46,26 +46,13 @@ extension RouterConverter {
         let peers = peers(of: redundancy)
         guard redundancy.replicatesConnections, let peer = peers.first else { return nil }
         let device = RouterLayout.redundancyDevice(redundancy)
-        var configuration = ConntrackdConfiguration(interface: device, source: source, transport: .peer(peer))
-        if peers.count > 1 {
-            let hash = StableHash.hash64(router.id)
-            configuration.transport = .group(replicationGroup(hash))
-            configuration.port = replicationPort(hash)
-        }
+        let configuration = ConntrackdConfiguration(
+            interface: device, source: source, peer: peer, mode: peers.count == 1 ? .reliable : .unconfirmed)
         let primary = KeepalivedConfiguration.primaryAddress(virtualRouterID: redundancy.virtualRouterID, interface: device)
         return ConntrackdDaemon.daemon(
             router: router.id.description, namespace: namespace, paths: conntrackdPaths(of: router.id, settings: settings),
             configuration: configuration, masterAddress: primary.address.address.description)
     }
-
-    /// An administratively scoped group (RFC 2365): 239 and 24 bits of the router's own. With 14 more of the port, two routers among a
-    /// thousand of one HA network share both with a probability of one to half a million.
-    private static func replicationGroup(_ hash: UInt64) -> IPv4Address {
-        IPv4Address(rawValue: 239 << 24 | UInt32(truncatingIfNeeded: hash & 0xFF_FFFF))
-    }
-
-    /// 32768...49151.
-    private static func replicationPort(_ hash: UInt64) -> Int { 32768 + Int(hash >> 24 & 0x3FFF) }
 
     /// Where this member's advertisements come from.
     static func source(of redundancy: HostRouter.Redundancy) -> IPv4Address? {

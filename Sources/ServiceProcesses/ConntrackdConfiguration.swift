@@ -11,8 +11,8 @@ import Addressing
 ///
 /// Facts that the choices rest on, each observed with conntrackd 1.4.7:
 ///
-/// - With two members, FTFW over UDP sends again what was lost. It numbers messages for one receiver, so it does not work with more; these
-///   share a multicast group in mode NOTRACK, which sends everything once.
+/// - With two members, FTFW sends again what was lost. It numbers messages for one receiver, so it does not work with more; these use NOTRACK,
+///   which sends everything once.
 /// - `DisableExternalCache` puts entries into the kernel without a commit at failover. A deletion (`conntrack -D`) on one member deletes on
 ///   the others, and nothing brings the entry back.
 /// - `StartupResync` asks the others for what they made. A connection that a master took over from another and that did not change its
@@ -20,30 +20,29 @@ import Addressing
 /// - Without `Scheduler` it runs at the highest real-time priority, above everything else on the host.
 /// - Paths have to begin with a slash and may have 107 octets, so they are told by way of the working directory.
 public struct ConntrackdConfiguration: Hashable, Sendable {
-    public enum Transport: Hashable, Sendable {
-        /// To the only other member.
-        case peer(IPv4Address)
-        /// To all other members. No other router of the network may have the same group and port.
-        case group(IPv4Address)
+    public enum Mode: Hashable, Sendable {
+        /// Messages are numbered and confirmed: FTFW, for a group of two.
+        case reliable
+        /// Each message is sent once: NOTRACK. Somebody else copies it to further members.
+        case unconfirmed
     }
 
     /// The device of the HA network.
     public var interface: String
     /// Its own address.
     public var source: IPv4Address
-    public var transport: Transport
-    /// The UDP port of all members.
-    public var port: Int
+    /// The member to speak to.
+    public var peer: IPv4Address
+    public var mode: Mode
 
-    public init(interface: String, source: IPv4Address, transport: Transport, port: Int = Self.defaultPort) {
-        precondition((1...65535).contains(port), "a UDP port has 16 bits and is not 0")
+    public init(interface: String, source: IPv4Address, peer: IPv4Address, mode: Mode) {
         self.interface = interface
         self.source = source
-        self.transport = transport
-        self.port = port
+        self.peer = peer
+        self.mode = mode
     }
 
-    /// What conntrackd's documentation uses.
+    /// The UDP port of all members: what conntrackd's documentation uses.
     public static let defaultPort = 3780
     /// Entries that conntrackd keeps of its own kernel's: twice the most that the kernel tracks (`nf_conntrack_max`, 262144 here).
     static let maximumEntries = 524_288
@@ -56,40 +55,25 @@ public struct ConntrackdConfiguration: Hashable, Sendable {
     public var rendered: String { (sync + general).map { $0 + "\n" }.joined() }
 
     private var sync: [String] {
-        switch transport {
-        case .peer(let peer):
-            [
-                "Sync {",
-                "    Mode FTFW {",
-                "        ResendQueueSize \(Self.maximumUnconfirmed)",
-                "        DisableExternalCache yes",
-                "        StartupResync yes",
-                "    }",
-                "    UDP {",
-                "        IPv4_address \(source)",
-                "        IPv4_Destination_Address \(peer)",
-                "        Port \(port)",
-                "        Interface \(interface)",
-                "        Checksum yes",
-                "    }",
-                "}",
-            ]
-        case .group(let group):
-            [
-                "Sync {",
-                "    Mode NOTRACK {",
-                "        DisableExternalCache yes",
-                "        StartupResync yes",
-                "    }",
-                "    Multicast {",
-                "        IPv4_address \(group)",
-                "        Group \(port)",
-                "        IPv4_interface \(source)",
-                "        Interface \(interface)",
-                "        Checksum yes",
-                "    }",
-                "}",
-            ]
+        ["Sync {"] + modeLines + [
+            "        DisableExternalCache yes",
+            "        StartupResync yes",
+            "    }",
+            "    UDP {",
+            "        IPv4_address \(source)",
+            "        IPv4_Destination_Address \(peer)",
+            "        Port \(Self.defaultPort)",
+            "        Interface \(interface)",
+            "        Checksum yes",
+            "    }",
+            "}",
+        ]
+    }
+
+    private var modeLines: [String] {
+        switch mode {
+        case .reliable: ["    Mode FTFW {", "        ResendQueueSize \(Self.maximumUnconfirmed)"]
+        case .unconfirmed: ["    Mode NOTRACK {"]
         }
     }
 

@@ -141,6 +141,10 @@ struct RouterReplicationTests {
             for conversation in conversations { #expect(try conversation.say("at \(master.namespace)")) }
         }
         #expect(try scene.know(1, 1))
+        for member in scene.members {
+            let tracked = try scene.host.run("conntrack -L 2>/dev/null", in: member.namespace).text
+            #expect(!tracked.contains("169.254.192."), "what members say to each other is tracked: \(tracked)")
+        }
     }
 
     @Test("A member that returns without connections gets those of a master that adopted them", arguments: [2, 3])
