@@ -13,10 +13,10 @@ SWIFT := scripts/swift
 SOURCES := Package.swift Sources Tests
 FIRST_TIME = $(shell [ -d .build/$(1) ] || echo "; the first time takes minutes")
 
-.PHONY: help setup build test test-pure demo lint format bench openstack clean distclean
+.PHONY: help setup build test test-pure conformance demo lint format bench openstack clean distclean
 
 help: ## List the commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 
 setup: ## Install the Debian packages and the OpenStack client that are missing (quick when none is)
 	@scripts/setup
@@ -38,6 +38,9 @@ test: setup ## Build and run every test, as root: real namespaces, real keepaliv
 test-pure: ## Build and test only the rooms that use no package (seconds)
 	@echo "Building and testing the rooms that use no package…"
 	@NEUTRINO_ROOMS=pure $(SWIFT) test --scratch-path .build-pure --disable-xctest
+
+conformance: build ## Run OpenStack's own tests of the API (tempest), as root; TESTS=regex chooses some
+	@scripts/conformance $(if $(TESTS),'$(TESTS)')
 
 demo: build ## Show the whole of it on this machine, as root; KEEP=1 leaves it running
 	@.build/debug/neutrino demo $(if $(KEEP),--keep) $(ARGS)

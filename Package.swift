@@ -93,7 +93,7 @@ let wholeRooms: [Target] = [
         "ControllerServer",
         [
             "Addressing", "NetworkModel", "APISchema", "AccessPolicy", "Store", "Operations", "HostModel", "HostProjection", hummingbird,
-            log, lifecycle,
+            httpClient, log, lifecycle,
         ]),
     room(
         "AgentRuntime",
@@ -119,9 +119,8 @@ let wholeRooms: [Target] = [
     tests(
         "ControllerServerTests",
         [
-            "Addressing", "NetworkModel", "APISchema", "HostModel", "HostProjection", "Store", "Operations", "ControllerServer",
-            "TestSupport",
-            httpClient, log, lifecycle,
+            "Addressing", "NetworkModel", "APISchema", "AccessPolicy", "HostModel", "HostProjection", "Store", "Operations",
+            "ControllerServer", "TestSupport", hummingbird, httpClient, log, lifecycle,
         ]),
     tests("LabTests", ["Addressing", "APISchema", "Lab"]),
 ]

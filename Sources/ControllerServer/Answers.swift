@@ -83,6 +83,8 @@ extension Request {
 extension HTTPField.Name {
     static let requestID = Self.known("X-Openstack-Request-Id")
     static let projectID = Self.known("X-Project-Id")
+    static let authToken = Self.known("X-Auth-Token")
+    static let serviceToken = Self.known("X-Service-Token")
     static let forwardedProto = Self.known("X-Forwarded-Proto")
 
     private static func known(_ text: String) -> HTTPField.Name {

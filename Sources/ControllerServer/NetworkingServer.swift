@@ -40,6 +40,7 @@ public struct NetworkingServer: Service {
     private let hub: FeedHub
     private let operations: Operations
     private let maintenance: MaintenanceService
+    private let authenticator: any Authenticator
     private let configuration: ServerConfiguration
     private let logger: Logger
     private let onReady: @Sendable (Int) async -> Void
@@ -62,12 +63,17 @@ public struct NetworkingServer: Service {
                 return generator.next()
             })
         maintenance = MaintenanceService(operations: operations, now: now, logger: logger)
+        authenticator =
+            switch configuration.authentication {
+            case .none, .builtIn: NoAuthentication()
+            case .keystone(let keystone): KeystoneAuthentication(configuration: keystone, logger: logger, now: now)
+            }
         hub = try await FeedHub(store: store, settings: configuration.projection, logger: logger)
     }
 
     public func run() async throws {
         let application = Application(
-            router: Self.router(operations: operations, hub: hub, authenticator: NoAuthentication()),
+            router: Self.router(operations: operations, hub: hub, authenticator: authenticator),
             configuration: ApplicationConfiguration(
                 address: .hostname(configuration.address, port: configuration.port), serverName: "neutrino"),
             onServerRunning: { [onReady] channel in await onReady(channel.localAddress?.port ?? 0) }, logger: logger)
@@ -79,6 +85,7 @@ public struct NetworkingServer: Service {
             // (waitForAll would wait for the other one first.)
             while try await group.next() != nil {}
         }
+        try await authenticator.close()
         await store.close()
     }
 

@@ -14,8 +14,9 @@ struct ServerCommand: AsyncParsableCommand {
         commandName: "server",
         abstract: "Serve the Networking API and the feeds of the agents.",
         discussion: """
-            State is kept in SQLite unless --database names a PostgreSQL: postgresql://user@host/database. Callers are not authenticated, and \
-            each is an administrator of the project that X-Project-Id names: listen beyond loopback only on a network that you trust.
+            State is kept in SQLite unless --database names a PostgreSQL: postgresql://user@host/database. Without --auth callers are not \
+            authenticated, and each is an administrator of the project that X-Project-Id names: listen beyond loopback only on a network that \
+            you trust.
             """)
 
     @Option(help: "The address to listen on.")
@@ -67,6 +68,8 @@ struct ServerCommand: AsyncParsableCommand {
     var defaultAvailabilityZone: [String] = []
 
     @OptionGroup(title: "Highly available routers") var vrrp: VRRPOptions
+
+    @OptionGroup(title: "Who may call") var authentication: AuthenticationOptions
 
     @OptionGroup var log: LogOptions
 
@@ -124,9 +127,11 @@ struct ServerCommand: AsyncParsableCommand {
         settings.replaceLostMembersAfterSeconds = replaceLostMembersAfter
         settings.movesRoutersFromDeadAgents = moveRoutersFromDeadAgents
         settings.defaultAvailabilityZones = defaultAvailabilityZone
-        return ServerConfiguration(
+        var configuration = ServerConfiguration(
             address: listen, port: port, database: location, operations: settings,
             projection: try vrrp.settings())
+        try authentication.apply(to: &configuration)
+        return configuration
     }
 
     private static func write(_ port: Int, to path: String, _ logger: Logger) {
