@@ -29,6 +29,8 @@ public final class Reconciler {
     public static let daemonWidth = 8
     /// Namespaces that a background resync looks at in one cycle: about 30 ms, by which it may delay a change.
     public static let resyncSlice = 16
+    /// Calls of ``findChangedFirewalls()`` after which each namespace was looked at: hundreds of routers need not be asked twice a second.
+    public static let firewallTurns = 3
     /// Cycles with changes that a resync lets pass before it goes on all the same.
     static let maximumYields = 8
 
@@ -40,6 +42,7 @@ public final class Reconciler {
     /// What each namespace holds if nobody interfered; without an entry it is unknown.
     var believed: [NamespaceName?: NamespaceObservation] = [:]
     var firewall: [NamespaceName?: FirewallMemory] = [:]
+    private var firewallTurn = 0
     /// The last configuration, and the namespaces of ours that existed after it. Nil before the first cycle.
     var last: (desired: HostConfiguration, namespaces: Set<NamespaceName>)?
     var suspectLinks: Set<NamespaceName?> = []
@@ -83,12 +86,14 @@ public final class Reconciler {
     /// The processes of the daemons that ran when they were last looked at, by key: whose end is worth waiting for.
     public var daemonProcesses: [String: Int32] { supervisor.processes }
 
-    /// Looks for rulesets that somebody else changed since they were written: a system call for each namespace that has one.
+    /// Looks for rulesets that somebody else changed since they were written: a question to the kernel for each namespace that is looked at. The agent's own,
+    /// which holds the security groups, is looked at each time, the others in ``firewallTurns`` turns.
     ///
     /// - Returns: whether the next cycle has something to repair.
     public func findChangedFirewalls() -> Bool {
         var isAnyChanged = false
-        for (place, memory) in firewall {
+        firewallTurn = (firewallTurn + 1) % Self.firewallTurns
+        for (place, memory) in firewall where place == nil || Int(place.hashValue.magnitude % UInt(Self.firewallTurns)) == firewallTurn {
             guard let generation = try? kernel.firewallGeneration(in: place), generation != memory.generation else { continue }
             believed[place] = nil
             isAnyChanged = true

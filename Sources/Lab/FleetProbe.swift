@@ -97,10 +97,14 @@ public final class FleetProbe: Sendable {
         var sequence = 0
         while sequence < Self.requestLimit, !state.withLock({ $0.isStopping }) {
             let due = start + Int64(sequence) * step
-            let now = MonotonicTime.nanoseconds
-            if now >= due {
+            if MonotonicTime.nanoseconds >= due {
                 send(sequence)
                 sequence += 1
+                // Where a request takes longer than its turn, the replies must still be read, and turns that are long past are left out:
+                // a prober that only catches up would see a gap of its own making.
+                takeReplies(&buffer)
+                let turnsBehind = Int((MonotonicTime.nanoseconds - due) / step)
+                if turnsBehind > destinations.count { sequence += turnsBehind }
             } else {
                 receive(until: due, &buffer)
             }
@@ -128,8 +132,13 @@ public final class FleetProbe: Sendable {
     private func receive(until time: Int64, _ buffer: inout [UInt8]) {
         let wait = time - MonotonicTime.nanoseconds
         guard wait > 0, clinux_wait_readable(descriptor, wait) > 0 else { return }
-        while true {
-            let count = recv(descriptor, &buffer, buffer.count, 0)
+        takeReplies(&buffer)
+    }
+
+    /// Takes what has arrived, at most one reply of each destination at a time.
+    private func takeReplies(_ buffer: inout [UInt8]) {
+        for _ in destinations {
+            let count = recv(descriptor, &buffer, buffer.count, Int32(MSG_DONTWAIT))
             guard count > 0 else { return }
             let now = MonotonicTime.nanoseconds
             guard let message = EchoMessage(packet: buffer[..<count]), message.type == EchoMessage.reply, message.identifier == identifier

@@ -60,8 +60,13 @@ extension LabHost {
         LabProcess.all(besides: place.process).filter(isMeant)
     }
 
+    /// Each raw socket that closes waits for all processors to forget it, and a host with hundreds of routers has thousands.
+    private static let endTimeoutMilliseconds = 60_000
+
     private func kill(_ what: String, _ isMeant: (LabProcess) -> Bool) throws {
-        guard LabProcess.end(processes(what, isMeant)) else { throw LabError("Of \(what) on \(name), something does not end.") }
+        guard LabProcess.end(processes(what, isMeant), timeoutMilliseconds: Self.endTimeoutMilliseconds) else {
+            throw LabError("Of \(what) on \(name), something does not end.")
+        }
     }
 
     private func hang(_ what: String, _ isMeant: (LabProcess) -> Bool) throws {
