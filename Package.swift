@@ -67,12 +67,16 @@ let benchmarks: [Target] = [
 let log = Target.Dependency.product(name: "Logging", package: "swift-log")
 let sqlite = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
 let sqliteLibrary = Target.Dependency.product(name: "GRDBSQLite", package: "GRDB.swift")
+let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+let cryptoExtras = Target.Dependency.product(name: "CryptoExtras", package: "swift-crypto")
 
 /// The rooms that need a database but no HTTP: `NEUTRINO_ROOMS=store swift test`.
 let storeRooms: [Target] = [
     .systemLibrary(name: "CPostgreSQL", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
     room("Store", ["Addressing", "NetworkModel", "APISchema", "CPostgreSQL", sqlite, sqliteLibrary, log]),
     room("Operations", ["Addressing", "NetworkModel", "APISchema", "AccessPolicy", "HostModel", "Store", log]),
+    room("Identity", ["NetworkModel", "APISchema", crypto, cryptoExtras]),
+    room("IdentityService", ["NetworkModel", "APISchema", "AccessPolicy", "Identity", "Store", log]),
     room("TestSupport", ["Addressing", "KernelLinux", "NetworkModel", "APISchema", "Store", "Operations", log]),
 
     tests("StoreTests", ["Addressing", "NetworkModel", "APISchema", "Store", "TestSupport", log]),
@@ -92,8 +96,8 @@ let wholeRooms: [Target] = [
     room(
         "ControllerServer",
         [
-            "Addressing", "NetworkModel", "APISchema", "AccessPolicy", "Store", "Operations", "HostModel", "HostProjection", hummingbird,
-            httpClient, log, lifecycle,
+            "Addressing", "NetworkModel", "APISchema", "AccessPolicy", "Identity", "IdentityService", "Store", "Operations", "HostModel",
+            "HostProjection", hummingbird, httpClient, log, lifecycle,
         ]),
     room(
         "AgentRuntime",
@@ -112,15 +116,16 @@ let wholeRooms: [Target] = [
         name: "neutrino",
         dependencies: [
             "Addressing", "APISchema", "NetworkModel", "KernelInterface", "HostProjection", "Converters", "ControllerServer",
-            "AgentRuntime", "Election", "ElectionService", "KernelLinux", "Lab", "Store", "Operations", arguments, log, lifecycle,
+            "AgentRuntime", "Election", "ElectionService", "Identity", "IdentityService", "KernelLinux", "Lab", "Store", "Operations",
+            arguments, log, lifecycle,
         ],
         swiftSettings: strict),
     // These also run the executable itself, which `swift build --build-tests` puts beside the tests.
     tests(
         "ControllerServerTests",
         [
-            "Addressing", "NetworkModel", "APISchema", "AccessPolicy", "HostModel", "HostProjection", "Store", "Operations",
-            "ControllerServer", "TestSupport", hummingbird, httpClient, log, lifecycle,
+            "Addressing", "NetworkModel", "APISchema", "AccessPolicy", "HostModel", "HostProjection", "Store", "Operations", "Identity",
+            "IdentityService", "ControllerServer", "TestSupport", hummingbird, httpClient, log, lifecycle,
         ]),
     tests("LabTests", ["Addressing", "APISchema", "Lab"]),
 ]
@@ -128,6 +133,7 @@ let wholeRooms: [Target] = [
 let storePackages: [Package.Dependency] = [
     .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
 ]
 
 let wholePackages: [Package.Dependency] = [

@@ -1,3 +1,5 @@
+import Identity
+
 /// How the server learns who calls.
 public enum AuthenticationMode: Sendable {
     /// Everybody is an administrator of the project that `X-Project-Id` names. For laboratories.
@@ -10,6 +12,9 @@ public enum AuthenticationMode: Sendable {
 
 /// What an operator decides about the built-in identity.
 public struct BuiltInSettings: Sendable {
+    /// The file of the administrator's first password, in the state directory.
+    public static let passwordFileName = "admin-password"
+
     /// For how long a token is valid.
     public var tokenLifetimeSeconds: Int
     /// Where clients reach this server, such as `https://network.example.org`; nil: where each request came to.
@@ -18,13 +23,17 @@ public struct BuiltInSettings: Sendable {
     public var stateDirectory: String
     /// The administrator's password at the first start; nil: a random one.
     public var administratorPassword: String?
+    /// What the hash of a new password costs whoever makes it, and whoever guesses.
+    public var passwordCost: PasswordHash.Cost
 
     public init(
-        tokenLifetimeSeconds: Int = 3600, publicURL: String? = nil, stateDirectory: String, administratorPassword: String? = nil
+        tokenLifetimeSeconds: Int = 3600, publicURL: String? = nil, stateDirectory: String, administratorPassword: String? = nil,
+        passwordCost: PasswordHash.Cost = .standard
     ) {
         self.tokenLifetimeSeconds = tokenLifetimeSeconds
         self.publicURL = publicURL
         self.stateDirectory = stateDirectory
         self.administratorPassword = administratorPassword
+        self.passwordCost = passwordCost
     }
 }

@@ -1,6 +1,7 @@
 import Addressing
 import AgentRuntime
 import ArgumentParser
+import ControllerServer
 import Converters
 import Election
 import ElectionService
@@ -39,6 +40,14 @@ struct AgentCommand: AsyncParsableCommand {
 
     @Option(help: "The availability zone of this host. Members of a highly available router are spread over the zones.")
     var availabilityZone: String = "nova"
+
+    @Option(
+        help: ArgumentHelp(
+            "A file whose first line is the secret that agents share with the server.",
+            discussion:
+                "Copy the server's (it prints the path at its start), readable by the agent's user only. None: the server asks for none.",
+            valueName: "path"))
+    var agentSecretFile: String?
 
     @OptionGroup var log: LogOptions
 
@@ -97,7 +106,14 @@ struct AgentCommand: AsyncParsableCommand {
         return AgentConfiguration(
             hostID: host, serverURLs: server,
             settings: AgentSettings(stateDirectory: stateDirectory, tunnelAddress: tunnel, physicalNetworks: networks),
-            heartbeatSeconds: heartbeat, availabilityZone: availabilityZone)
+            heartbeatSeconds: heartbeat, availabilityZone: availabilityZone,
+            secret: try secret())
+    }
+
+    private func secret() throws -> String? {
+        do throws(ServerStartError) { return try agentSecretFile.map(AgentSecretFile.read) } catch {
+            throw CleanExit.failure(error.description)
+        }
     }
 
     /// The kernel's events and keepalived's pipes, as the agent hears them.

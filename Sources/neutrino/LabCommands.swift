@@ -49,8 +49,16 @@ struct LabUp: AsyncParsableCommand {
         parsing: .unconditionalSingleValue, help: "A word for the server's command line, such as --highly-available-routers; repeatable.")
     var serverArgument: [String] = []
 
+    @Option(help: "How callers are authenticated: built-in, or none (everybody is an administrator).")
+    var auth: AuthenticationName = .builtIn
+
+    func validate() throws {
+        guard auth != .keystone else { throw ValidationError("A lab has no Keystone: --auth is built-in or none.") }
+    }
+
     func run() async throws {
         var configuration = Lab.Configuration(name: lab.name, hosts: hosts)
+        configuration.authenticates = auth == .builtIn
         configuration.serverArguments = serverArgument
         configuration.stateDirectory = state
         configuration.apiPort = port ?? Lab.portIfFree(Underlay.controlPort)
@@ -97,7 +105,9 @@ struct LabEnvironment: AsyncParsableCommand {
     @OptionGroup var lab: LabOptions
 
     func run() async throws {
-        for (name, value) in try lab.open().clientEnvironment { print("export \(name)=\(value)") }
+        let lab = try lab.open()
+        print("unset \(IdentityOpenRC.foreignVariables.joined(separator: " "))")
+        for (name, value) in lab.clientEnvironment { print("export \(name)=\(value)") }
     }
 }
 
