@@ -49,7 +49,9 @@ let pureRooms: [Target] = [
     tests(
         "ConvertersTests",
         ["Addressing", "NetworkModel", "HostModel", "KernelInterface", "KernelLinux", "ServiceProcesses", "Converters"]),
-    tests("ElectionServiceTests", ["Addressing", "NetworkModel", "Election", "ElectionService", "ServiceProcesses", "CLinux"]),
+    tests(
+        "ElectionServiceTests",
+        ["Addressing", "NetworkModel", "Election", "ElectionService", "ServiceProcesses", "KernelInterface", "KernelLinux", "CLinux"]),
     tests("ServiceProcessesTests", ["Addressing", "KernelInterface", "ServiceProcesses"]),
     tests("KernelLinuxTests", ["Addressing", "KernelInterface", "KernelLinux", "KernelConformance", "CLinux"]),
     tests("DriversTests", ["Addressing", "KernelInterface", "Drivers", "FakeKernel"]),
@@ -79,7 +81,7 @@ let storeRooms: [Target] = [
     room("IdentityService", ["NetworkModel", "APISchema", "AccessPolicy", "Identity", "Store", log]),
     room("TestSupport", ["Addressing", "KernelLinux", "NetworkModel", "APISchema", "Store", "Operations", log]),
 
-    tests("StoreTests", ["Addressing", "NetworkModel", "APISchema", "Store", "TestSupport", log]),
+    tests("StoreTests", ["Addressing", "NetworkModel", "APISchema", "Store", "TestSupport", sqlite, log]),
     tests(
         "OperationsTests",
         ["Addressing", "NetworkModel", "APISchema", "AccessPolicy", "HostModel", "Store", "Operations", "TestSupport"]),
@@ -108,8 +110,8 @@ let wholeRooms: [Target] = [
     tests(
         "AgentRuntimeTests",
         [
-            "Addressing", "NetworkModel", "HostModel", "KernelInterface", "Converters", "ServiceProcesses", "AgentRuntime", "FakeKernel",
-            "TestSupport", hummingbird, log, lifecycle,
+            "Addressing", "NetworkModel", "HostModel", "KernelInterface", "Converters", "Election", "ServiceProcesses", "AgentRuntime",
+            "FakeKernel", "TestSupport", hummingbird, log, lifecycle,
         ]),
     room("Lab", ["Addressing", "NetworkModel", "APISchema", "KernelInterface", "KernelLinux", "CLinux", httpClient, log]),
     .executableTarget(

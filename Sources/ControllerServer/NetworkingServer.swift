@@ -131,6 +131,7 @@ public struct NetworkingServer: Service {
         ResourceRoutes<Network>(operations: operations).addRoutes(to: router)
         ResourceRoutes<Subnet>(operations: operations).addRoutes(to: router)
         ResourceRoutes<Port>(operations: operations).addRoutes(to: router)
+        PortBindingRoutes(operations: operations).addRoutes(to: router)
         ResourceRoutes<NetworkModel.Router>(operations: operations).addRoutes(to: router)
         ResourceRoutes<FloatingIP>(operations: operations).addRoutes(to: router)
         ChildRoutes<PortForwarding>(operations: operations).addRoutes(to: router)
@@ -150,6 +151,9 @@ public struct NetworkingServer: Service {
         RouterRoutes(operations: operations).addRoutes(to: router)
         QuotaRoutes(operations: operations).addRoutes(to: router)
         AvailabilityZoneRoutes(operations: operations).addRoutes(to: router)
+        FlavorRoutes(operations: operations).addRoutes(to: router)
+        TopologyRoutes(operations: operations).addRoutes(to: router)
+        IPAvailabilityRoutes(operations: operations).addRoutes(to: router)
         MetricsRoutes(operations: operations, hub: hub).addRoutes(to: router)
         ExtensionDescription.addRoutes(to: router)
         Discovery.addRoutes(to: router, collections: Self.collections)
@@ -179,6 +183,9 @@ public struct NetworkingServer: Service {
         ("rule_type", "rule_types", "qos/rule-types"), ("quota", "quotas", "quotas"),
         ("availability_zone", "availability_zones", "availability_zones"),
         ("floatingip_pool", "floatingip_pools", "floatingip_pools"),
+        names(Flavor.table), names(ServiceProfile.table), ("service_provider", "service_providers", "service-providers"),
+        ("auto_allocated_topology", "auto_allocated_topologies", "auto-allocated-topology"),
+        ("network_ip_availability", "network_ip_availabilities", "network-ip-availabilities"),
     ]
 
     private static func names<Resource>(_ table: ResourceTable<Resource>) -> (singular: String, plural: String, path: String) {

@@ -79,6 +79,8 @@ public struct Port: Sendable, Hashable {
     public var vifType: String = "unbound"
     /// `binding:profile` as canonical JSON text of an object.
     public var bindingProfile: String = "{}"
+    /// Bindings to other hosts, for live migration.
+    public var inactiveBindings: [PortBinding] = []
     public var standard = StandardAttributes()
 
     public init(id: ResourceID, projectID: String, networkID: ResourceID, mac: MACAddress) {

@@ -20,7 +20,12 @@ extension Operations {
     }
 
     /// The limits of projects that have none of their own (`GET /quotas/{project}/default`).
-    public func defaultQuota(caller: Caller) -> [String: Int] { settings.defaultQuotas }
+    public func defaultQuota(of projectID: String, caller: Caller) async throws -> [String: Int] {
+        try await read(caller) { verb in
+            try verb.checkQuotaAccess(projectID)
+            return verb.settings.defaultQuotas
+        }
+    }
 
     /// Limits and use (`GET /quotas/{project}/details.json`).
     public func quotaDetails(of projectID: String, caller: Caller) async throws -> [String: QuotaDetail] {
@@ -50,7 +55,13 @@ extension Operations {
         try Verb.checkProject(projectID)
         return try await write(caller) { verb in
             try verb.checkQuotaAccess(projectID, isWrite: true)
-            for (resource, limit) in try verb.checkedLimits(body) {
+            var body = body
+            let force = body.removeValue(forKey: "force")
+            // Asked for by older clients; the use is always looked at now.
+            body["check_limit"] = nil
+            let limits = try verb.checkedLimits(body)
+            if force != true { try verb.refuseBelowUse(limits, projectID) }
+            for (resource, limit) in limits {
                 try verb.transaction.execute(
                     "DELETE FROM quotas WHERE project_id = ? AND resource = ?", [.text(projectID), .text(resource)])
                 try verb.transaction.execute(
@@ -119,6 +130,17 @@ extension Verb {
             }
         }
         return limits
+    }
+
+    /// A limit below what the project already has would not be kept; who wants it all the same says `force`.
+    fileprivate func refuseBelowUse(_ limits: [(String, Int)], _ projectID: String) throws {
+        for (resource, limit) in limits where limit >= 0 {
+            let used = try quotaUse(resource, projectID)
+            guard used <= limit else {
+                throw APIError.badRequest(
+                    "Quota limit \(limit) for \(resource) must be greater than or equal to already used \(used)")
+            }
+        }
     }
 
     /// Fixed texts, so that each stays prepared.

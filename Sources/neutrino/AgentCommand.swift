@@ -9,6 +9,7 @@ import Foundation
 import KernelInterface
 import KernelLinux
 import Logging
+import NetworkModel
 import ServiceLifecycle
 
 struct AgentCommand: AsyncParsableCommand {
@@ -128,7 +129,15 @@ struct AgentCommand: AsyncParsableCommand {
         let namespaceEvents = try NamespaceEvents { namesContinuation.yield($0) }
         return AgentSenses(
             linkChanges: changes, namespaceChanges: names, watchNamespaces: { namespaceEvents.watch($0) }, openPipe: Self.open,
-            hasEnded: LinuxProcessHost.hasEnded, election: try election())
+            hasEnded: LinuxProcessHost.hasEnded, election: try election(),
+            findConflicts: try findConflicts())
+    }
+
+    /// Without a tunnel endpoint nothing tells the bridges of this host from those of others: they do not ask.
+    private func findConflicts() throws -> (@Sendable ([ExternalAddress]) async -> [ResourceID: String])? {
+        guard tunnelAddress != nil else { return nil }
+        let addressGuard = try AddressGuard()
+        return { await addressGuard.conflicts(of: $0) }
     }
 
     /// Pulses go from tunnel endpoint to tunnel endpoint: without one VRRP alone decides.
@@ -142,7 +151,7 @@ struct AgentCommand: AsyncParsableCommand {
         }
         return ElectionSense(
             news: thread.news, update: { thread.update($0) }, note: { thread.note($0, $1) }, watch: { thread.watch($0) },
-            stop: { thread.stop() })
+            isStripDue: { thread.isStripDue($0) }, stop: { thread.stop() })
     }
 
     /// Of lines that nobody took the newest are kept: they tell the state.

@@ -15,7 +15,7 @@ struct IdentityTests {
             #expect(versions.status == 300)
             let values = versions.body["versions"]?["values"]?.arrayValue
             #expect(
-                values?.first?["links"]?.arrayValue?.first?["href"] == "http://127.0.0.1:\(cloud.client.port)/identity/v3/", "\(versions)")
+                values?.first?["links"]?.arrayValue?.first?["href"]?.stringValue == "http://127.0.0.1:\(cloud.client.port)/identity/v3/", "\(versions)")
             for path in ["/identity/v3", "/identity/v3/"] {
                 let version = try await cloud.client.send(.GET, path)
                 #expect(version.status == 200 && version.body["version"]?["id"]?.stringValue?.hasPrefix("v3.") == true, "\(version)")
@@ -339,9 +339,11 @@ struct CallerTests {
     func none() async throws {
         try await withServer { client in
             for path in ["/v2.0/networks", "/metrics", "/agent/v1/hosts/h1/duties"] {
-                #expect(try await client.send(.GET, path).status == 200)
+                let answer = try await client.send(.GET, path)
+                #expect(answer.status == 200, "\(path): \(answer)")
             }
-            #expect(try await client.send(.GET, "/identity/v3").status == 404)
+            let identity = try await client.send(.GET, "/identity/v3")
+            #expect(identity.status == 404, "\(identity)")
         }
     }
 }

@@ -30,6 +30,7 @@ extension Subnet: ProjectResource {
             .stored("enable_dhcp", \.isDHCPEnabled, .boolean, [.create, .update, .filter, .sort], default: true),
             .stored("ipv6_ra_mode", \.ipv6RouterAdvertisementMode, modes, [.create, .filter, .sort]),
             .stored("ipv6_address_mode", \.ipv6AddressMode, modes, [.create, .filter, .sort]),
+            .keptRequest("segment_id", \.segmentID, .nullable(.uuid), [.create, .update, .filter, .sort, .guarded], from: "segment"),
             .stored(
                 "service_types", \.serviceTypes, .list(of: .string(maximum: 255)), [.create, .update], from: "subnet-service-types"),
         ] + standardAttributes)
