@@ -13,10 +13,10 @@ SWIFT := scripts/swift
 SOURCES := Package.swift Sources Tests
 FIRST_TIME = $(shell [ -d .build/$(1) ] || echo "; the first time takes minutes")
 
-.PHONY: help setup build test test-pure fuzz demo lint format bench openstack clean distclean
+.PHONY: help setup build test test-pure conformance fuzz demo lint format bench openstack clean distclean
 
 help: ## List the commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 
 setup: ## Install the Debian packages and the OpenStack client that are missing (quick when none is)
 	@scripts/setup
@@ -41,6 +41,9 @@ test-pure: ## Build and test only the rooms that use no package (seconds)
 
 fuzz: build ## Make random requests of the API's own description, and hold every answer against it; EXAMPLES=N of each kind
 	@scripts/fuzz .build/debug/neutrino $(or $(EXAMPLES),100)
+
+conformance: build ## Run OpenStack's own tests of the API (tempest), as root; TESTS=regex chooses some
+	@scripts/conformance $(if $(TESTS),'$(TESTS)')
 
 demo: build ## Show the whole of it on this machine, as root; KEEP=1 leaves it running
 	@.build/debug/neutrino demo $(if $(KEEP),--keep) $(ARGS)

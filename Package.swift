@@ -126,9 +126,8 @@ let wholeRooms: [Target] = [
     tests(
         "ControllerServerTests",
         [
-            "Addressing", "NetworkModel", "APISchema", "HostModel", "HostProjection", "Store", "Operations", "Identity", "IdentityService",
-            "ControllerServer", "TestSupport", hummingbird,
-            httpClient, log, lifecycle,
+            "Addressing", "NetworkModel", "APISchema", "AccessPolicy", "HostModel", "HostProjection", "Store", "Operations", "Identity",
+            "IdentityService", "ControllerServer", "TestSupport", hummingbird, httpClient, log, lifecycle,
         ]),
     tests("LabTests", ["Addressing", "APISchema", "Lab"]),
 ]

@@ -49,7 +49,9 @@ struct PortReports {
 
     private func addRouters(_ view: HostView, _ result: ApplyReport, to current: inout [Key: Acknowledged]) {
         for router in view.routers.values {
-            let state: HostStatus.PortReport.State = result.concerns(router: router.id) ? .failed : router.isAdminStateUp ? .up : .down
+            // Of a router that is down nothing is to be realised: that is done. Clients wait for its interfaces to become ACTIVE, and only then
+            // change it or take them away.
+            let state: HostStatus.PortReport.State = result.concerns(router: router.id) ? .failed : .up
             let ports = router.interfaces + [router.gateway, router.redundancy?.port].compactMap { $0 }
             for port in ports {
                 for component in [HostStatus.Component.l2, .l3] {

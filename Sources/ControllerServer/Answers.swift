@@ -111,6 +111,7 @@ extension HTTPField.Name {
     static let projectID = Self.known("X-Project-Id")
     static let authToken = Self.known("X-Auth-Token")
     static let subjectToken = Self.known("X-Subject-Token")
+    static let serviceToken = Self.known("X-Service-Token")
     static let forwardedProto = Self.known("X-Forwarded-Proto")
 
     private static func known(_ text: String) -> HTTPField.Name {

@@ -6,6 +6,8 @@ public enum AuthenticationMode: Sendable {
     case none
     /// Users, projects and roles in the store, with Keystone's own paths under `/identity/v3`.
     case builtIn(BuiltInSettings)
+    /// By tokens that a Keystone elsewhere finds valid.
+    case keystone(KeystoneConfiguration)
 }
 
 /// What an operator decides about the built-in identity.

@@ -10,6 +10,13 @@ protocol Authenticator: Sendable {
 
     /// Where clients get tokens: the answer 401 names it in `WWW-Authenticate`. Nil where no token is needed.
     var identityURL: String? { get }
+
+    /// Lets go of connections; nobody asks after it.
+    func close() async throws
+}
+
+extension Authenticator {
+    func close() async throws {}
 }
 
 /// Why a request has no caller.

@@ -48,6 +48,7 @@ public struct NetworkingServer: Service {
     private let hub: FeedHub
     private let operations: Operations
     private let maintenance: MaintenanceService
+    private let authenticator: any Authenticator
     private let configuration: ServerConfiguration
     private let logger: Logger
     private let identity: IdentityService?
@@ -73,6 +74,7 @@ public struct NetworkingServer: Service {
             })
         maintenance = MaintenanceService(operations: operations, now: now, logger: logger)
         identity = try await Self.identity(configuration.authentication, store, logger: logger, now: now)
+        authenticator = Self.authenticator(configuration.authentication, identity, logger: logger, now: now)
         agentSecret = try configuration.agentSecretFile.flatMap { AgentSecret(try AgentSecretFile.readOrMake($0, logger)) }
         try await operations.registerDefaultSegmentRanges()
         hub = try await FeedHub(store: store, settings: configuration.projection, logger: logger)
@@ -101,6 +103,7 @@ public struct NetworkingServer: Service {
             // (waitForAll would wait for the other one first.)
             while try await group.next() != nil {}
         }
+        try await authenticator.close()
         await store.close()
     }
 
@@ -115,9 +118,12 @@ public struct NetworkingServer: Service {
         return identity
     }
 
-    private var authenticator: any Authenticator {
-        switch (configuration.authentication, identity) {
+    private static func authenticator(
+        _ mode: AuthenticationMode, _ identity: IdentityService?, logger: Logger, now: @escaping @Sendable () -> Timestamp
+    ) -> any Authenticator {
+        switch (mode, identity) {
         case (.builtIn(let settings), let identity?): BuiltInAuthentication(identity: identity, publicURL: settings.publicURL)
+        case (.keystone(let keystone), _): KeystoneAuthentication(configuration: keystone, logger: logger, now: now)
         case (.builtIn, nil), (.none, _): NoAuthentication()
         }
     }

@@ -9,16 +9,17 @@ import Store
 enum AuthenticationName: String, CaseIterable, ExpressibleByArgument {
     case none
     case builtIn = "built-in"
+    case keystone
 }
 
 /// Who may call a server.
 struct AuthenticationOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "How callers are authenticated: none or built-in.",
+            "How callers are authenticated: built-in, keystone or none.",
             discussion: """
-                The default asks for a token: a server that is reached by others must not be open because an option was forgotten. 'none' is for \
-                laboratories.
+                The default asks for a token: a server that is reached by others must not be open because an option was forgotten. With \
+                keystone tokens of a Keystone elsewhere count. 'none' is for laboratories.
                 """))
     var auth: AuthenticationName = .builtIn
 
@@ -46,7 +47,10 @@ struct AuthenticationOptions: ParsableArguments {
             valueName: "url"))
     var publicURL: String?
 
+    @OptionGroup var keystone: KeystoneOptions
+
     func validate() throws {
+        if auth != .keystone, keystone.isGiven { throw ValidationError("Options of Keystone are given, but not --auth keystone.") }
         guard IdentityService.tokenLifetimeLimits.contains(tokenLifetime) else {
             let limits = IdentityService.tokenLifetimeLimits
             throw ValidationError("--token-lifetime is from \(limits.lowerBound) to \(limits.upperBound) seconds.")
@@ -72,6 +76,9 @@ struct AuthenticationOptions: ParsableArguments {
                 BuiltInSettings(
                     tokenLifetimeSeconds: tokenLifetime, publicURL: publicURL, stateDirectory: directory,
                     administratorPassword: try Self.givenPassword()))
+            configuration.agentSecretFile = agentSecretFile ?? "\(directory)/\(AgentSecretFile.name)"
+        case .keystone:
+            configuration.authentication = .keystone(try keystone.configuration())
             configuration.agentSecretFile = agentSecretFile ?? "\(directory)/\(AgentSecretFile.name)"
         }
     }

@@ -45,13 +45,21 @@ struct LabUp: AsyncParsableCommand {
     @Option(help: "How many hosts: h1, h2, …") var hosts = 3
     @Option(help: "A new or empty directory for the lab's state and logs (default: /run/neutrino-labs/NAME).") var state: String?
     @Option(help: "Where the API listens on 127.0.0.1 (default: 9696 if that is free, else any free port).") var port: Int?
+    @Option(
+        parsing: .unconditionalSingleValue, help: "A word for the server's command line, such as --highly-available-routers; repeatable.")
+    var serverArgument: [String] = []
 
     @Option(help: "How callers are authenticated: built-in, or none (everybody is an administrator).")
     var auth: AuthenticationName = .builtIn
 
+    func validate() throws {
+        guard auth != .keystone else { throw ValidationError("A lab has no Keystone: --auth is built-in or none.") }
+    }
+
     func run() async throws {
         var configuration = Lab.Configuration(name: lab.name, hosts: hosts)
         configuration.authenticates = auth == .builtIn
+        configuration.serverArguments = serverArgument
         configuration.stateDirectory = state
         configuration.apiPort = port ?? Lab.portIfFree(Underlay.controlPort)
         let lab = try await Lab.up(configuration)
