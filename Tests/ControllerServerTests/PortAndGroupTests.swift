@@ -41,7 +41,8 @@ struct PortAndGroupTests {
             let made = try await client.post("address-groups", ["address_group": ["name": "g", "addresses": ["10.0.0.5"]]])
             #expect(made.status == 201 && made["addresses"] == ["10.0.0.5/32"])
             let path = "address-groups/\(made.id)"
-            #expect(try await client.put("\(path)/add_addresses", ["addresses": ["10.0.0.6"]])["addresses"] == ["10.0.0.5/32", "10.0.0.6/32"])
+            let more = try await client.put("\(path)/add_addresses", ["addresses": ["10.0.0.6"]])
+            #expect(more.status == 200 && more["addresses"] == ["10.0.0.5/32", "10.0.0.6/32"])
             let twice = try await client.put("\(path)/add_addresses", ["addresses": ["10.0.0.6"]])
             #expect(twice.status == 400 && twice.errorType == "AddressesAlreadyExist")
             let missing = try await client.put("\(path)/remove_addresses", ["addresses": ["10.0.0.7"]])
