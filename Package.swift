@@ -49,7 +49,9 @@ let pureRooms: [Target] = [
     tests(
         "ConvertersTests",
         ["Addressing", "NetworkModel", "HostModel", "KernelInterface", "KernelLinux", "ServiceProcesses", "Converters"]),
-    tests("ElectionServiceTests", ["Addressing", "NetworkModel", "Election", "ElectionService", "ServiceProcesses", "CLinux"]),
+    tests(
+        "ElectionServiceTests",
+        ["Addressing", "NetworkModel", "Election", "ElectionService", "ServiceProcesses", "KernelInterface", "KernelLinux", "CLinux"]),
     tests("ServiceProcessesTests", ["Addressing", "KernelInterface", "ServiceProcesses"]),
     tests("KernelLinuxTests", ["Addressing", "KernelInterface", "KernelLinux", "KernelConformance", "CLinux"]),
     tests("DriversTests", ["Addressing", "KernelInterface", "Drivers", "FakeKernel"]),
@@ -67,15 +69,19 @@ let benchmarks: [Target] = [
 let log = Target.Dependency.product(name: "Logging", package: "swift-log")
 let sqlite = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
 let sqliteLibrary = Target.Dependency.product(name: "GRDBSQLite", package: "GRDB.swift")
+let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+let cryptoExtras = Target.Dependency.product(name: "CryptoExtras", package: "swift-crypto")
 
 /// The rooms that need a database but no HTTP: `NEUTRINO_ROOMS=store swift test`.
 let storeRooms: [Target] = [
     .systemLibrary(name: "CPostgreSQL", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
     room("Store", ["Addressing", "NetworkModel", "APISchema", "CPostgreSQL", sqlite, sqliteLibrary, log]),
     room("Operations", ["Addressing", "NetworkModel", "APISchema", "AccessPolicy", "HostModel", "Store", log]),
+    room("Identity", ["NetworkModel", "APISchema", crypto, cryptoExtras]),
+    room("IdentityService", ["NetworkModel", "APISchema", "AccessPolicy", "Identity", "Store", log]),
     room("TestSupport", ["Addressing", "KernelLinux", "NetworkModel", "APISchema", "Store", "Operations", log]),
 
-    tests("StoreTests", ["Addressing", "NetworkModel", "APISchema", "Store", "TestSupport", log]),
+    tests("StoreTests", ["Addressing", "NetworkModel", "APISchema", "Store", "TestSupport", sqlite, log]),
     tests(
         "OperationsTests",
         ["Addressing", "NetworkModel", "APISchema", "AccessPolicy", "HostModel", "Store", "Operations", "TestSupport"]),
@@ -92,8 +98,8 @@ let wholeRooms: [Target] = [
     room(
         "ControllerServer",
         [
-            "Addressing", "NetworkModel", "APISchema", "AccessPolicy", "Store", "Operations", "HostModel", "HostProjection", hummingbird,
-            log, lifecycle,
+            "Addressing", "NetworkModel", "APISchema", "AccessPolicy", "Identity", "IdentityService", "Store", "Operations", "HostModel",
+            "HostProjection", hummingbird, log, lifecycle,
         ]),
     room(
         "AgentRuntime",
@@ -104,23 +110,24 @@ let wholeRooms: [Target] = [
     tests(
         "AgentRuntimeTests",
         [
-            "Addressing", "NetworkModel", "HostModel", "KernelInterface", "Converters", "ServiceProcesses", "AgentRuntime", "FakeKernel",
-            "TestSupport", hummingbird, log, lifecycle,
+            "Addressing", "NetworkModel", "HostModel", "KernelInterface", "Converters", "Election", "ServiceProcesses", "AgentRuntime",
+            "FakeKernel", "TestSupport", hummingbird, log, lifecycle,
         ]),
     room("Lab", ["Addressing", "NetworkModel", "APISchema", "KernelInterface", "KernelLinux", "CLinux", httpClient, log]),
     .executableTarget(
         name: "neutrino",
         dependencies: [
             "Addressing", "APISchema", "NetworkModel", "KernelInterface", "HostProjection", "Converters", "ControllerServer",
-            "AgentRuntime", "Election", "ElectionService", "KernelLinux", "Lab", "Store", "Operations", arguments, log, lifecycle,
+            "AgentRuntime", "Election", "ElectionService", "Identity", "IdentityService", "KernelLinux", "Lab", "Store", "Operations",
+            arguments, log, lifecycle,
         ],
         swiftSettings: strict),
     // These also run the executable itself, which `swift build --build-tests` puts beside the tests.
     tests(
         "ControllerServerTests",
         [
-            "Addressing", "NetworkModel", "APISchema", "HostModel", "HostProjection", "Store", "Operations", "ControllerServer",
-            "TestSupport",
+            "Addressing", "NetworkModel", "APISchema", "HostModel", "HostProjection", "Store", "Operations", "Identity", "IdentityService",
+            "ControllerServer", "TestSupport",
             httpClient, log, lifecycle,
         ]),
     tests("LabTests", ["Addressing", "APISchema", "Lab"]),
@@ -129,6 +136,7 @@ let wholeRooms: [Target] = [
 let storePackages: [Package.Dependency] = [
     .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
 ]
 
 let wholePackages: [Package.Dependency] = [

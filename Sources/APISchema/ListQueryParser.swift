@@ -102,6 +102,11 @@ extension ListQuery {
         if name.hasPrefix("not-") { filters.append(.not(conditions)) } else { filters += conditions }
     }
 
+    /// What sorts like an attribute that has no column: the type of an agent decides its program, its heartbeat whether it is alive.
+    private static let sortColumns = [
+        "tenant_id": "project_id", "binary": "agent_type", "topic": "agent_type", "alive": "heartbeat_timestamp",
+    ]
+
     private mutating func readSort<Resource: APIResource>(
         _ parameters: [(name: String, value: String)], of type: Resource.Type
     ) throws(APIError) {
@@ -116,18 +121,20 @@ extension ListQuery {
             throw .badRequest("\(Self.pythonList(wrong)) is invalid value for sort_dirs, valid value is 'asc' and 'desc'")
         }
         for (key, direction) in zip(keys, directions) {
-            guard let column = Resource.table[key]?.column?.name ?? (key == "tenant_id" ? "project_id" : nil) else { continue }
+            guard let column = Resource.table[key]?.column?.name ?? Self.sortColumns[key] else { continue }
             sortKeys.append(SortKey(column: column, isAscending: direction == "asc"))
         }
     }
 
+    /// What `limit` says; nil, which means all, where it says nothing or 0.
+    public static func limit(in parameters: [(name: String, value: String)]) throws(APIError) -> Int? {
+        guard let text = parameters.last(where: { $0.name == "limit" })?.value, !text.isEmpty else { return nil }
+        guard let number = Int(text), number >= 0 else { throw .badRequest("Limit must be an integer 0 or greater and not '\(text)'") }
+        return number == 0 ? nil : number
+    }
+
     private mutating func readPage(_ parameters: [(name: String, value: String)]) throws(APIError) {
-        if let text = parameters.last(where: { $0.name == "limit" })?.value, !text.isEmpty {
-            guard let number = Int(text), number >= 0 else {
-                throw .badRequest("Limit must be an integer 0 or greater and not '\(text)'")
-            }
-            limit = number == 0 ? nil : number
-        }
+        limit = try Self.limit(in: parameters)
         isReversed = parameters.last { $0.name == "page_reverse" }?.value.lowercased() == "true"
         if let text = parameters.last(where: { $0.name == "marker" })?.value, !text.isEmpty {
             // A marker that names nothing gives an empty page; the placeholder identity never exists.

@@ -9,7 +9,9 @@ public enum AccessPolicy {
     static let administratorAttributes: [String: Set<String>] = [
         "networks": [
             "shared", "router:external", "provider:network_type", "provider:physical_network", "provider:segmentation_id",
+            "segments", "is_default",
         ],
+        "subnets": ["segment_id"],
         "ports": ["binding:host_id", "binding:profile", "data_plane_status"],
         "routers": ["ha", "external_gateway_info:enable_snat", "external_gateway_info:external_fixed_ips"],
         "floatingips": ["floating_ip_address"], "subnetpools": ["shared", "is_default"], "address_scopes": ["shared"],
@@ -19,10 +21,10 @@ public enum AccessPolicy {
     static let managerResources: Set<String> = ["policies", "bandwidth_limit_rules", "dscp_marking_rules"]
 
     /// Whether project members may use the resource at all.
-    static let administratorResources: Set<String> = ["agents"]
+    static let administratorResources: Set<String> = ["agents", "service_profiles", "segments", "network_segment_ranges"]
 
-    /// What everybody sees, but only administrators may write.
-    static let administratorWrites: Set<String> = ["default_security_group_rules"]
+    /// What everybody may see, but only administrators may write.
+    static let administratorWritten: Set<String> = ["flavors", "default_security_group_rules"]
 
     /// Throws when the caller may not do the verb with the attributes that the request names.
     ///
@@ -32,8 +34,8 @@ public enum AccessPolicy {
         guard !caller.isAdmin else { return }
         let table = R.table
         let rule = "\(verb)_\(table.singular)"
-        guard verb == "get" || !administratorWrites.contains(table.plural) else { throw notAuthorized("rule:\(rule)") }
         guard !administratorResources.contains(table.plural) else { throw notAuthorized("rule:\(rule)") }
+        guard verb == "get" || !administratorWritten.contains(table.plural) else { throw notAuthorized("rule:\(rule)") }
         guard verb == "get" || caller.roles.contains("manager") || !managerResources.contains(table.plural) else {
             throw notAuthorized("rule:\(rule)")
         }

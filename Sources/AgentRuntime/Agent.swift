@@ -35,7 +35,7 @@ public actor Agent: Service {
     nonisolated let configuration: AgentConfiguration
     let kernel: any NetworkKernel
     let processes: any ProcessHost
-    let senses: AgentSenses
+    nonisolated let senses: AgentSenses
     let logger: Logger
     private let registration: HostStatus.Registration
     private let connection: ServerConnection
@@ -56,7 +56,9 @@ public actor Agent: Service {
     var members: [ResourceID: RouterMembership] = [:]
     /// What the election was told last.
     var electionMembers: [ElectionMember] = []
-    let errands: RouterErrands
+    nonisolated let errands: RouterErrands
+    /// What this host answers for on external networks; nil after the view or a member changed.
+    var externalAddresses: [ExternalAddress]?
     private var reports = PortReports()
     /// What the last cycle found of routers that are not as they shall be, and what other parts of the agent say of them.
     var routerFindings: [ResourceID: RouterFailures.Finding] = [:]
@@ -111,6 +113,7 @@ public actor Agent: Service {
             group.addTask { await self.requestFullChecks() }
             group.addTask { await self.watchFirewalls() }
             group.addTask { await self.followElection() }
+            group.addTask { await self.watchAddresses() }
             group.addTask {
                 // The loops end by cancellation; this task turns a graceful shutdown into one.
                 try? await gracefulShutdown()
@@ -181,6 +184,7 @@ public actor Agent: Service {
         viewRevision = revision
         if isNews {
             conversion = nil
+            externalAddresses = nil
             isViewRealised = false
             retryBackoff.reset()
             cycleWakeUp()
@@ -214,7 +218,7 @@ public actor Agent: Service {
         if result.isResyncing { cycleWakeUp() }
         let isResynced = isResyncing && !result.isResyncing
         isResyncing = result.isResyncing
-        refreshMembers(isClose: mode == .full || isResynced || !result.daemonActions.isEmpty || result.concernsDaemons)
+        refreshMembers(lookingAt: mode == .full || isResynced || result.isCutShort ? nil : result.routersOfKeepalived)
         refreshWatches()
         refreshElection()
         cleaner.clean(view, after: result, settings: configuration.settings, processes: processes, logger: logger)

@@ -16,10 +16,12 @@ public struct AgentConfiguration: Sendable {
     public var fullCheckSeconds: Int
     /// How often it is looked whether somebody else changed a ruleset: the agent is not told of that.
     public var firewallCheckMilliseconds: Int
+    /// What the server asks of agents; nil: nothing.
+    public var secret: String?
 
     public init(
         hostID: String, serverURLs: [String], settings: AgentSettings, heartbeatSeconds: Int = 10, fullCheckSeconds: Int = 30,
-        firewallCheckMilliseconds: Int = 500, availabilityZone: String = "nova"
+        firewallCheckMilliseconds: Int = 500, availabilityZone: String = "nova", secret: String? = nil
     ) {
         precondition(!serverURLs.isEmpty, "an agent needs a server to follow")
         self.hostID = hostID
@@ -29,5 +31,6 @@ public struct AgentConfiguration: Sendable {
         self.availabilityZone = availabilityZone
         self.fullCheckSeconds = fullCheckSeconds
         self.firewallCheckMilliseconds = firewallCheckMilliseconds
+        self.secret = secret
     }
 }

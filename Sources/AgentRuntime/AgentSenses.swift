@@ -1,4 +1,6 @@
+import Election
 import KernelInterface
+import NetworkModel
 
 /// How an agent hears of what happens on its host. The executable wires these to the kernel; tests feed them by hand.
 public struct AgentSenses: Sendable {
@@ -14,12 +16,16 @@ public struct AgentSenses: Sendable {
     public var hasEnded: @Sendable (_ process: Int32) async -> Bool
     /// Who hastens elections and reads keepalived's pipes; nil on a host without a tunnel endpoint, where the agent reads them itself.
     public var election: ElectionSense?
+    /// Tells of routers of which somebody else on an external network has an address, in a sentence each. To be called every second with all
+    /// addresses that this host answers for; nil on a host whose bridges have no MAC of their own to ask from.
+    public var findConflicts: (@Sendable ([ExternalAddress]) async -> [ResourceID: String])?
 
     public init(
         linkChanges: AsyncStream<Void>, namespaceChanges: AsyncStream<NamespaceName> = AsyncStream { $0.finish() },
         watchNamespaces: @escaping @Sendable (Set<NamespaceName>) -> Void = { _ in },
         openPipe: @escaping @Sendable (_ path: String) throws -> PipeLines,
-        hasEnded: @escaping @Sendable (_ process: Int32) async -> Bool, election: ElectionSense? = nil
+        hasEnded: @escaping @Sendable (_ process: Int32) async -> Bool, election: ElectionSense? = nil,
+        findConflicts: (@Sendable ([ExternalAddress]) async -> [ResourceID: String])? = nil
     ) {
         self.linkChanges = linkChanges
         self.namespaceChanges = namespaceChanges
@@ -27,6 +33,7 @@ public struct AgentSenses: Sendable {
         self.openPipe = openPipe
         self.hasEnded = hasEnded
         self.election = election
+        self.findConflicts = findConflicts
     }
 
     /// The lines of a named pipe, and how to stop reading.

@@ -7,7 +7,7 @@ import ServiceProcesses
 // Whether something that a report is about could not be realised. Where there are more failures than the report lists, anything may be
 // among them.
 extension ApplyReport {
-    private var isCutShort: Bool { failureCount > failures.count }
+    var isCutShort: Bool { failureCount > failures.count }
 
     /// A link of the host's own namespace, or what guards it: a firewall that could not be loaded concerns every port.
     func concerns(link name: String) -> Bool {
@@ -20,11 +20,13 @@ extension ApplyReport {
         return isCutShort || failures.contains { $0.subject.namespace == namespace || $0.subject == .daemon("dnsmasq/\(id)") }
     }
 
-    /// Whether a daemon does not run as it should: a keepalived that cannot be started leaves what the one before it held.
-    var concernsDaemons: Bool {
-        failures.contains { failure in
-            if case .daemon = failure.subject { true } else { false }
+    /// Routers whose keepalived was started, stopped or told something, or does not run as it should: one that cannot be started leaves what
+    /// the one before it held.
+    var routersOfKeepalived: Set<ResourceID> {
+        let failed = failures.compactMap { failure in
+            if case .daemon(let key) = failure.subject { key } else { nil }
         }
+        return Set((daemonActions.map(\.key) + failed).compactMap { KeepalivedDaemon.router(ofKey: $0).flatMap { ResourceID($0) } })
     }
 
     /// A router: its namespace or one of its daemons.

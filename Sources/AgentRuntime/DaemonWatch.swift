@@ -4,6 +4,8 @@ import ServiceProcesses
 struct DaemonWatch {
     var process: Int32
     var task: Task<Void, Never>
+    /// The election, which may hear of the end first, has already said that a new one may be started.
+    var isReleased = false
 }
 
 extension Agent {
@@ -25,10 +27,10 @@ extension Agent {
 
     private func daemonEnded(_ key: String, _ process: Int32) {
         // A process that the supervisor replaced is nobody's loss.
-        guard watches[key]?.process == process else { return }
+        guard let watch = watches[key], watch.process == process else { return }
         watches[key] = nil
         logger.warning("A daemon ended by itself", metadata: ["key": "\(key)", "process": "\(process)"])
-        if senses.election != nil, KeepalivedDaemon.router(ofKey: key) != nil {
+        if senses.election != nil, !watch.isReleased, KeepalivedDaemon.router(ofKey: key) != nil {
             // Its start would take the master's addresses away: first another member shall have them. The election says when.
             reconciler.holdDaemon(key, forMilliseconds: Self.successionMilliseconds)
         }

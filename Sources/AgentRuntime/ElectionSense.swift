@@ -11,32 +11,37 @@ public struct ElectionSense: Sendable {
     public var news: AsyncStream<ElectionNews>
     /// All members of this host.
     public var update: @Sendable ([ElectionMember]) -> Void
-    /// What the agent saw of a member.
+    /// What the agent saw of a member; headless where addresses are left of a keepalived that does not run.
     public var note: @Sendable (ResourceID, MemberState) -> Void
     /// The keepalived of each router, whose end matters.
     public var watch: @Sendable ([ResourceID: Int32]) -> Void
+    /// Whether addresses that news said to take away shall still go.
+    public var isStripDue: @Sendable (ResourceID) -> Bool
     /// Ends it; blocks until it has.
     public var stop: @Sendable () -> Void
 
     public init(
         news: AsyncStream<ElectionNews>, update: @escaping @Sendable ([ElectionMember]) -> Void,
         note: @escaping @Sendable (ResourceID, MemberState) -> Void,
-        watch: @escaping @Sendable ([ResourceID: Int32]) -> Void, stop: @escaping @Sendable () -> Void
+        watch: @escaping @Sendable ([ResourceID: Int32]) -> Void, isStripDue: @escaping @Sendable (ResourceID) -> Bool,
+        stop: @escaping @Sendable () -> Void
     ) {
         self.news = news
         self.update = update
         self.note = note
         self.watch = watch
+        self.isStripDue = isStripDue
         self.stop = stop
     }
 }
 
 extension ElectionMember {
-    /// Nil for what has no part in an election: a standalone router, one that is administratively down, a member without an address.
+    /// Nil for what has no part in an election: a standalone router, one that is administratively down, a member without an address, or one that
+    /// VRRP cannot speak for.
     init?(_ router: HostRouter, settings: AgentSettings) {
-        guard router.isAdminStateUp, let redundancy = router.redundancy, let address = redundancy.port.addresses.first?.address else {
-            return nil
-        }
+        guard router.isAdminStateUp, let redundancy = router.redundancy, let address = redundancy.port.addresses.first?.address,
+            RouterConverter.problem(of: redundancy) == nil
+        else { return nil }
         let gateway = router.gateway.flatMap(Self.gateway)
         let election = ElectionRouter(
             id: router.id, localAddress: address, priority: redundancy.priority, isDraining: redundancy.isDraining,
@@ -80,11 +85,25 @@ extension Agent {
         if !keepaliveds.isEmpty { election.watch(keepaliveds) }
     }
 
-    func followElection() async {
+    /// News that wait for the end of a cycle: as many as the election keeps itself.
+    private static let maximumWaitingNews = 8192
+
+    /// Announcements do not wait for a cycle, which a drain starts on all its hosts: packets go the old way until they are made.
+    nonisolated func followElection() async {
         guard let election = senses.election else { return }
-        for await news in election.news {
-            if Task.isCancelled { break }
-            take(news)
+        let (others, waiting) = AsyncStream.makeStream(of: ElectionNews.self, bufferingPolicy: .bufferingNewest(Self.maximumWaitingNews))
+        await withDiscardingTaskGroup { group in
+            group.addTask {
+                for await news in others {
+                    if Task.isCancelled { break }
+                    await self.take(news)
+                }
+            }
+            for await news in election.news {
+                if Task.isCancelled { break }
+                if case .announce(let id) = news { errands.announce(id) } else { waiting.yield(news) }
+            }
+            waiting.finish()
         }
         election.stop()
     }
@@ -95,10 +114,11 @@ extension Agent {
         case .announce(let id): errands.announce(id)
         case .strip(let id):
             logger.warning("Taking a router's addresses away from a member that has lost it", metadata: ["router": "\(id)"])
-            errands.strip(id, view.routers[id])
+            if let election = senses.election { errands.strip(id, view.routers[id], isDue: election.isStripDue) }
             set(.standby, of: id)
         case .restartDaemon(let id):
             let key = KeepalivedDaemon.key(router: id.description)
+            watches[key]?.isReleased = true
             reconciler.releaseDaemon(key)
             reconciler.markDaemonDirty(key)
             cycleWakeUp()

@@ -52,12 +52,15 @@ struct RouterErrands: Sendable {
     }
 
     /// Removes every address that only the master has.
-    func strip(_ id: ResourceID, _ router: HostRouter?) {
+    ///
+    /// - Parameter isDue: whether that is still to be done: it waits for others, and the member may become master meanwhile.
+    func strip(_ id: ResourceID, _ router: HostRouter?, isDue: @escaping @Sendable (ResourceID) -> Bool) {
         let namespace = RouterConverter.namespace(of: id)
         guard let router else { return }
         perform("take the addresses of router \(id) away") { () throws(KernelError) in
+            guard isDue(id) else { return }
             let found = try kernel.addresses(in: namespace)
-            for address in RouterOwnership.staleAddresses(of: router, addresses: found, isKeepalivedRunning: false) {
+            for address in RouterOwnership.staleAddresses(of: router, addresses: found, isKeepalivedRunning: false) where isDue(id) {
                 try kernel.perform(.removeAddress(address, namespace))
             }
         }

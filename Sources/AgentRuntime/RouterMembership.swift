@@ -33,14 +33,14 @@ struct RouterMembership {
 extension Agent {
     /// Begins to listen to new HA routers and forgets those that went.
     ///
-    /// - Parameter isClose: whether to compare with the addresses that are really there: what was written into a pipe while no agent listened
-    ///   may be lost, and a killed keepalived says nothing at all.
-    func refreshMembers(isClose: Bool) {
+    /// - Parameter suspects: routers to compare with the addresses that are really there, nil for all: what was written into a pipe while no
+    ///   agent listened may be lost, and a killed keepalived says nothing at all.
+    func refreshMembers(lookingAt suspects: Set<ResourceID>?) {
         for id in members.keys where !isMember(view.routers[id]) { leave(id) }
         for router in view.routers.values.sorted(by: { $0.id < $1.id }) where isMember(router) {
             let isNew = members[router.id] == nil
             if isNew { listen(to: router) }
-            if isNew || isClose { look(at: router) }
+            if isNew || suspects?.contains(router.id) ?? true { look(at: router) }
         }
     }
 
@@ -93,8 +93,12 @@ extension Agent {
         let isGroupMember = isKeepalivedRunning(of: router.id)
         // Of what comes later keepalived tells by its pipe, and in the right order.
         if members[router.id]?.state == nil, isGroupMember { senses.election?.note(router.id, found == .active ? .master : .backup) }
-        // A master without its keepalived goes on until another has taken over: the election takes its addresses away then.
-        if !isGroupMember, senses.election != nil { return }
+        // A master without its keepalived goes on until another has taken over: the election takes its addresses away then. Of one whose
+        // keepalived ended while no agent was here, it knows only from this look.
+        if !isGroupMember, let election = senses.election {
+            if members[router.id]?.state == nil, found == .active { election.note(router.id, .headless) }
+            return
+        }
         // Else nobody is told of a successor: without its keepalived no member is the master.
         set(isGroupMember ? found : .standby, of: router.id)
         let suspects = RouterOwnership.staleAddresses(of: router, addresses: addresses, isKeepalivedRunning: isGroupMember)
@@ -128,6 +132,7 @@ extension Agent {
     func set(_ state: HAState, of id: ResourceID) {
         guard let member = members[id], member.state != state else { return }
         members[id]?.state = state
+        externalAddresses = nil
         ownConnections(of: id, since: member.state, state)
         logger.notice("A router changed its VRRP state", metadata: ["router": "\(id)", "state": "\(state.rawValue)"])
         do { try processes.writeFile(paths(of: id).state, state.stateFileText) } catch {

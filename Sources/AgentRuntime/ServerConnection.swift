@@ -22,6 +22,8 @@ final class ServerConnection: Sendable {
 
     private let client: HTTPClient
     private let hostPath: String
+    /// The value of `Authorization`; nil: none is sent.
+    private let authorization: String?
     private let serverURLs: [String]
     /// The server in use: an index into `serverURLs`, which moves on when one fails.
     private let current = Atomic<Int>(0)
@@ -33,6 +35,7 @@ final class ServerConnection: Sendable {
         // The process's shared event loops: one feed and small reports need none of their own.
         client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: settings)
         serverURLs = configuration.serverURLs
+        authorization = configuration.secret.map { "Bearer \($0)" }
         let allowed = CharacterSet.urlPathAllowed.subtracting(CharacterSet(charactersIn: "/"))
         hostPath = "/agent/v1/hosts/" + (configuration.hostID.addingPercentEncoding(withAllowedCharacters: allowed) ?? configuration.hostID)
     }
@@ -50,7 +53,9 @@ final class ServerConnection: Sendable {
     func follow(after revision: Int?, _ handle: @Sendable (FeedMessage) async throws -> Void) async throws {
         var request = HTTPClientRequest(url: baseURL + hostPath + "/feed" + (revision.map { "?after=\($0)" } ?? ""))
         request.headers.add(name: "Accept", value: "application/x-ndjson")
+        authorize(&request)
         let response = try await client.execute(request, deadline: .distantFuture)
+        guard response.status != .unauthorized else { throw ServerFailure(description: refusal) }
         guard response.status == .ok else {
             throw ServerFailure(description: "the server \(baseURL) answered the feed with \(response.status)")
         }
@@ -70,10 +75,19 @@ final class ServerConnection: Sendable {
         }
     }
 
+    private func authorize(_ request: inout HTTPClientRequest) {
+        if let authorization { request.headers.add(name: "Authorization", value: authorization) }
+    }
+
+    private var refusal: String {
+        "the server \(baseURL) refuses this agent: give it the server's secret with --agent-secret-file"
+    }
+
     func report(_ status: HostStatus) async throws {
         var request = HTTPClientRequest(url: baseURL + hostPath + "/status")
         request.method = .POST
         request.headers.add(name: "Content-Type", value: "application/json")
+        authorize(&request)
         request.body = .bytes(ByteBuffer(bytes: try JSONEncoder().encode(status)))
         let response = try await client.execute(request, timeout: Self.reportLimit)
         guard (200..<300).contains(response.status.code) else {

@@ -120,6 +120,30 @@ int clinux_pulse_refusal(int descriptor, clinux_peer *peer) {
     return 0;
 }
 
+int clinux_admit_peers(int descriptor, const clinux_peer *peers, size_t count) {
+    // A conditional jump reaches 255 instructions far: after each run of comparisons stands an exit of its own.
+    enum { RUN = 250 };
+    if (count > CLINUX_MAXIMUM_PEERS) return -E2BIG;
+    struct sock_filter program[CLINUX_MAXIMUM_PEERS + 2 * (CLINUX_MAXIMUM_PEERS / RUN + 1) + 2];
+    unsigned short length = 0;
+    // Of the source address, behind the network header: the last octets of an IPv6 address, all of an IPv4 one.
+    uint32_t offset = count > 0 && peers[0].is_ipv6 ? 20 : 12;
+    program[length++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)SKF_NET_OFF + offset);
+    for (size_t start = 0; start < count; start += RUN) {
+        size_t run = count - start < RUN ? count - start : RUN;
+        for (size_t index = 0; index < run; index++) {
+            const uint8_t *last = peers[start + index].octets + (peers[start + index].is_ipv6 ? 12 : 0);
+            uint32_t word = (uint32_t)last[0] << 24 | (uint32_t)last[1] << 16 | (uint32_t)last[2] << 8 | last[3];
+            program[length++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, word, (uint8_t)(run - index), 0);
+        }
+        program[length++] = (struct sock_filter)BPF_STMT(BPF_JMP | BPF_JA, 1);
+        program[length++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, 0xFFFF);
+    }
+    program[length++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, 0);
+    struct sock_fprog filter = {.len = length, .filter = program};
+    return setsockopt(descriptor, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter) < 0 ? -errno : 0;
+}
+
 int clinux_echo_socket(const clinux_peer *local) {
     int protocol = local->is_ipv6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP;
     int descriptor = socket(local->is_ipv6 ? AF_INET6 : AF_INET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol);

@@ -16,7 +16,15 @@ public struct APIContext: RequestContext {
     /// No resource needs a larger body; a larger one is answered with 413.
     public static let maximumBodyBytes = 1 << 20
 
-    public init(source: Source) { coreContext = .init(source: source) }
+    private let peer: SocketAddress?
+
+    public init(source: Source) {
+        coreContext = .init(source: source)
+        peer = source.channel.remoteAddress
+    }
+
+    /// The IP address at the other end of the connection; empty when there is none.
+    var peerAddress: String { peer?.ipAddress ?? "" }
 
     public var maxUploadSize: Int { Self.maximumBodyBytes }
 }

@@ -1,6 +1,7 @@
 import APISchema
 import HTTPTypes
 import Hummingbird
+import Identity
 import NIOCore
 
 extension Response {
@@ -29,6 +30,19 @@ extension Response {
             }
         }
         return .json(writer, status: .init(code: error.status))
+    }
+}
+
+extension Response {
+    /// `{"error": {"code": …, "message": …, "title": …}}`, as Keystone says it.
+    static func failure(_ error: IdentityError) -> Response {
+        var writer = JSONWriter()
+        writer.value([
+            "error": ["code": .integer(error.status), "message": .string(error.message), "title": .string(error.title)]
+        ])
+        var response = Response.json(writer, status: .init(code: error.status))
+        if let seconds = error.retryAfterSeconds { response.headers[.retryAfter] = "\(seconds)" }
+        return response
     }
 }
 
@@ -83,6 +97,8 @@ extension Request {
 extension HTTPField.Name {
     static let requestID = Self.known("X-Openstack-Request-Id")
     static let projectID = Self.known("X-Project-Id")
+    static let authToken = Self.known("X-Auth-Token")
+    static let subjectToken = Self.known("X-Subject-Token")
     static let forwardedProto = Self.known("X-Forwarded-Proto")
 
     private static func known(_ text: String) -> HTTPField.Name {

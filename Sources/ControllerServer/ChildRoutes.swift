@@ -8,9 +8,6 @@ import Operations
 struct ChildRoutes<Resource: ChildResource>: Sendable {
     let operations: Operations
 
-    /// More parts than this are not created in one request.
-    static var maximumBulkCount: Int { 1000 }
-
     private var table: ResourceTable<Resource> { Resource.table }
 
     func addRoutes(to router: APIRouter) {
@@ -24,7 +21,7 @@ struct ChildRoutes<Resource: ChildResource>: Sendable {
             return Response.resource(part, fields: request.fields)
         }
         router.put(itemPath) { request, context in
-            let members = try object(in: await request.jsonObject())
+            let members = try table.object(in: await request.jsonObject())
             let part: Resource = try await operations.update(
                 context.part, .update(members), under: context.id, caller: context.caller)
             return Response.resource(part)
@@ -38,45 +35,19 @@ struct ChildRoutes<Resource: ChildResource>: Sendable {
     private func answerList(_ request: Request, _ context: APIContext) async throws -> Response {
         let query = try ListQuery.parse(request.queryParameters, for: Resource.self)
         let parts = try await operations.list(Resource.self, query, under: context.id, caller: context.caller)
-        var writer = JSONWriter(reservingCapacity: 256 + parts.count * 512)
-        writer.object { writer in
-            writer.key(table.plural)
-            writer.array { writer in for part in parts { table.write(part, fields: query.fields, to: &writer) } }
-            PageLinks(request: request, query: query, ids: parts.map(\.id)).write(to: &writer, name: table.plural + "_links")
-        }
-        return .json(writer)
+        return .page(parts, query, of: request)
     }
 
     private func answerCreate(_ request: Request, _ context: APIContext) async throws -> Response {
         let body = try await request.jsonObject()
-        guard let many = body[table.plural] else {
-            let requests = [try ResourceRequest<Resource>.create(object(in: body))]
+        guard let many = try table.objects(in: body) else {
+            let requests = [try ResourceRequest<Resource>.create(table.object(in: body))]
             let created = try await operations.create(requests, under: context.id, caller: context.caller)
             guard let part = created.first else { preconditionFailure("one request creates one part") }
             return Response.resource(part, status: .created)
         }
-        guard let elements = many.arrayValue, !elements.isEmpty, elements.count <= Self.maximumBulkCount else {
-            throw APIError.badRequest("Resources required: a list of 1 to \(Self.maximumBulkCount)")
-        }
-        var requests: [ResourceRequest<Resource>] = []
-        for element in elements {
-            guard let members = element.objectValue else { throw APIError.badRequest("Unable to find '\(table.singular)' in request body") }
-            requests.append(try .create(members))
-        }
-        let created = try await operations.create(requests, under: context.id, caller: context.caller)
-        var writer = JSONWriter(reservingCapacity: 256 + created.count * 512)
-        writer.object { writer in
-            writer.key(table.plural)
-            writer.array { writer in for part in created { table.write(part, to: &writer) } }
-        }
-        return .json(writer, status: .created)
-    }
-
-    private func object(in body: [String: JSONValue]) throws -> [String: JSONValue] {
-        guard let members = body[table.singular]?.objectValue else {
-            throw APIError.badRequest("Unable to find '\(table.singular)' in request body")
-        }
-        return members
+        let requests = try many.map { try ResourceRequest<Resource>.create($0) }
+        return .resources(try await operations.create(requests, under: context.id, caller: context.caller), status: .created)
     }
 }
 

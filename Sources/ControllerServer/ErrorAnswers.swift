@@ -1,5 +1,6 @@
 import APISchema
 import Hummingbird
+import Identity
 import Logging
 import Store
 
@@ -9,9 +10,14 @@ struct ErrorAnswers: RouterMiddleware {
         do {
             return try await next(request, context)
         } catch let error as APIError {
+            return Self.answer(error, request)
+        } catch let error as IdentityError {
             return .failure(error)
         } catch let error as HTTPError {
-            return .failure(Self.routingError(error, request))
+            return Self.answer(Self.routingError(error, request), request)
+        } catch let failure as AuthenticationFailure {
+            // Of the middleware before, or of the identity's own routes.
+            throw failure
         } catch let error as StoreError {
             return Self.answer(error, context)
         } catch is CancellationError {
@@ -20,6 +26,12 @@ struct ErrorAnswers: RouterMiddleware {
             context.logger.error("A request failed", metadata: ["path": "\(request.uri.path)", "error": "\(error)"])
             return .failure(Self.internalError)
         }
+    }
+
+    /// In the words of the API that was asked.
+    private static func answer(_ error: APIError, _ request: Request) -> Response {
+        guard IdentityRoutes.contains(request.uri.path) else { return .failure(error) }
+        return .failure(IdentityError(status: error.status, message: error.message))
     }
 
     private static let internalError = APIError(

@@ -37,6 +37,9 @@ struct ExtensionDescription: Sendable {
             alias: "binding", name: "Port Binding", description: "Expose port bindings of a virtual port to external application",
             updated: "2014-02-03T10:00:00-00:00"),
         .init(
+            alias: "binding-extended", name: "Port Bindings Extended",
+            description: "Expose port bindings of a virtual port to external application", updated: "2017-07-17T10:00:00-00:00"),
+        .init(
             alias: "default-subnetpools", name: "Default Subnetpools",
             description: "Provides ability to mark and use a subnetpool as the default.", updated: "2016-02-18T18:00:00-00:00"),
         .init(
@@ -181,7 +184,7 @@ struct ExtensionDescription: Sendable {
         .init(
             alias: "subnetpool-prefix-ops", name: "Subnet Pool Prefix Operations",
             description: "Provides support for adjusting the prefix list of subnet pools", updated: "2019-02-08T10:00:00-00:00"),
-    ]
+    ] + resources
 }
 
 extension ExtensionDescription {

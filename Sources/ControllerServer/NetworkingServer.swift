@@ -1,6 +1,8 @@
 import APISchema
 import HostProjection
 import Hummingbird
+import Identity
+import IdentityService
 import Logging
 import NIOCore
 import NetworkModel
@@ -16,16 +18,21 @@ public struct ServerConfiguration: Sendable {
     public var database: StoreLocation
     public var operations: ServerSettings
     public var projection: ProjectionSettings
+    public var authentication: AuthenticationMode
+    /// The file with what agents and readers of `/metrics` must present, made when it does not exist; nil: they need nothing.
+    public var agentSecretFile: String?
 
     public init(
         address: String = "127.0.0.1", port: Int = 9696, database: StoreLocation, operations: ServerSettings = ServerSettings(),
-        projection: ProjectionSettings = ProjectionSettings()
+        projection: ProjectionSettings = ProjectionSettings(), authentication: AuthenticationMode = .none, agentSecretFile: String? = nil
     ) {
         self.address = address
         self.port = port
         self.database = database
         self.operations = operations
         self.projection = projection
+        self.authentication = authentication
+        self.agentSecretFile = agentSecretFile
     }
 }
 
@@ -37,6 +44,8 @@ public struct NetworkingServer: Service {
     private let maintenance: MaintenanceService
     private let configuration: ServerConfiguration
     private let logger: Logger
+    private let identity: IdentityService?
+    private let agentSecret: AgentSecret?
     private let onReady: @Sendable (Int) async -> Void
 
     /// Opens the database and reads the topology.
@@ -57,12 +66,14 @@ public struct NetworkingServer: Service {
                 return generator.next()
             })
         maintenance = MaintenanceService(operations: operations, now: now, logger: logger)
+        identity = try await Self.identity(configuration.authentication, store, logger: logger, now: now)
+        agentSecret = try configuration.agentSecretFile.flatMap { AgentSecret(try AgentSecretFile.readOrMake($0, logger)) }
         hub = try await FeedHub(store: store, settings: configuration.projection, logger: logger)
     }
 
     public func run() async throws {
         let application = Application(
-            router: Self.router(operations: operations, hub: hub, authenticator: NoAuthentication()),
+            router: router(),
             configuration: ApplicationConfiguration(
                 address: .hostname(configuration.address, port: configuration.port), serverName: "neutrino"),
             onServerRunning: { [onReady] channel in await onReady(channel.localAddress?.port ?? 0) }, logger: logger)
@@ -77,15 +88,44 @@ public struct NetworkingServer: Service {
         await store.close()
     }
 
-    static func router(operations: Operations, hub: FeedHub, authenticator: any Authenticator) -> APIRouter {
+    /// The built-in identity, with what its first start makes; nil in other modes.
+    private static func identity(
+        _ mode: AuthenticationMode, _ store: Store, logger: Logger, now: @escaping @Sendable () -> Timestamp
+    ) async throws -> IdentityService? {
+        guard case .builtIn(let settings) = mode else { return nil }
+        let identity = IdentityService(
+            store: store, tokenLifetimeSeconds: settings.tokenLifetimeSeconds, hashCost: settings.passwordCost, logger: logger, now: now)
+        try await FirstAdministrator(identity: identity, settings: settings, logger: logger).makeIfNeeded()
+        return identity
+    }
+
+    private var authenticator: any Authenticator {
+        switch (configuration.authentication, identity) {
+        case (.builtIn(let settings), let identity?): BuiltInAuthentication(identity: identity, publicURL: settings.publicURL)
+        case (.builtIn, nil), (.none, _): NoAuthentication()
+        }
+    }
+
+    private func router() -> APIRouter {
         let router = APIRouter(context: APIContext.self)
         router.addMiddleware {
-            RequestIdentity(authenticator: authenticator)
+            RequestIdentity(authenticator: authenticator, agentSecret: agentSecret)
             ErrorAnswers()
         }
+        if case .builtIn(let settings) = configuration.authentication, let identity {
+            IdentityRoutes(identity: identity, publicURL: settings.publicURL).addRoutes(to: router)
+        }
+        addNetworkingRoutes(to: router)
+        FeedRoutes(hub: hub, operations: operations).addRoutes(to: router)
+        MethodAnswers.addRoutes(to: router)
+        return router
+    }
+
+    private func addNetworkingRoutes(to router: APIRouter) {
         ResourceRoutes<Network>(operations: operations).addRoutes(to: router)
         ResourceRoutes<Subnet>(operations: operations).addRoutes(to: router)
         ResourceRoutes<Port>(operations: operations).addRoutes(to: router)
+        PortBindingRoutes(operations: operations).addRoutes(to: router)
         ResourceRoutes<NetworkModel.Router>(operations: operations).addRoutes(to: router)
         ResourceRoutes<FloatingIP>(operations: operations).addRoutes(to: router)
         ChildRoutes<PortForwarding>(operations: operations).addRoutes(to: router)
@@ -99,19 +139,19 @@ public struct NetworkingServer: Service {
         TagRoutes<NetworkModel.Router>(operations: operations).addRoutes(to: router)
         TagRoutes<FloatingIP>(operations: operations).addRoutes(to: router)
         TagRoutes<SecurityGroup>(operations: operations).addRoutes(to: router)
-        addSecurityGroupRoutes(to: router, operations)
-        addPoolRoutes(to: router, operations)
-        addQoSRoutes(to: router, operations)
+        Self.addSecurityGroupRoutes(to: router, operations)
+        Self.addPoolRoutes(to: router, operations)
+        Self.addQoSRoutes(to: router, operations)
         ResourceRoutes<RBACPolicy>(operations: operations).addRoutes(to: router)
         RouterRoutes(operations: operations).addRoutes(to: router)
         QuotaRoutes(operations: operations).addRoutes(to: router)
         AvailabilityZoneRoutes(operations: operations).addRoutes(to: router)
+        FlavorRoutes(operations: operations).addRoutes(to: router)
+        TopologyRoutes(operations: operations).addRoutes(to: router)
+        IPAvailabilityRoutes(operations: operations).addRoutes(to: router)
         MetricsRoutes(operations: operations, hub: hub).addRoutes(to: router)
         ExtensionDescription.addRoutes(to: router)
-        Discovery.addRoutes(to: router, collections: collections)
-        FeedRoutes(hub: hub, operations: operations).addRoutes(to: router)
-        MethodAnswers.addRoutes(to: router)
-        return router
+        Discovery.addRoutes(to: router, collections: Self.collections)
     }
 
     private static func addSecurityGroupRoutes(to router: APIRouter, _ operations: Operations) {
@@ -145,6 +185,9 @@ public struct NetworkingServer: Service {
         ("rule_type", "rule_types", "qos/rule-types"), ("quota", "quotas", "quotas"),
         ("availability_zone", "availability_zones", "availability_zones"),
         ("floatingip_pool", "floatingip_pools", "floatingip_pools"),
+        names(Flavor.table), names(ServiceProfile.table), ("service_provider", "service_providers", "service-providers"),
+        ("auto_allocated_topology", "auto_allocated_topologies", "auto-allocated-topology"),
+        ("network_ip_availability", "network_ip_availabilities", "network-ip-availabilities"),
     ]
 
     private static func names<Resource>(_ table: ResourceTable<Resource>) -> (singular: String, plural: String, path: String) {

@@ -31,7 +31,9 @@ struct QuotaRoutes: Sendable {
             if context.id == "tenant" || context.id == "project" { return callersProject(context) }
             return answer(try await operations.quota(of: context.id, caller: context.caller))
         }
-        router.get("/v2.0/quotas/:id/default") { _, context in answer(operations.defaultQuota(caller: context.caller)) }
+        router.get("/v2.0/quotas/:id/default") { _, context in
+            answer(try await operations.defaultQuota(of: context.id, caller: context.caller))
+        }
         for path in ["/v2.0/quotas/:id/details", "/v2.0/quotas/:id/details.json"] {
             router.get(RouterPath(path)) { _, context in
                 answer(try await operations.quotaDetails(of: context.id, caller: context.caller))

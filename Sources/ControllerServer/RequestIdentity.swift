@@ -1,12 +1,16 @@
 import APISchema
+import AccessPolicy
 import HTTPTypes
 import Hummingbird
+import Identity
 import Logging
 import NetworkModel
 
-/// Gives each request its id and its caller. What needs no caller (discovery, the identity API itself, the agents' paths) is let through.
+/// Gives each request its id and its caller. Discovery needs none, and the identity's API asks for itself.
 struct RequestIdentity: RouterMiddleware {
     let authenticator: any Authenticator
+    /// What agents present; nil: nothing is asked of them.
+    var agentSecret: AgentSecret?
 
     func handle(_ request: Request, context: APIContext, next: (Request, APIContext) async throws -> Response) async throws -> Response {
         var context = context
@@ -15,36 +19,41 @@ struct RequestIdentity: RouterMiddleware {
         context.logger[metadataKey: "request_id"] = "\(context.requestID)"
         var response: Response
         do {
-            if Self.needsCaller(request.uri.path) { context.caller = try await authenticator.caller(of: request.headers) }
+            context.caller = try await caller(of: request) ?? context.caller
             response = try await next(request, context)
         } catch let failure as AuthenticationFailure {
-            response = refusal(failure)
+            response = refusal(failure, request)
         }
         response.headers[.requestID] = context.requestID
         return response
     }
 
-    /// All that is served under the API's version; `/` and the identity API tell clients where to get tokens, and agents have their own way.
-    private static func needsCaller(_ path: String) -> Bool { path.hasPrefix("/v2.0") }
+    /// Nil where none is needed.
+    private func caller(of request: Request) async throws(AuthenticationFailure) -> Caller? {
+        let path = request.uri.path
+        if path.hasPrefix("/v2.0") { return try await authenticator.caller(of: request.headers) }
+        if path.hasPrefix("/agent/") || path == "/metrics" { return try await agent(of: request.headers) }
+        return nil
+    }
+
+    /// Agents and who reads the metrics, by the secret that they share with the server; administrators, by their token.
+    private func agent(of headers: HTTPFields) async throws(AuthenticationFailure) -> Caller? {
+        guard let agentSecret else { return nil }
+        if let authorization = headers[.authorization], agentSecret.isPresented(by: authorization) { return .server }
+        let caller = try await authenticator.caller(of: headers)
+        // Without authentication everybody is an administrator: the secret would keep nobody out.
+        guard authenticator.identityURL != nil, caller.isAdmin else { throw .unauthorized }
+        return caller
+    }
 
     /// What Keystone's middleware answers.
-    private func refusal(_ failure: AuthenticationFailure) -> Response {
+    private func refusal(_ failure: AuthenticationFailure, _ request: Request) -> Response {
         switch failure {
         case .unauthorized:
-            var writer = JSONWriter()
-            writer.object { writer in
-                writer.key("error")
-                writer.object { writer in
-                    writer.key("message")
-                    writer.string("The request you have made requires authentication.")
-                    writer.key("code")
-                    writer.integer(401)
-                    writer.key("title")
-                    writer.string("Unauthorized")
-                }
+            var response = Response.failure(IdentityError.unauthorized)
+            if let url = authenticator.identityURL {
+                response.headers[.wwwAuthenticate] = "Keystone uri=\"\(url.hasPrefix("/") ? request.baseURL + url : url)\""
             }
-            var response = Response.json(writer, status: .unauthorized)
-            if let identityURL = authenticator.identityURL { response.headers[.wwwAuthenticate] = "Keystone uri=\"\(identityURL)\"" }
             return response
         case .unavailable:
             var response = Response.failure(

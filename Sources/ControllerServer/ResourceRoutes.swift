@@ -10,9 +10,6 @@ struct ResourceRoutes<Resource: ManagedResource>: Sendable {
     /// Which of POST, PUT and DELETE the resource has.
     var methods: Set<HTTPRequest.Method> = [.post, .put, .delete]
 
-    /// More resources than this are not created in one request.
-    static var maximumBulkCount: Int { 1000 }
-
     private var table: ResourceTable<Resource> { Resource.table }
 
     func addRoutes(to router: APIRouter) {
@@ -28,7 +25,7 @@ struct ResourceRoutes<Resource: ManagedResource>: Sendable {
         }
         if methods.contains(.put) {
             router.put(itemPath) { request, context in
-                let members = try object(in: await request.jsonObject())
+                let members = try table.object(in: await request.jsonObject())
                 let resource = try await operations.update(
                     Resource.self, context.id, .update(members), ifMatch: request.revisionConstraint(), caller: context.caller)
                 return Response.resource(resource)
@@ -44,47 +41,17 @@ struct ResourceRoutes<Resource: ManagedResource>: Sendable {
 
     private func answerList(_ request: Request, _ context: APIContext) async throws -> Response {
         let query = try ListQuery.parse(request.queryParameters, for: Resource.self)
-        let resources = try await operations.list(Resource.self, query, caller: context.caller)
-        // 1 KiB is about what a port takes: few reallocations for long lists.
-        var writer = JSONWriter(reservingCapacity: 256 + resources.count * 1024)
-        writer.object { writer in
-            writer.key(table.plural)
-            writer.array { writer in
-                for resource in resources { table.write(resource, fields: query.fields, to: &writer) }
-            }
-            PageLinks(request: request, query: query, ids: resources.map(\.id)).write(to: &writer, name: table.plural + "_links")
-        }
-        return .json(writer)
+        return .page(try await operations.list(Resource.self, query, caller: context.caller), query, of: request)
     }
 
     private func answerCreate(_ request: Request, _ context: APIContext) async throws -> Response {
         let body = try await request.jsonObject()
-        guard let many = body[table.plural] else {
-            let created = try await operations.create(ResourceRequest<Resource>.create(object(in: body)), caller: context.caller)
+        guard let many = try table.objects(in: body) else {
+            let created = try await operations.create(ResourceRequest<Resource>.create(table.object(in: body)), caller: context.caller)
             return Response.resource(created, status: .created)
         }
-        guard let elements = many.arrayValue, !elements.isEmpty, elements.count <= Self.maximumBulkCount else {
-            throw APIError.badRequest("Resources required: a list of 1 to \(Self.maximumBulkCount)")
-        }
-        var requests: [ResourceRequest<Resource>] = []
-        for element in elements {
-            guard let members = element.objectValue else { throw APIError.badRequest("Unable to find '\(table.singular)' in request body") }
-            requests.append(try .create(members))
-        }
-        let created = try await operations.create(requests, caller: context.caller)
-        var writer = JSONWriter(reservingCapacity: 256 + created.count * 1024)
-        writer.object { writer in
-            writer.key(table.plural)
-            writer.array { writer in for resource in created { table.write(resource, to: &writer) } }
-        }
-        return .json(writer, status: .created)
-    }
-
-    private func object(in body: [String: JSONValue]) throws -> [String: JSONValue] {
-        guard let members = body[table.singular]?.objectValue else {
-            throw APIError.badRequest("Unable to find '\(table.singular)' in request body")
-        }
-        return members
+        let requests = try many.map { try ResourceRequest<Resource>.create($0) }
+        return .resources(try await operations.create(requests, caller: context.caller), status: .created)
     }
 }
 
@@ -102,13 +69,15 @@ extension Response {
     }
 
     /// Several resources under their plural name, without paging.
-    static func resources<Resource: APIResource>(_ resources: [Resource], fields: Set<String> = []) -> Response {
+    static func resources<Resource: APIResource>(
+        _ resources: [Resource], fields: Set<String> = [], status: HTTPResponse.Status = .ok
+    ) -> Response {
         var writer = JSONWriter(reservingCapacity: 256 + resources.count * 1024)
         writer.object { writer in
             writer.key(Resource.table.plural)
             writer.array { writer in for resource in resources { Resource.table.write(resource, fields: fields, to: &writer) } }
         }
-        return .json(writer)
+        return .json(writer, status: status)
     }
 }
 

@@ -3,7 +3,7 @@ import Hummingbird
 import NetworkModel
 import Operations
 
-/// The actions of routers, and who realises which router (`l3_agent_scheduler`) or serves which network, which can only be listed.
+/// The actions of routers, and who realises which router (`l3_agent_scheduler`) or serves which network (`dhcp_agent_scheduler`).
 struct RouterRoutes: Sendable {
     let operations: Operations
 
@@ -21,7 +21,10 @@ struct RouterRoutes: Sendable {
             Response.resource(try await operations.removeExtraRoutes(context.id, body: request.jsonObject(), caller: context.caller))
         }
         router.get("/v2.0/floatingip_pools") { request, context in
-            let pools = try await operations.floatingIPPools(caller: context.caller)
+            let parameters = request.queryParameters
+            let filters = Dictionary(grouping: parameters.filter { !$0.value.isEmpty }, by: \.name).mapValues { Set($0.map(\.value)) }
+            let pools = try await operations.floatingIPPools(
+                filters: filters, limit: ListQuery.limit(in: parameters), caller: context.caller)
             let fields = request.fields
             var writer = JSONWriter()
             writer.object { writer in
@@ -50,6 +53,17 @@ struct RouterRoutes: Sendable {
         }
         router.get("/v2.0/agents/:id/dhcp-networks") { request, context in
             Response.resources(try await operations.networks(ofAgent: context.id, caller: context.caller), fields: request.fields)
+        }
+        router.post("/v2.0/agents/:id/dhcp-networks") { request, context in
+            guard let id = try await request.jsonObject()["network_id"]?.stringValue else {
+                throw APIError.badRequest("Invalid input for network_id. Reason: a network's id is required.")
+            }
+            try await operations.addNetwork(id, toAgent: context.id, caller: context.caller)
+            return Response(status: .created)
+        }
+        router.delete("/v2.0/agents/:id/dhcp-networks/:network") { _, context in
+            try await operations.removeNetwork(context.parameters.get("network") ?? "", fromAgent: context.id, caller: context.caller)
+            return Response.noContent
         }
         router.get("/v2.0/networks/:id/dhcp-agents") { request, context in
             Response.resources(try await operations.agents(ofNetwork: context.id, caller: context.caller), fields: request.fields)

@@ -63,20 +63,17 @@ public enum L2Converter {
     private static func addBridge(_ network: HostNetwork, _ settings: AgentSettings, to pieces: inout Pieces) {
         let name = L2Names.bridge(network.id)
         pieces.links[name] = Link(
-            name: name, kind: .bridge, mac: speakingMAC(of: network, settings), mtu: network.mtu, alias: "neutrino:bridge")
+            name: name, kind: .bridge, mac: bridgeMAC(of: network, settings), mtu: network.mtu, alias: "neutrino:bridge")
         let silence = silence(name)
         pieces.sysctls[silence.path] = silence.value
     }
 
-    /// The bridge of a physical network asks for gateways: on the wire its MAC must be another one on each host, and the same after each
-    /// start. Nil where the bridge never speaks, or where nothing tells this host from others.
-    private static func speakingMAC(of network: HostNetwork, _ settings: AgentSettings) -> MACAddress? {
-        switch network.carrier {
-        case .local, .vxlan: return nil
-        case .flat, .vlan: break
-        }
-        guard let tunnelAddress = settings.tunnelAddress else { return nil }
-        let hash = StableHash.hash64(ResourceID(rawValue: network.id.rawValue ^ tunnelAddress.number))
+    /// A bridge without a MAC of its own takes the lowest one of its ports, and each change of it makes the kernel drop the bridge's
+    /// permanent neighbours (`neigh_changeaddr`): ARP suppression would end with a port. The bridge of an external network asks for gateways
+    /// and for other owners of addresses, so it is another MAC on each host, and the same after each start. A host without a tunnel endpoint,
+    /// which nothing tells from others, does not ask.
+    private static func bridgeMAC(of network: HostNetwork, _ settings: AgentSettings) -> MACAddress {
+        let hash = StableHash.hash64(ResourceID(rawValue: network.id.rawValue ^ (settings.tunnelAddress?.number ?? 0)))
         return MACAddress(rawValue: 0x0200_0000_0000 | hash & 0xFF_FFFF_FFFF)
     }
 

@@ -19,14 +19,16 @@ enum RouterLimits {
     static func table(for router: HostRouter) -> FirewallTable? {
         guard let gateway = router.gateway, gateway.isAdminStateUp else { return nil }
         let device = "\"\(ServiceLink.innerName(.routerGateway, gateway.id))\""
-        let limited = router.floatingIPs.filter { $0.address.version == .v4 && $0.limits != nil }
+        // A floating IP that only forwards ports is limited as well.
+        let addresses = router.floatingIPs.map { ($0.address, $0.limits) } + router.portForwardings.map { ($0.externalAddress, $0.limits) }
+        let limited = addresses.filter { $0.0.version == .v4 && $0.1 != nil }
         guard !limited.isEmpty || router.gatewayLimits != nil else { return nil }
         var table = FirewallTable(family: .inet, name: tableName)
         for direction in [Direction.ingress, .egress] {
             var buckets: [IPAddress: HostRouter.RateLimits.Limit] = [:]
-            for floating in limited {
-                guard let limits = floating.limits, let limit = limits[keyPath: direction.limit] else { continue }
-                buckets[floating.address] = limit
+            for (address, limits) in limited {
+                guard let limit = limits?[keyPath: direction.limit] else { continue }
+                buckets[address] = limit
             }
             // The set's own limit is only the pattern of its elements'.
             table.sets["\(direction.rawValue)_buckets"] = .init(

@@ -7,6 +7,8 @@ import ServiceProcesses
 /// What makes a router one member of a VRRP group: its keepalived, and its conntrackd.
 extension RouterConverter {
     /// The agent only adds its own address to ha-, and manages none: the primary address on ha- is keepalived's too.
+    ///
+    /// What VRRP cannot say is a problem of the router, and has no keepalived: it must not end the agent, or keepalived for all.
     static func addRedundancy(
         _ router: HostRouter, _ redundancy: HostRouter.Redundancy, _ layout: RouterLayout, _ settings: AgentSettings,
         to pieces: inout RouterPieces
@@ -16,6 +18,10 @@ extension RouterConverter {
         pieces.configuration.neighbours = neighbours(of: redundancy, device)
         // A member that has no address on the HA network yet cannot speak to the others.
         guard let source = source(of: redundancy) else { return }
+        if let problem = problem(of: redundancy) {
+            pieces.problems.append(problem)
+            return
+        }
         let paths = paths(of: router.id, settings: settings)
         let configuration = KeepalivedConfiguration(
             virtualRouterID: redundancy.virtualRouterID, interface: device, priority: redundancy.priority, version: redundancy.vrrpVersion,
@@ -25,6 +31,23 @@ extension RouterConverter {
             KeepalivedDaemon.daemon(
                 router: router.id.description, namespace: pieces.namespace, paths: paths, configuration: configuration))
         if let daemon = conntrackd(router, redundancy, source: source, pieces.namespace, settings) { pieces.daemons.append(daemon) }
+    }
+
+    /// What of a membership cannot be spoken in VRRP, in a sentence; nil when all of it can.
+    public static func problem(of redundancy: HostRouter.Redundancy) -> String? {
+        guard (1...255).contains(redundancy.virtualRouterID) else {
+            return "a VRRP group cannot have the number \(redundancy.virtualRouterID)"
+        }
+        guard (1...254).contains(redundancy.priority) else { return "a VRRP member cannot have the priority \(redundancy.priority)" }
+        guard redundancy.vrrpVersion == 2 || redundancy.vrrpVersion == 3 else { return "VRRP has no version \(redundancy.vrrpVersion)" }
+        guard redundancy.advertisementIntervalMilliseconds > 0 else { return "VRRP advertisements need an interval" }
+        if let password = redundancy.password {
+            // keepalived takes no others.
+            guard (1...8).contains(password.utf8.count), password.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) else {
+                return "a VRRP password has 1 to 8 visible ASCII characters"
+            }
+        }
+        return nil
     }
 
     /// The other members, so that nobody has to ask for them: to find out where the next hop is would flood the HA network at the very moment

@@ -50,7 +50,7 @@ struct DaemonWork: Sendable {
             try ensure()
         } catch {
             memory.isDirty = true
-            report.add(Failure(.daemon(memory.configuration.key), error.description))
+            report.add(Failure(.daemon(memory.configuration.key), LastWords.lasting(error.description)))
             report.retry(afterMilliseconds: max(memory.backoff.wait(at: now), RestartBackoff.firstDelayMilliseconds))
         }
     }
@@ -128,7 +128,9 @@ struct DaemonWork: Sendable {
         }
         let wait = memory.cleared == nil ? memory.backoff.wait(at: now) : 0
         if wait > 0 {
-            report.add(Failure(.daemon(memory.configuration.key), "ended soon after its start; the next attempt waits"))
+            let words = memory.configuration.log.flatMap { try? host.readFile($0) }.flatMap(LastWords.of)
+            let sentence = "ended soon after its start; the next attempt waits" + (words.map { "; it said: \($0)" } ?? "")
+            report.add(Failure(.daemon(memory.configuration.key), sentence))
             report.retry(afterMilliseconds: wait)
             return
         }

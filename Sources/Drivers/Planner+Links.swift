@@ -118,7 +118,6 @@ extension Planner {
         let waits = link.isUp && configuration(key.place).sysctls.keys.contains { Sysctl.link(of: $0) == key.name }
         var first = link
         first.isUp = link.isUp && !waits
-        if link.kind == .bridge, link.mac == nil { first.mac = Self.bridgeMAC(key.name) }
         let operation = PlannedOperation(.addLink(first, key.place), for: subject, role: .make)
         switch link.kind {
         case .bridge: phases.bridges.append(operation)
@@ -126,14 +125,6 @@ extension Planner {
         case .veth, .foreign: phases.pairs.append(operation)
         }
         if waits { phases.changes.append(PlannedOperation(.changeLink(link, key.place), for: subject, role: .make)) }
-    }
-
-    /// A bridge without a MAC of its own takes the lowest one of its ports, and each change of it makes the kernel drop the bridge's
-    /// permanent neighbours (`neigh_changeaddr`): ARP suppression would end with a port. Locally administered, told by the name alone.
-    private static func bridgeMAC(_ name: String) -> MACAddress {
-        var hash: UInt64 = 0xcbf2_9ce4_8422_2325
-        for byte in name.utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
-        return MACAddress(rawValue: 0x0200_0000_0000 | hash & 0xff_ffff_ffff)
     }
 
     private mutating func changeFoundLinks(_ place: NamespaceName?) {

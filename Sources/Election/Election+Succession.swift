@@ -166,8 +166,9 @@ extension Election {
         routers[router].yieldingFor = nil
         yieldingCount -= 1
         changed(router)
-        // The place that is free now goes to one that waits.
-        if let next = waitingToYield.popLast() {
+        // The place that is free now goes to the one that has waited longest.
+        if !waitingToYield.isEmpty {
+            let next = waitingToYield.removeFirst()
             routers[next].isWaitingToYield = false
             touch(next)
         }

@@ -149,7 +149,8 @@ public struct Election: Sendable {
             isDirty[router] = false
             deadlines[router] = evaluate(router)
             // A free place among those that hand over goes to the next that waits.
-            if yieldingCount < settings.handoverLimit, let next = waitingToYield.popLast() {
+            if yieldingCount < settings.handoverLimit, !waitingToYield.isEmpty {
+                let next = waitingToYield.removeFirst()
                 routers[next].isWaitingToYield = false
                 touch(next)
             }

@@ -19,12 +19,16 @@ enum ARPProbe {
             + mac.octets + [0, 0, 0, 0] + MACAddress.zero.octets + address.octets
     }
 
-    /// Who a reply speaks for; nil for anything else.
-    static func sender(ofReply frame: some RandomAccessCollection<UInt8>) -> IPv4Address? {
+    /// Who a reply speaks for, and at which MAC it says that to be; nil for anything else.
+    static func claim(ofReply frame: some RandomAccessCollection<UInt8>) -> (address: IPv4Address, mac: MACAddress)? {
         let octets = Array(frame.prefix(32))
         guard octets.count == 32, octets[12...19].elementsEqual([0x08, 0x06, 0, 1, 8, 0, 6, 4]), octets[operationOffset] == reply else {
             return nil
         }
-        return IPv4Address(octets[28], octets[29], octets[30], octets[31])
+        let mac = MACAddress(rawValue: octets[22..<28].reduce(0) { $0 << 8 | UInt64($1) })
+        return (IPv4Address(octets[28], octets[29], octets[30], octets[31]), mac)
     }
+
+    /// Who a reply speaks for; nil for anything else.
+    static func sender(ofReply frame: some RandomAccessCollection<UInt8>) -> IPv4Address? { claim(ofReply: frame)?.address }
 }

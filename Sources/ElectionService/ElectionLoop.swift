@@ -24,7 +24,7 @@ final class ElectionLoop {
         case bell, pulses, echoes, links
         case pipe(ResourceID)
         case process(ResourceID)
-        case sniffer(ResourceID)
+        case listener(ResourceID)
         case suspect(ResourceID)
         case gateway(String)
     }
@@ -36,7 +36,10 @@ final class ElectionLoop {
     }
 
     private var election: Election
+    private let tunnelAddress: IPAddress
     private let sockets: PeerSockets
+    /// Whom the sockets let in; nil: everybody.
+    private var admitted: Set<IPAddress>?
     private let frames: FrameSender
     private let carrier: CarrierWatch
     private let bell: Int32
@@ -47,7 +50,7 @@ final class ElectionLoop {
     private var pipes: [ResourceID: Pipe] = [:]
     /// Without a descriptor: its end was told, and is not told again while the agent still believes in it.
     private var processes: [ResourceID: (process: Int32, descriptor: Int32?)] = [:]
-    private var sniffers: [ResourceID: Sniffer] = [:]
+    private let listeners = AdvertisementListeners()
     private var gateways: [String: GatewayProbe] = [:]
     private var living: Set<IPAddress> = []
     private let silence = SilenceWatch()
@@ -61,6 +64,7 @@ final class ElectionLoop {
         settings: ElectionSettings, tunnelAddress: IPAddress, startID: UInt64, bell: Int32, tell: @escaping (ElectionNews) -> Void
     ) throws(KernelError) {
         election = Election(settings: settings, startID: startID)
+        self.tunnelAddress = tunnelAddress
         sockets = try PeerSockets(local: tunnelAddress, identifier: UInt16(truncatingIfNeeded: startID))
         frames = try FrameSender()
         carrier = try CarrierWatch(address: tunnelAddress, now: Self.now)
@@ -105,6 +109,7 @@ final class ElectionLoop {
                 }
             }
             probeGateways()
+            renewListeners()
             lookAtUnderlay()
             judgeSuspects()
             if let due = election.nextDeadline, Self.now >= due { handle(.tick) }
@@ -115,7 +120,8 @@ final class ElectionLoop {
         let probes = gateways.values.lazy.map(\.watch.nextRequest).min()
         let look = underlay.nextLook ?? .max / 2
         let verdict = silence.nextDeadline ?? .max / 2
-        return min(election.nextDeadline ?? .max / 2, probes ?? .max / 2, look, verdict)
+        let renewal = listeners.nextDeadline ?? .max / 2
+        return min(election.nextDeadline ?? .max / 2, probes ?? .max / 2, look, verdict, renewal)
     }
 
     private func lookAtUnderlay() {
@@ -131,7 +137,7 @@ final class ElectionLoop {
         case .links: if let isUp = carrier.read(now: Self.now) { handle(.carrier(isUp: isUp)) }
         case .pipe(let id): readPipe(id)
         case .process(let id): processEnded(id)
-        case .sniffer(let id): readSniffer(id)
+        case .listener(let id): readListener(id)
         case .suspect(let id): if silence.read(id) { acquit(id) }
         case .gateway(let key): readGateway(key)
         }
@@ -173,20 +179,31 @@ final class ElectionLoop {
         for id in before.keys where members[id] == nil { forget(id) }
         for member in new where pipes[member.router.id]?.path != member.notifyPipe { openPipe(member) }
         updateGateways()
+        admitPeers()
         perform(election.update(routers: new.map(\.router), now: Self.now))
         for (id, state) in seen { note(id, state) }
         seen = [:]
     }
 
+    private func admitPeers() {
+        let endpoints = Set(
+            members.values.flatMap { $0.router.peers.compactMap(\.endpoint) }.filter { $0.version == tunnelAddress.version })
+        guard endpoints != admitted else { return }
+        admitted = endpoints
+        do throws(KernelError) { try sockets.admit(endpoints) } catch { tell(.problem(error.description)) }
+    }
+
     /// What the agent saw is older than what keepalived has said since: it counts where nothing was said.
     private func note(_ id: ResourceID, _ state: MemberState) {
-        if election.state(of: id) == .unknown { handle(.member(id, state)) }
+        guard election.state(of: id) == .unknown else { return }
+        handle(.member(id, state == .headless ? .master : state))
+        if state == .headless { handle(.daemonEnded(id)) }
     }
 
     private func forget(_ id: ResourceID) {
         if let pipe = pipes.removeValue(forKey: id) { remove(pipe.descriptor) }
         endWatch(id)
-        stopSniffing(id)
+        stopListening(id)
         acquit(id)
     }
 
@@ -212,8 +229,9 @@ final class ElectionLoop {
             guard count > 0 else { break }
             notifications += pipes[id]?.reader.read(bytes[0..<count]) ?? []
         }
-        if let last = notifications.last { handle(.member(id, MemberState(last.state))) }
+        // First the agent: what the election wants done because of a line comes after it.
         for notification in notifications { tell(.notified(id, line: notification.line)) }
+        if let last = notifications.last { handle(.member(id, MemberState(last.state))) }
     }
 
     private func watch(_ id: ResourceID, _ process: Int32) {
@@ -303,26 +321,24 @@ final class ElectionLoop {
 
     // MARK: Advertisements of others
 
-    private func sniff(_ id: ResourceID) {
-        guard sniffers[id] == nil, let member = members[id], let index = frames.index(of: member.device) else { return }
-        guard let sniffer = try? Sniffer.ofVRRP(linkIndex: index) else { return }
-        sniffers[id] = sniffer
-        watchDescriptor(sniffer.descriptor, .sniffer(id))
+    private func listen(_ id: ResourceID) {
+        guard let member = members[id], let descriptor = listeners.begin(id, on: member.device, frames, now: Self.now) else { return }
+        watchDescriptor(descriptor, .listener(id))
     }
 
-    private func stopSniffing(_ id: ResourceID) {
-        if let descriptor = sniffers.removeValue(forKey: id)?.descriptor { unwatch(descriptor) }
+    private func stopListening(_ id: ResourceID) {
+        if let descriptor = listeners.end(id) { unwatch(descriptor) }
     }
 
-    private func readSniffer(_ id: ResourceID) {
-        guard let sniffer = sniffers[id], let member = members[id] else { return }
-        var speakers: [IPAddress] = []
-        let isThere = sniffer.read { frame in
-            guard let found = VRRPAdvertisement(frame: frame), !found.isInjected else { return }
-            if member.router.peers.contains(where: { $0.address == .v4(found.source) }) { speakers.append(.v4(found.source)) }
-        }
-        for speaker in speakers { handle(.advertisementHeard(id, from: speaker)) }
-        if !isThere { stopSniffing(id) }
+    private func renewListeners() {
+        for (id, descriptor) in listeners.renew(frames, now: Self.now) { watchDescriptor(descriptor, .listener(id)) }
+    }
+
+    private func readListener(_ id: ResourceID) {
+        let (speakers, closed) = listeners.read(id, now: Self.now)
+        if let closed { unwatch(closed) }
+        let peers = members[id]?.router.peers.map(\.address) ?? []
+        for speaker in speakers where peers.contains(speaker) { handle(.advertisementHeard(id, from: speaker)) }
     }
 
     // MARK: Doing
@@ -339,7 +355,7 @@ final class ElectionLoop {
             case .strip(let id): tell(.strip(id))
             case .restartDaemon(let id): tell(.restartDaemon(id))
             case .suspectDaemon(let id): suspect(id)
-            case .listen(let id, let isOn): if isOn { sniff(id) } else { stopSniffing(id) }
+            case .listen(let id, let isOn): if isOn { listen(id) } else { stopListening(id) }
             case .conflict(let id, let host, let isOver): tell(.conflict(id, with: host, isOver: isOver))
             case .peerChanged(let address, let liveness): note(address, isAlive: liveness != .dead)
             }
@@ -380,9 +396,5 @@ final class ElectionLoop {
         close(descriptor)
     }
 
-    private static var now: Int {
-        var time = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &time)
-        return time.tv_sec * 1000 + time.tv_nsec / 1_000_000
-    }
+    private static var now: Int { monotonicMilliseconds() }
 }

@@ -32,7 +32,9 @@ public final class ElectionThread: Sendable {
     /// What happened, for the agent. One task reads.
     public let news: AsyncStream<ElectionNews>
     private let continuation: AsyncStream<ElectionNews>.Continuation
-    private let mailbox = Mutex<(messages: [Message], isStopping: Bool)>(([], false))
+    private let mailbox = Mutex<(box: ElectionMailbox, isStopping: Bool)>((ElectionMailbox(), false))
+    /// Routers whose addresses shall be taken away, until keepalived says that the member is master anew.
+    private let strips: StripLedger
     private let bell: Int32
     private let ended = DispatchSemaphore(value: 0)
 
@@ -42,10 +44,15 @@ public final class ElectionThread: Sendable {
     public init(settings: ElectionSettings = ElectionSettings(), tunnelAddress: IPAddress, startID: UInt64) throws(KernelError) {
         (news, continuation) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(Self.maximumNews))
         bell = try opened(clinux_event_descriptor(), "make an event descriptor")
+        let strips = StripLedger()
+        self.strips = strips
         // Made here, so that what this host cannot do is said where the agent starts.
         let loop = try ElectionLoop(
             settings: settings, tunnelAddress: tunnelAddress, startID: startID, bell: bell,
-            tell: { [continuation] in continuation.yield($0) })
+            tell: { [continuation] news in
+                strips.note(news)
+                continuation.yield(news)
+            })
         let start = LoopBox(loop)
         let thread = Thread { [self] in
             if clinux_become_realtime(Self.realtimePriority) < 0 {
@@ -61,9 +68,11 @@ public final class ElectionThread: Sendable {
 
     deinit { close(bell) }
 
+    /// Whether what ``ElectionNews/strip(_:)`` asked for is still to be done. For whoever does it, just before.
+    public func isStripDue(_ id: ResourceID) -> Bool { strips.isDue(id) }
     /// The members of this host, all of them.
     public func update(_ members: [ElectionMember]) { post(.update(members)) }
-    /// What the agent found out by looking.
+    /// What the agent found out by looking; headless where addresses are left of a keepalived that does not run.
     public func note(_ id: ResourceID, _ state: MemberState) { post(.member(id, state)) }
     /// The keepalived of each router: its end is told to the election within a millisecond. To be repeated: what could not be watched is tried again.
     public func watch(_ processes: [ResourceID: Int32]) { post(.watch(processes)) }
@@ -76,7 +85,7 @@ public final class ElectionThread: Sendable {
     }
 
     private func post(_ message: Message) {
-        mailbox.withLock { $0.messages.append(message) }
+        mailbox.withLock { $0.box.post(message) }
         ring()
     }
 
@@ -89,8 +98,7 @@ public final class ElectionThread: Sendable {
     private func takeMail() -> [Message]? {
         mailbox.withLock { mailbox in
             if mailbox.isStopping { return nil }
-            defer { mailbox.messages = [] }
-            return mailbox.messages
+            return mailbox.box.take()
         }
     }
 }

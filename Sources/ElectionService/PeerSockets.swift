@@ -49,6 +49,19 @@ final class PeerSockets {
         close(echoes)
     }
 
+    /// Lets in only what comes from these addresses, all of the local one's family. Whoever else sends costs nothing but the arrival: a flood can
+    /// neither keep the election's thread busy nor push pulses out of the socket's buffer.
+    func admit(_ peers: Set<IPAddress>) throws(KernelError) {
+        let admitted = peers.map { clinux_peer($0) }
+        for descriptor in [pulses, echoes] {
+            let result = clinux_admit_peers(descriptor, admitted, admitted.count)
+            guard result < 0 else { continue }
+            // Then the reader alone tells peers from others.
+            setsockopt(descriptor, SOL_SOCKET, SO_DETACH_FILTER, nil, 0)
+            throw kernelError(-result, "keep strangers out of the socket for \(admitted.count) peers")
+        }
+    }
+
     func send(_ bytes: [UInt8], to address: IPAddress) {
         var peer = clinux_peer(address)
         _ = clinux_pulse_send(pulses, &peer, Self.port, bytes, bytes.count)
@@ -92,4 +105,10 @@ func kernelError(_ code: Int32, _ action: String) -> KernelError {
 func opened(_ descriptor: Int32, _ action: @autoclosure () -> String) throws(KernelError) -> Int32 {
     guard descriptor >= 0 else { throw kernelError(-descriptor, action()) }
     return descriptor
+}
+
+func monotonicMilliseconds() -> Int {
+    var time = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &time)
+    return time.tv_sec * 1000 + time.tv_nsec / 1_000_000
 }

@@ -178,10 +178,12 @@ public struct HostRouter: Hashable, Sendable, Codable {
         public var externalPorts: ClosedRange<Int>
         public var internalAddress: IPAddress
         public var internalPorts: ClosedRange<Int>
+        /// Of the floating IP, for all of its forwardings together.
+        public var limits: RateLimits?
 
         public init(
             id: ResourceID, protocolNumber: Int, externalAddress: IPAddress, externalPorts: ClosedRange<Int>, internalAddress: IPAddress,
-            internalPorts: ClosedRange<Int>
+            internalPorts: ClosedRange<Int>, limits: RateLimits? = nil
         ) {
             self.id = id
             self.protocolNumber = protocolNumber
@@ -189,6 +191,7 @@ public struct HostRouter: Hashable, Sendable, Codable {
             self.externalPorts = externalPorts
             self.internalAddress = internalAddress
             self.internalPorts = internalPorts
+            self.limits = limits
         }
     }
 

@@ -83,7 +83,7 @@ extension Topology {
     }
 
     private func portItem(_ id: ResourceID, for host: String) -> HostPort? {
-        guard let port = ports[id], port.hostID == host, !host.isEmpty, port.role == .instance else { return nil }
+        guard let port = ports[id], port.role == .instance, port.wiringHostIDs.contains(host) else { return nil }
         return HostPort(
             id: id, networkID: port.networkID, mac: port.mac, addresses: port.fixedIPs.map(\.address),
             isAdminStateUp: port.isAdminStateUp, isPortSecurityEnabled: port.isPortSecurityEnabled,

@@ -20,7 +20,7 @@ extension Topology {
 
     private mutating func index(_ port: Port) {
         portsByNetwork.insert(port.id, at: port.networkID)
-        if !port.hostID.isEmpty { portsByHost.insert(port.id, at: port.hostID) }
+        for host in port.wiringHostIDs { portsByHost.insert(port.id, at: host) }
         for group in port.securityGroupIDs { portsByGroup.insert(port.id, at: group) }
         switch port.role {
         case .dhcp: dhcpPortsByNetwork.insert(port.id, at: port.networkID)
@@ -34,7 +34,7 @@ extension Topology {
 
     private mutating func unindex(_ port: Port) {
         portsByNetwork.remove(port.id, at: port.networkID)
-        portsByHost.remove(port.id, at: port.hostID)
+        for host in port.wiringHostIDs { portsByHost.remove(port.id, at: host) }
         for group in port.securityGroupIDs { portsByGroup.remove(port.id, at: group) }
         dhcpPortsByNetwork.remove(port.id, at: port.networkID)
         routerPortsByNetwork.remove(port.id, at: port.networkID)
@@ -49,7 +49,7 @@ extension Topology {
         for group in port.securityGroupIDs { noteGroupMember(port.id, of: group, &concerned) }
         switch port.role {
         case .instance:
-            if !port.hostID.isEmpty { concerned.note(.port, port.id, on: port.hostID) }
+            concerned.note(.port, port.id, on: port.wiringHostIDs)
         case .dhcp:
             if !port.hostID.isEmpty { concerned.note(.dhcp, port.networkID, on: port.hostID) }
         case .router, .haInterface: noteRouter(of: port, &concerned)

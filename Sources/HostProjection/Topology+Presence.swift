@@ -14,7 +14,7 @@ extension Topology {
     func claims(of port: Port) -> [PresenceClaim] {
         switch port.role {
         case .instance:
-            port.hostID.isEmpty ? [] : [PresenceClaim(networkID: port.networkID, hostID: port.hostID)]
+            port.wiringHostIDs.map { PresenceClaim(networkID: port.networkID, hostID: $0) }
         case .router(let id):
             memberHosts[id].map { PresenceClaim(networkID: port.networkID, hostID: $0) }
         case .haInterface:

@@ -104,7 +104,7 @@ extension Topology {
                     id: forwarding.id, protocolNumber: networkProtocol, externalAddress: row.address,
                     externalPorts: forwarding.externalPorts.first...forwarding.externalPorts.last,
                     internalAddress: forwarding.internalAddress,
-                    internalPorts: forwarding.internalPorts.first...forwarding.internalPorts.last)
+                    internalPorts: forwarding.internalPorts.first...forwarding.internalPorts.last, limits: limits(of: row.qosPolicyID))
             }
         }.sorted { $0.id < $1.id }
     }

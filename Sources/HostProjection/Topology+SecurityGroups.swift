@@ -57,22 +57,18 @@ extension Topology {
         for host in groupHosts[rule.securityGroupID] { noteGroupMembers(of: remote, on: host, &concerned) }
     }
 
-    /// The groups of a port become reasons for the port's host to filter by them. New reasons come first, as with presence.
+    /// The groups of a port become reasons for the port's hosts to filter by them. New reasons come first, as with presence.
     mutating func replaceMembership(of old: Port?, with new: Port?, _ concerned: inout ConcernedKeys) {
-        for group in new.map(filteredGroups) ?? [] {
-            guard let host = new?.hostID, groupHosts.add(host, at: group) else { continue }
-            noteGroup(group, on: host, &concerned)
+        for host in new?.wiringHostIDs ?? [] {
+            for group in new.map(filteredGroups) ?? [] where groupHosts.add(host, at: group) { noteGroup(group, on: host, &concerned) }
         }
-        for group in old.map(filteredGroups) ?? [] {
-            guard let host = old?.hostID, groupHosts.subtract(host, at: group) else { continue }
-            noteGroup(group, on: host, &concerned)
+        for host in old?.wiringHostIDs ?? [] {
+            for group in old.map(filteredGroups) ?? [] where groupHosts.subtract(host, at: group) { noteGroup(group, on: host, &concerned) }
         }
     }
 
-    /// The groups that the port's host filters by because of the port.
-    func filteredGroups(of port: Port) -> Set<ResourceID> {
-        port.role == .instance && !port.hostID.isEmpty ? Set(port.securityGroupIDs) : []
-    }
+    /// The groups that the port's hosts filter by because of the port.
+    func filteredGroups(of port: Port) -> Set<ResourceID> { port.role == .instance ? Set(port.securityGroupIDs) : [] }
 
     /// A group came to a host or left it, and with it the members of the groups that its rules name.
     private func noteGroup(_ group: ResourceID, on host: String, _ concerned: inout ConcernedKeys) {

@@ -58,13 +58,15 @@ public struct DaemonConfiguration: Hashable, Sendable {
     public var namedPipes: [String]
     /// A directory that only this daemon's files are in, its own (leases, logs) included; it goes when the daemon is no longer wanted.
     public var directory: String?
+    /// Where it says why it ends, if it writes that into a file.
+    public var log: String?
     /// The signal that ends it, and how long it may take before SIGKILL.
     public var stopSignal: Int32
     public var stopTimeoutMilliseconds: Int
 
     public init(
         key: String, namespace: NamespaceName?, command: [String], processIDFile: String, mark: String, files: [ConfigurationFile] = [],
-        namedPipes: [String] = [], directory: String? = nil, stopSignal: Int32 = 15, stopTimeoutMilliseconds: Int = 2000
+        namedPipes: [String] = [], directory: String? = nil, log: String? = nil, stopSignal: Int32 = 15, stopTimeoutMilliseconds: Int = 2000
     ) {
         self.key = key
         self.namespace = namespace
@@ -74,6 +76,7 @@ public struct DaemonConfiguration: Hashable, Sendable {
         self.files = files
         self.namedPipes = namedPipes
         self.directory = directory
+        self.log = log
         self.stopSignal = stopSignal
         self.stopTimeoutMilliseconds = stopTimeoutMilliseconds
     }

@@ -19,7 +19,7 @@ public final class LinuxProcessHost: ProcessHost {
     // MARK: Processes
 
     public func start(_ command: [String], in namespace: NamespaceName?, timeoutMilliseconds: Int) throws(KernelError) {
-        let action = "start \(command.joined(separator: " "))\(place(namespace))"
+        let action = "start \(Self.named(command))\(place(namespace))"
         // A file of fixed size instead of a pipe: a daemon that keeps its standard error can neither block on it, nor die of SIGPIPE when
         // nobody reads any more, nor fill the memory.
         let complaint = clinux_fixed_memory_file("complaint", Self.complaintBytes)
@@ -40,6 +40,11 @@ public final class LinuxProcessHost: ProcessHost {
             let said = Self.words(in: complaint) ?? "it said nothing"
             throw KernelError(code: 0, "cannot \(action): it ended with exit code \(exitCode): \(said)")
         }
+    }
+
+    /// A command for people: a script that is an argument would hide what the command said.
+    private static func named(_ command: [String]) -> String {
+        command.map { $0.contains(where: \.isNewline) ? "…" : $0 }.joined(separator: " ")
     }
 
     /// What was written to the file: up to the position that the child, who shares it, left.

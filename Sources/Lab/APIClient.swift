@@ -1,6 +1,7 @@
 import APISchema
 import AsyncHTTPClient
 import NIOCore
+import NIOHTTP1
 
 /// An answer of the API that was not a success.
 public struct APIFailure: Error, Hashable, Sendable, CustomStringConvertible {
@@ -15,28 +16,48 @@ public struct APIFailure: Error, Hashable, Sendable, CustomStringConvertible {
 public struct APIClient: Sendable {
     /// Such as `http://127.0.0.1:9696`.
     public let endpoint: String
-    /// Sent with every request.
-    public var headers: [(String, String)] = []
+    /// Whose token is sent with every request; nil: none is.
+    public var session: APISession?
 
     static let timeoutSeconds: Int64 = 60
     static let bodyLimitBytes = 256 * 1024 * 1024
 
-    public init(endpoint: String) { self.endpoint = endpoint }
+    public init(endpoint: String, session: APISession? = nil) {
+        self.endpoint = endpoint
+        self.session = session
+    }
 
-    /// Any request; the body of the answer is `.null` when there is none, a string when it is not JSON.
+    /// Any request; the body of the answer is `.null` when there is none, a string when it is not JSON. A token that is not valid any more is
+    /// replaced once.
     public func send(_ method: String, _ path: String, _ body: JSONValue? = nil) async throws -> (status: Int, body: JSONValue) {
+        guard let session else {
+            let answer = try await exchange(method, path, body)
+            return (answer.status, answer.body)
+        }
+        let token = try await session.token()
+        var answer = try await exchange(method, path, body, token: token.text)
+        if answer.status == 401 {
+            session.forget(token)
+            answer = try await exchange(method, path, body, token: try await session.token().text)
+        }
+        return (answer.status, answer.body)
+    }
+
+    func exchange(
+        _ method: String, _ path: String, _ body: JSONValue?, token: String? = nil
+    ) async throws -> (status: Int, headers: HTTPHeaders, body: JSONValue) {
         var request = HTTPClientRequest(url: endpoint + path)
         request.method = .RAW(value: method)
-        for (name, value) in headers { request.headers.add(name: name, value: value) }
+        if let token { request.headers.add(name: "X-Auth-Token", value: token) }
         if let body {
             request.headers.replaceOrAdd(name: "Content-Type", value: "application/json")
             request.body = .bytes(Array(body.text.utf8))
         }
         let response = try await HTTPClient.shared.execute(request, timeout: .seconds(Self.timeoutSeconds))
         let bytes = Array((try await response.body.collect(upTo: Self.bodyLimitBytes)).readableBytesView)
-        if bytes.isEmpty { return (Int(response.status.code), .null) }
+        if bytes.isEmpty { return (Int(response.status.code), response.headers, .null) }
         let answer = (try? JSONParser.parse(bytes)) ?? .string(String(decoding: bytes, as: UTF8.self))
-        return (Int(response.status.code), answer)
+        return (Int(response.status.code), response.headers, answer)
     }
 
     /// A request that must succeed.

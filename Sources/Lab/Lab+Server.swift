@@ -21,7 +21,8 @@ extension Lab {
         let fixed = state.apiPort ?? wanted
         for attempt in 1... {
             let port = try fixed ?? Self.freePort()
-            let process = try startLogged(Services.server(state.executable, port: port, state: directory.path) + arguments, role: Self.role)
+            let words = Services.server(state.executable, port: port, state: directory.path, authenticates: state.authenticates)
+            let process = try startLogged(words + arguments, role: Self.role)
             if try await isReady(process, port: port) {
                 try change { $0.apiPort = port }
                 try startRelay(port: port)

@@ -20,6 +20,8 @@ public final class Lab: Sendable {
         public var apiPort: Int?
         /// Without services a lab is only the places and the wires between them.
         public var startsServices = true
+        /// Whether the server authenticates its callers, or takes everybody for an administrator.
+        public var authenticates = true
         public var serverArguments: [String] = []
         public var agentArguments: [String] = []
 
@@ -35,11 +37,14 @@ public final class Lab: Sendable {
     public let name: String
     let directory: LabDirectory
     private let known: Mutex<LabState>
+    /// The administrator's.
+    private let session: APISession
 
     private init(directory: LabDirectory, state: LabState) {
         name = state.name
         self.directory = directory
         known = Mutex(state)
+        session = APISession { try Lab.administratorLogin(directory, try directory.load()) }
     }
 
     // MARK: Up and down
@@ -52,6 +57,7 @@ public final class Lab: Sendable {
         do {
             var state = LabState(name: configuration.name, executable: executable)
             state.hasServices = configuration.startsServices
+            state.authenticates = configuration.authenticates
             try directory.save(state)
             let lab = Lab(directory: directory, state: state)
             try await BackgroundThread.run { try lab.buildPlaces(hosts: configuration.hosts) }
@@ -159,7 +165,26 @@ public final class Lab: Sendable {
         try reload()
     }
 
-    public var api: APIClient { APIClient(endpoint: endpoint) }
+    /// The API, as the lab's administrator.
+    public var api: APIClient { APIClient(endpoint: endpoint, session: state.authenticates ? session : nil) }
+
+    /// The project that the lab's administrator works in.
+    public func projectID() async throws -> String {
+        // The project of callers that name none.
+        state.authenticates ? try await session.token().projectID : "default"
+    }
+
+    /// A token of the lab's administrator; nil when nobody is authenticated.
+    func token() async throws -> String? { state.authenticates ? try await session.token().text : nil }
+
+    /// The server's first start leaves the administrator's password beside its database.
+    static func administratorLogin(_ directory: LabDirectory, _ state: LabState) throws(LabError) -> APISession.Login {
+        let path = Services.passwordFile(state: directory.path)
+        guard let contents = Files.read(path) else { throw Files.failure("read \(path)") }
+        let password = String(decoding: contents.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
+        return APISession.Login(
+            authURL: "http://127.0.0.1:\(state.apiPort ?? 0)/identity/v3", userName: "admin", password: password, projectName: "admin")
+    }
 
     /// Where the API listens on this machine.
     public var endpoint: String { "http://127.0.0.1:\(state.apiPort ?? 0)" }

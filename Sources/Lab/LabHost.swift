@@ -23,7 +23,10 @@ public struct LabHost: Sendable {
     ///
     /// - Parameter clockStepSeconds: how far its monotonic and boot clocks are from the machine's.
     public func startAgent(arguments: [String] = [], clockStepSeconds: Int = 0) async throws {
-        let words = Services.agent(lab.state.executable, host: name, number: number, state: lab.directory.path) + arguments
+        let state = lab.state
+        let words =
+            Services.agent(
+                state.executable, host: name, number: number, state: lab.directory.path, authenticates: state.authenticates) + arguments
         // A process enters a new time namespace with its next child (time_namespaces(7)).
         let clock =
             clockStepSeconds == 0

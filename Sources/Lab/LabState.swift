@@ -9,6 +9,8 @@ struct LabState: Hashable, Sendable {
     var executable: String
     /// Where the API listens on the machine (127.0.0.1); nil without a server.
     var apiPort: Int?
+    /// Whether the server authenticates its callers (`--auth built-in`).
+    var authenticates = true
     /// Whether hosts have an agent.
     var hasServices = true
     /// The processes that keep the namespaces: `fabric`, `outside` and the hosts.
@@ -24,6 +26,7 @@ struct LabState: Hashable, Sendable {
     var json: JSONValue {
         [
             "name": .string(name), "executable": .string(executable), "services": .bool(hasServices),
+            "authenticates": .bool(authenticates),
             "api_port": apiPort.map(JSONValue.integer) ?? .null,
             "places": .object(places.mapValues { .integer(Int($0)) }), "hosts": .array(hosts.map(JSONValue.string)),
             "instances": .object(instances.mapValues(\.json)),
@@ -35,6 +38,7 @@ struct LabState: Hashable, Sendable {
         guard let name = json["name"]?.stringValue, let executable = json["executable"]?.stringValue else { return nil }
         self.init(name: name, executable: executable)
         hasServices = json["services"]?.boolValue ?? true
+        authenticates = json["authenticates"]?.boolValue ?? false
         apiPort = json["api_port"]?.integerValue
         places = (json["places"]?.objectValue ?? [:]).compactMapValues { $0.integerValue.flatMap(Int32.init(exactly:)) }
         hosts = (json["hosts"]?.arrayValue ?? []).compactMap(\.stringValue)

@@ -55,8 +55,17 @@ extension Lab {
             instances: instances)
     }
 
-    /// What the openstack client needs to speak to this lab without authentication.
-    public var clientEnvironment: [(name: String, value: String)] { [("OS_AUTH_TYPE", "none"), ("OS_ENDPOINT", endpoint)] }
+    /// What the openstack client needs to speak to this lab as its administrator.
+    public var clientEnvironment: [(name: String, value: String)] {
+        guard state.authenticates, let login = try? Self.administratorLogin(directory, state) else {
+            return [("OS_AUTH_TYPE", "none"), ("OS_ENDPOINT", endpoint)]
+        }
+        return [
+            ("OS_AUTH_TYPE", "password"), ("OS_AUTH_URL", login.authURL), ("OS_IDENTITY_API_VERSION", "3"), ("OS_USERNAME", login.userName),
+            ("OS_PASSWORD", login.password), ("OS_PROJECT_NAME", login.projectName), ("OS_USER_DOMAIN_ID", login.domainID),
+            ("OS_PROJECT_DOMAIN_ID", login.domainID),
+        ]
+    }
 
     /// The address to ping for an instance, a host, `outside`, or an address itself.
     public func address(of name: String) throws(LabError) -> String {

@@ -1,8 +1,15 @@
 /// The command lines of the product's processes in a lab: the one place that knows their options.
 enum Services {
-    static func server(_ executable: String, port: Int, state: String) -> [String] {
-        [executable, "server", "--listen", "127.0.0.1", "--port", "\(port)", "--database", "\(state)/server/neutrino.db"]
+    static func server(_ executable: String, port: Int, state: String, authenticates: Bool) -> [String] {
+        [
+            executable, "server", "--listen", "127.0.0.1", "--port", "\(port)", "--database", "\(state)/server/neutrino.db", "--auth",
+            authenticates ? "built-in" : "none",
+        ]
     }
+
+    /// What a server that authenticates makes beside its database.
+    static func passwordFile(state: String) -> String { "\(state)/server/admin-password" }
+    static func agentSecretFile(state: String) -> String { "\(state)/server/agent-secret" }
 
     static func relay(_ executable: String, fabric: Place, port: Int) -> [String] {
         [
@@ -23,12 +30,13 @@ enum Services {
         ]
     }
 
-    static func agent(_ executable: String, host: String, number: Int, state: String) -> [String] {
-        [
+    static func agent(_ executable: String, host: String, number: Int, state: String, authenticates: Bool) -> [String] {
+        let secret = authenticates ? ["--agent-secret-file", agentSecretFile(state: state)] : []
+        return [
             executable, "agent", "--host", host, "--server", "http://\(Underlay.controlAddress):\(Underlay.controlPort)",
             "--state-directory",
             hostState(host, state: state), "--tunnel-address", Underlay.hostAddress(number), "--physical-network", "physnet1:eth1",
-        ]
+        ] + secret
     }
 
     /// Whether a command line is an agent's, or keepalived's.

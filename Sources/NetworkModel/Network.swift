@@ -35,6 +35,7 @@ public struct Network: Sendable, Hashable {
     public var isShared: Bool = false
     /// Whether routers may have their gateway here (`router:external`).
     public var isExternal: Bool = false
+    /// Whether the routers of topologies that the server makes have their gateway here: one external network.
     public var isDefault: Bool = false
     public var mtu: Int = 1500
     public var isPortSecurityEnabled: Bool = true
@@ -49,6 +50,8 @@ public struct Network: Sendable, Hashable {
     /// What clients call the network's domain, with a full stop at the end (`dns_domain`); empty: none. Names of its ports are answered in it
     /// too.
     public var dnsDomain: String = ""
+    /// What carries the segments behind the first one, in their order.
+    public var furtherCarriers: [NetworkCarrier] = []
     /// Subnets in the order of their creation.
     public var subnetIDs: [ResourceID] = []
     /// The address scopes of its subnets: those of one family are all in the same. Nil: in none.

@@ -112,6 +112,8 @@ public struct Port: Sendable, Hashable {
     public var numaAffinityPolicy: String?
     /// Wishes for particular drivers, as canonical JSON text of an object; nil: none.
     public var hints: String?
+    /// Bindings to other hosts, for live migration.
+    public var inactiveBindings: [PortBinding] = []
     public var standard = StandardAttributes()
 
     public init(id: ResourceID, projectID: String, networkID: ResourceID, mac: MACAddress) {

@@ -29,6 +29,9 @@ public struct Router: Sendable, Hashable {
     public var status: ResourceStatus = .active
     public var isHighlyAvailable: Bool = false
     public var gateway: ExternalGateway?
+    /// Those beside ``gateway``, in the order in which they came.
+    public var furtherGateways: [ExternalGateway] = []
+    public var flavorID: ResourceID?
     public var routes: [StaticRoute] = []
     /// The zones that the router's agents shall be in; empty: any.
     public var availabilityZoneHints: [String] = []
@@ -44,6 +47,11 @@ public struct Router: Sendable, Hashable {
         self.id = id
         self.projectID = projectID
     }
+}
+
+extension Router {
+    /// All gateways; the first one has the default route.
+    public var gateways: [ExternalGateway] { (gateway.map { [$0] } ?? []) + furtherGateways }
 }
 
 /// What a member of an HA router is, as keepalived has it; the API says active, standby, unknown.

@@ -41,6 +41,8 @@ public struct Subnet: Sendable, Hashable {
     public var isOnExternalNetwork: Bool = false
     /// The pool that the prefix was cut from; nil: none.
     public var subnetPoolID: ResourceID?
+    /// The segment of the network that alone has the subnet; nil: the whole network has it.
+    public var segmentID: ResourceID?
     public var standard = StandardAttributes()
 
     public init(id: ResourceID, projectID: String, networkID: ResourceID, prefix: IPPrefix) {

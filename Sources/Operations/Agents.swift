@@ -64,6 +64,7 @@ extension Agent: ManagedResource {
     public static func update(_ agent: Agent, _ request: ResourceRequest<Agent>, in verb: Verb) throws -> Agent {
         var changed = agent
         try request.assign(to: &changed)
+        if let description = request["description"] { changed.description = description.stringValue ?? "" }
         try verb.transaction.update(changed)
         if changed.isAdminStateUp, !agent.isAdminStateUp { try verb.schedulePending() }
         if !changed.isAdminStateUp, agent.isAdminStateUp { try verb.drain(changed) }
@@ -99,7 +100,7 @@ extension Agent: ManagedResource {
 
 extension Verb {
     func routers(ofAgent id: String) throws -> [Router] {
-        try routerIDs(ofAgent: try visible(Agent.self, id).id).compactMap { try find(Router.self, $0) }
+        try Router.withComputed(try routerIDs(ofAgent: try visible(Agent.self, id).id).compactMap { try find(Router.self, $0) }, in: self)
     }
 
     func agents(ofRouter id: String) throws -> [RouterAgent] {
@@ -114,7 +115,8 @@ extension Verb {
     }
 
     func networks(ofAgent id: String) throws -> [Network] {
-        try networkIDs(ofAgent: try visible(Agent.self, id).id).compactMap { try find(Network.self, $0) }
+        try Network.withComputed(
+            try networkIDs(ofAgent: try visible(Agent.self, id).id).compactMap { try find(Network.self, $0) }, in: self)
     }
 
     func agents(ofNetwork id: String) throws -> [Agent] {

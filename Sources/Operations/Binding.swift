@@ -12,18 +12,24 @@ import Store
 // A block is a row (port, component, host): that component of that host has still to say that it has done its part.
 
 extension Verb {
-    static let bridgeVIFType = "bridge"
-    static let unboundVIFType = "unbound"
-    static let failedVIFType = "binding_failed"
+    static let bridgeVIFType = VIFType.bridge
+    static let unboundVIFType = VIFType.unbound
+    static let failedVIFType = VIFType.failed
+    /// The one kind of device that bridges carry.
+    private static let bridgedVNICType = "normal"
 
     /// Decides the binding of a port whose host or network connection changed.
     func bind(_ port: inout Port, on network: Network) throws {
-        if port.hostID.isEmpty {
-            port.vifType = Self.unboundVIFType
-        } else {
-            let isRealisable = try livingAgent(.linuxBridge, on: port.hostID) != nil && reaches(network, from: port.hostID)
-            port.vifType = isRealisable ? Self.bridgeVIFType : Self.failedVIFType
+        port.vifType = try vifType(of: port.vnicType, on: port.hostID, network)
+    }
+
+    /// What becomes of a binding to the host.
+    func vifType(of vnicType: String, on hostID: String, _ network: Network) throws -> String {
+        guard !hostID.isEmpty else { return Self.unboundVIFType }
+        guard vnicType == Self.bridgedVNICType, try livingAgent(.linuxBridge, on: hostID) != nil, try reaches(network, from: hostID) else {
+            return Self.failedVIFType
         }
+        return Self.bridgeVIFType
     }
 
     /// Puts down what must be acknowledged before the port is ACTIVE, and its status until then. What was there is forgotten.

@@ -10,7 +10,7 @@ extension Verb {
     /// Where no agent is alive nothing happens: a host that registers asks again (``schedulePending(_:)``).
     func serveDHCP(on network: Network) throws {
         let served = try subnets(of: network).filter(\.isServedByDHCP)
-        guard !served.isEmpty else { return try unscheduleDHCP(network.id) }
+        guard !served.isEmpty else { return try stopDHCP(on: network.id) }
         var bound = try dhcpBindings(of: network.id)
         let missing = settings.dhcpAgentsPerNetwork - bound.count
         for agent in missing > 0 ? try dhcpCandidates(for: network, without: bound).prefix(missing) : [] {
@@ -26,6 +26,23 @@ extension Verb {
             // The record names the port's subnets to the host, so it counts as changed with them.
             transaction.appendChange(kind: "dhcp_bindings", id: "\(network.id)/\(binding.hostID)")
         }
+    }
+
+    /// Without a subnet that needs it, DHCP ends, but for the agents that an administrator chose: they wait for one.
+    private func stopDHCP(on networkID: ResourceID) throws {
+        let manual = try manualDHCPHosts(of: networkID)
+        for binding in try dhcpBindings(of: networkID) where !manual.contains(binding.hostID) {
+            try dropDHCPBinding(networkID, hostID: binding.hostID)
+        }
+        for port in try dhcpPorts(of: networkID) { try dropPort(port) }
+        for host in manual.sorted() { transaction.appendChange(kind: "dhcp_bindings", id: "\(networkID)/\(host)") }
+    }
+
+    /// Gives a network agents for DHCP that it lacks. False, and nothing is written, when none of those that there are can have it.
+    func addDHCPAgents(to network: Network) throws -> Bool {
+        guard try !dhcpCandidates(for: network, without: dhcpBindings(of: network.id)).isEmpty else { return false }
+        try serveDHCP(on: network)
+        return true
     }
 
     /// Takes DHCP off a network: bindings and ports.
@@ -53,12 +70,12 @@ extension Verb {
     }
 
     /// Gives one host's share of a network's DHCP to another living agent, with the port: its address is what instances have as their server
-    /// and resolver until they ask again. False when there is no other.
+    /// and resolver until they ask again. False when there is no other, and for a network that an administrator put on the agent.
     @discardableResult
     func moveDHCP(of networkID: ResourceID, from agentID: ResourceID) throws -> Bool {
         let bound = try dhcpBindings(of: networkID)
         guard let network = try find(Network.self, networkID), let old = bound.first(where: { $0.agentID == agentID }),
-            let agent = try dhcpCandidates(for: network, without: bound).first
+            try !manualDHCPHosts(of: networkID).contains(old.hostID), let agent = try dhcpCandidates(for: network, without: bound).first
         else { return false }
         try transaction.execute(
             "UPDATE dhcp_bindings SET agent_id = ?, host_id = ? WHERE network_id = ? AND agent_id = ?",
@@ -96,7 +113,7 @@ extension Verb {
         for row in try transaction.rows("SELECT agent_id, COUNT(*) FROM dhcp_bindings GROUP BY agent_id") {
             if let id = row[0].id { loads[id] = row[1].integer ?? 0 }
         }
-        let taken = Set(bound.map(\.agentID))
+        let taken = try excludedDHCPAgents(of: network.id).union(bound.map(\.agentID))
         let zones = Set(network.availabilityZoneHints.isEmpty ? settings.defaultAvailabilityZones : network.availabilityZoneHints)
         let candidates = try livingAgents(.dhcp).filter { agent in
             try !taken.contains(agent.id) && (zones.isEmpty || zones.contains(agent.zone)) && reaches(network, from: agent.hostID)

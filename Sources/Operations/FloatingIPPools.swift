@@ -13,12 +13,18 @@ public struct FloatingIPPool: Sendable, Hashable {
     /// The project that asks.
     public var projectID: String
 
-    /// Writes the pool as an object; `fields` empty means all.
-    public func write(fields: Set<String>, to writer: inout JSONWriter) {
-        let members = [
+    private var members: [(name: String, text: String)] {
+        [
             ("network_id", networkID.description), ("subnet_id", subnetID.description), ("subnet_name", subnetName),
             ("cidr", prefix.description), ("project_id", projectID), ("tenant_id", projectID),
         ]
+    }
+
+    /// Whether each attribute that is named has one of the values. What is no attribute is not looked at.
+    func matches(_ filters: [String: Set<String>]) -> Bool { members.allSatisfy { filters[$0.name]?.contains($0.text) ?? true } }
+
+    /// Writes the pool as an object; `fields` empty means all.
+    public func write(fields: Set<String>, to writer: inout JSONWriter) {
         writer.object { writer in
             for (name, text) in members where fields.isEmpty || fields.contains(name) {
                 writer.key(name)
@@ -30,16 +36,21 @@ public struct FloatingIPPool: Sendable, Hashable {
 
 extension Operations {
     /// `GET /floatingip_pools`: the IPv4 subnets of the external networks that the caller sees.
-    public func floatingIPPools(caller: Caller) async throws -> [FloatingIPPool] {
+    ///
+    /// - Parameters:
+    ///   - filters: values of attributes, any of which is asked for.
+    ///   - limit: at most so many; nil: all. Pools have no id, so there is no further page.
+    public func floatingIPPools(filters: [String: Set<String>] = [:], limit: Int? = nil, caller: Caller) async throws -> [FloatingIPPool] {
         try await read(caller) { verb in
             var query = ListQuery()
             query.filters = [.column("router_external", [.integer(1)])]
-            return try verb.list(Network.self, query).flatMap { network in
+            let pools = try verb.list(Network.self, query).flatMap { network in
                 try verb.subnets(of: network).filter { $0.prefix.version == .v4 }.map {
                     FloatingIPPool(
                         networkID: network.id, subnetID: $0.id, subnetName: $0.name, prefix: $0.prefix, projectID: caller.projectID)
                 }
             }
+            return Array(pools.filter { $0.matches(filters) }.prefix(limit ?? .max))
         }
     }
 }

@@ -14,6 +14,7 @@ public struct MaintenanceProgress: Sendable, Hashable {
     var lost = ""
     var incomplete = ""
     var served = ""
+    var unserved = ""
 
     public init(holder: String) { self.holder = holder }
 }
@@ -30,7 +31,7 @@ public struct MaintenanceRound: Sendable, Hashable {
     public var conflicts: [MasterConflict] = []
     /// Routers that were moved, put last, or given a member.
     public var changedRouters = 0
-    /// Networks whose DHCP was moved.
+    /// Networks whose DHCP was moved, or that got an agent.
     public var changedNetworks = 0
     /// Sentences about routers and networks that could not be helped; the next rounds try again.
     public var failures: [String] = []
@@ -39,6 +40,7 @@ public struct MaintenanceRound: Sendable, Hashable {
     var lost: [Need] = []
     var incomplete: [ResourceID] = []
     var served: [Need] = []
+    var unserved: [ResourceID] = []
 }
 
 extension Operations {
@@ -54,7 +56,7 @@ extension Operations {
     /// - members of highly available routers whose agents have been dead for longer than
     ///   ``ServerSettings/replaceLostMembersAfterSeconds`` are replaced,
     /// - members on disabled agents come last in their groups,
-    /// - routers that lack members get them.
+    /// - routers that lack members, and networks that lack agents for DHCP, get them.
     ///
     /// Of several servers on one database one does it at a time; all find the conflicts.
     public func maintain(_ progress: inout MaintenanceProgress) async throws -> MaintenanceRound {
@@ -90,6 +92,13 @@ extension Operations {
                 $0.changedNetworks += 1
             }
         }
+        for id in round.unserved {
+            let failure = try await attempt { verb in
+                guard let network = try verb.find(Network.self, id) else { return false }
+                return try verb.addDHCPAgents(to: network)
+            }
+            round.note("network \(id)", failure) { $0.changedNetworks += 1 }
+        }
         return round
     }
 
@@ -104,7 +113,7 @@ extension Operations {
 }
 
 extension MaintenanceRound {
-    fileprivate var isIdle: Bool { moved.isEmpty && lost.isEmpty && incomplete.isEmpty && served.isEmpty }
+    fileprivate var isIdle: Bool { moved.isEmpty && lost.isEmpty && incomplete.isEmpty && served.isEmpty && unserved.isEmpty }
 
     fileprivate mutating func note(_ subject: String, _ result: Result<Bool, APIError>, count: (inout MaintenanceRound) -> Void) {
         switch result {
@@ -122,6 +131,7 @@ extension MaintenanceProgress {
         lost = Self.next(round.lost.map(\.resourceID))
         incomplete = Self.next(round.incomplete)
         served = Self.next(round.served.map(\.resourceID))
+        unserved = Self.next(round.unserved)
     }
 
     private static func next(_ ids: [ResourceID]) -> String {
@@ -160,9 +170,10 @@ extension Verb {
         let deadServers = try silentSince(.dhcp, progress, seconds: settings.agentDownSeconds)
         round.served = try needs(
             """
-            SELECT d.network_id, d.agent_id FROM dhcp_bindings d JOIN agents a ON a.id = d.agent_id WHERE d.network_id > ?
+            SELECT d.network_id, d.agent_id FROM dhcp_bindings d JOIN agents a ON a.id = d.agent_id WHERE d.is_manual = 0 AND d.network_id > ?
             AND (a.admin_state_up = 0 OR a.heartbeat_timestamp < ?) ORDER BY d.network_id LIMIT ?
             """, [.text(progress.served), .text(deadServers?.description ?? ""), .integer(limit)])
+        round.unserved = try unservedNetworks(after: progress.unserved, limit: limit)
         return round
     }
 

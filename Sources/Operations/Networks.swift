@@ -36,6 +36,7 @@ extension Verb {
         _ = try defaultGroup(of: network.projectID)
         try allocateSegment(&network, try SegmentRequest(request) ?? SegmentRequest(type: settings.projectNetworkType))
         network.mtu = try checkedMTU(request, network)
+        try checkDefault(&network)
         open(&network)
         try transaction.insert(network)
         try mirror(network.isShared, .shared, .network, network)
@@ -52,6 +53,7 @@ extension Verb {
             network.mtu = try checkedMTU(request, network)
             try checkSubnets(of: network)
         }
+        try checkDefault(&network)
         if current.isShared, !network.isShared { try refuseOtherProjects(network) }
         if current.isExternal, !network.isExternal { try refuseGateways(network) }
         try mirror(network.isShared, was: current.isShared, .shared, .network, network)

@@ -65,6 +65,8 @@ extension Verb {
         if let hostID = try attributes.hostID() { port.hostID = hostID }
         if let addresses = try attributes.fixedIPs() { try readdress(&port, try subnets(of: network), addresses) }
         let isRebound = port.hostID != current.hostID || port.vnicType != current.vnicType
+        // A port has one binding to a host at most, and none once nobody binds it.
+        port.inactiveBindings.removeAll { $0.hostID == port.hostID || port.hostID.isEmpty }
         if isRebound { try bind(&port, on: network) }
         if isRebound || port.isAdminStateUp != current.isAdminStateUp { try block(&port, isNew: false) }
         try save(&port)

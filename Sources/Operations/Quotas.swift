@@ -20,7 +20,12 @@ extension Operations {
     }
 
     /// The limits of projects that have none of their own (`GET /quotas/{project}/default`).
-    public func defaultQuota(caller: Caller) -> [String: Int] { settings.defaultQuotas }
+    public func defaultQuota(of projectID: String, caller: Caller) async throws -> [String: Int] {
+        try await read(caller) { verb in
+            try verb.checkQuotaAccess(projectID)
+            return verb.settings.defaultQuotas
+        }
+    }
 
     /// Limits and use (`GET /quotas/{project}/details.json`).
     public func quotaDetails(of projectID: String, caller: Caller) async throws -> [String: QuotaDetail] {
@@ -50,8 +55,13 @@ extension Operations {
         try Verb.checkProject(projectID)
         return try await write(caller) { verb in
             try verb.checkQuotaAccess(projectID, isWrite: true)
-            for (resource, limit) in try verb.checkedLimits(body) {
-                if body["force"] != .bool(true) { try verb.refuseLimitBelowUse(limit, resource, projectID) }
+            var body = body
+            let force = body.removeValue(forKey: "force")
+            // Asked for by older clients; the use is always looked at now.
+            body["check_limit"] = nil
+            let limits = try verb.checkedLimits(body)
+            if force != true { try verb.refuseBelowUse(limits, projectID) }
+            for (resource, limit) in limits {
                 try verb.transaction.execute(
                     "DELETE FROM quotas WHERE project_id = ? AND resource = ?", [.text(projectID), .text(resource)])
                 try verb.transaction.execute(
@@ -107,8 +117,7 @@ extension Verb {
     }
 
     func checkedLimits(_ body: [String: JSONValue]) throws(APIError) -> [(String, Int)] {
-        // `check_limit` is from before every change was checked.
-        let ignored: Set = ["project_id", "tenant_id", "check_limit", "force"]
+        let ignored: Set = ["project_id", "tenant_id"]
         let unknown = body.keys.filter { settings.defaultQuotas[$0] == nil && !ignored.contains($0) }.sorted()
         guard unknown.isEmpty else { throw .badRequest("Unrecognized attribute(s) '\(unknown.joined(separator: ", "))'") }
         var limits: [(String, Int)] = []
@@ -123,13 +132,14 @@ extension Verb {
         return limits
     }
 
-    /// A limit below what the project has is likely a mistake; `force` says that it is none.
-    fileprivate func refuseLimitBelowUse(_ limit: Int, _ resource: String, _ projectID: String) throws {
-        guard limit >= 0 else { return }
-        let used = try quotaUse(resource, projectID)
-        guard used <= limit else {
-            throw APIError.badRequest(
-                "Quota limit \(limit) for \(resource) must be greater than or equal to already used \(used)")
+    /// A limit below what the project already has would not be kept; who wants it all the same says `force`.
+    fileprivate func refuseBelowUse(_ limits: [(String, Int)], _ projectID: String) throws {
+        for (resource, limit) in limits where limit >= 0 {
+            let used = try quotaUse(resource, projectID)
+            guard used <= limit else {
+                throw APIError.badRequest(
+                    "Quota limit \(limit) for \(resource) must be greater than or equal to already used \(used)")
+            }
         }
     }
 

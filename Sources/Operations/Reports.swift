@@ -94,17 +94,12 @@ extension Verb {
 
     // MARK: What waits for agents
 
-    /// Schedules what had no agent, and binds ports that the host could not realise before.
+    /// Schedules what had no agent, as far as a transaction should (``Operations/maintain(_:)`` goes on with the rest), and binds ports that the host could not realise before.
     func schedulePending(_ hostID: String? = nil) throws {
         if let hostID { try rebindFailed(on: hostID) }
-        let networks = try transaction.rows(
-            "SELECT DISTINCT s.network_id FROM subnets s WHERE s.enable_dhcp = 1 AND (s.ip_version = 4 "
-                + "OR COALESCE(s.ipv6_address_mode, 'slaac') <> 'slaac' OR (s.ipv6_address_mode IS NULL AND s.ipv6_ra_mode IS NULL)) AND "
-                + "(SELECT COUNT(*) FROM dhcp_bindings b WHERE b.network_id = s.network_id) < ? LIMIT ?",
-            [.integer(settings.dhcpAgentsPerNetwork), .integer(Self.maximumPending)])
-        for row in networks {
-            guard let network = try row[0].id.flatMap({ try find(Network.self, $0) }) else { continue }
-            try tolerate { try serveDHCP(on: network) }
+        for networkID in try unservedNetworks(after: "", limit: Self.maximumPending) {
+            guard let network = try find(Network.self, networkID) else { continue }
+            try tolerate { _ = try addDHCPAgents(to: network) }
         }
         for routerID in try incompleteRouters(after: "", limit: Self.maximumPending) {
             guard let router = try find(Router.self, routerID) else { continue }
@@ -116,6 +111,18 @@ extension Verb {
     /// leaves nothing behind, and stops neither the others nor the host or the administrator who asked.
     func tolerate(_ body: () throws -> Void) throws {
         do { try transaction.part(body) } catch is APIError {}
+    }
+
+    /// Networks that have fewer agents for DHCP than they shall have and there are. By their ids.
+    func unservedNetworks(after id: String, limit: Int) throws -> [ResourceID] {
+        let wanted = min(try livingAgents(.dhcp).count, settings.dhcpAgentsPerNetwork)
+        guard wanted > 0 else { return [] }
+        return try transaction.rows(
+            "SELECT DISTINCT s.network_id FROM subnets s WHERE s.network_id > ? AND s.enable_dhcp = 1 AND (s.ip_version = 4 "
+                + "OR COALESCE(s.ipv6_address_mode, 'slaac') <> 'slaac' OR (s.ipv6_address_mode IS NULL AND s.ipv6_ra_mode IS NULL)) AND "
+                + "(SELECT COUNT(*) FROM dhcp_bindings b WHERE b.network_id = s.network_id) < ? ORDER BY s.network_id LIMIT ?",
+            [.text(id), .integer(wanted), .integer(limit)]
+        ).compactMap { $0[0].id }
     }
 
     /// Routers that have fewer members than they shall have and there are agents for. By their ids. A standalone router that an administrator
@@ -158,7 +165,7 @@ extension Verb {
             "DELETE FROM port_blocks WHERE port_id = ? AND component = ? AND (host_id = ? OR host_id = '') "
                 + "AND EXISTS (SELECT 1 FROM ports p WHERE p.id = port_id AND p.revision_number <= ?)",
             [report.portID.columnValue, .text(report.component.rawValue), .text(hostID), .integer(report.revision)])
-        guard removed > 0 else { return }
+        guard removed > 0 else { return try noteWiredAhead(report, from: hostID, isWired: true) }
         let rest = try transaction.rows("SELECT 1 FROM port_blocks WHERE port_id = ? LIMIT 1", [report.portID.columnValue])
         guard rest.isEmpty, var port = try find(Port.self, report.portID), port.status != .active, port.isAdminStateUp else { return }
         port.status = .active
@@ -167,15 +174,28 @@ extension Verb {
 
     /// The host that has the port lost it, such as an instance's device: it must be acknowledged again.
     private func lower(_ report: HostStatus.PortReport, from hostID: String) throws {
-        guard report.component == .l2, var port = try find(Port.self, report.portID), port.hostID == hostID, port.status == .active else {
-            return
-        }
+        guard report.component == .l2, var port = try find(Port.self, report.portID) else { return }
+        guard port.hostID == hostID else { return try noteWiredAhead(report, from: hostID, isWired: false) }
+        guard port.status == .active else { return }
         try block(&port, isNew: false)
         if !DeviceOwner.isNetworkOwned(port.deviceOwner) {
             // Of an instance's port only the wiring was lost: DHCP has nothing to say anew.
             try transaction.execute(
                 "DELETE FROM port_blocks WHERE port_id = ? AND component <> ?", [port.id.columnValue, .text(report.component.rawValue)])
         }
+        try transaction.update(port)
+    }
+
+    /// A host that waits for an instance wired its device, or lost it again: Nova is told, the port's status stays its own host's.
+    private func noteWiredAhead(_ report: HostStatus.PortReport, from hostID: String, isWired: Bool) throws {
+        guard report.component == .l2,
+            try !transaction.rows(
+                "SELECT 1 FROM ports WHERE id = ? AND binding_host_id <> ? AND inactive_bindings <> '[]'",
+                [report.portID.columnValue, .text(hostID)]
+            ).isEmpty, var port = try find(Port.self, report.portID),
+            let position = port.inactiveBindings.firstIndex(where: { $0.hostID == hostID && $0.isWired != isWired })
+        else { return }
+        port.inactiveBindings[position].isWired = isWired
         try transaction.update(port)
     }
 }

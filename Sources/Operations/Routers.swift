@@ -22,6 +22,7 @@ extension Verb {
         var router = Router(id: newID(), projectID: try project(of: request))
         try request.assign(to: &router)
         router.isHighlyAvailable = try request.value("ha", as: Bool?.self).flatMap { $0 } ?? settings.areRoutersHighlyAvailable
+        try applyFlavor(request, to: &router)
         try checkQuota("router", router.projectID)
         try checkZones(router.availabilityZoneHints, for: .l3)
         if router.isHighlyAvailable { try joinHANetwork(&router) }
@@ -40,6 +41,10 @@ extension Verb {
         var router = current
         try request.assign(to: &router)
         if let isHighlyAvailable = try request.value("ha", as: Bool?.self).flatMap({ $0 }), isHighlyAvailable != current.isHighlyAvailable {
+            guard router.flavorID == nil else {
+                throw APIError.invalidInput(
+                    "Changing the 'ha' and 'distributed' attributes on a router associated with a flavor is not supported")
+            }
             guard !router.isAdminStateUp else {
                 throw APIError.badRouterRequest(
                     "Cannot change HA attribute of active routers. Please set router admin_state_up to False prior to upgrade")

@@ -27,6 +27,7 @@ public enum KeepalivedDaemon {
             ],
             namedPipes: [paths.notifyPipe],
             directory: paths.directory,
+            log: paths.log,
             stopSignal: terminateSignal,
             stopTimeoutMilliseconds: stopTimeoutMilliseconds)
     }

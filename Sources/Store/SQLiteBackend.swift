@@ -69,6 +69,10 @@ final class SQLiteBackend: StoreBackend {
     }
 
     private static func open(_ path: String, _ limits: StoreLimits) throws -> DatabasePool {
+        // A new file is its owner's alone, and with it SQLite's files beside it: it holds hashes of passwords and keys of tokens. Where it cannot be
+        // made, opening says why.
+        let descriptor = Glibc.open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+        if descriptor >= 0 { Glibc.close(descriptor) }
         var configuration = Configuration()
         configuration.foreignKeysEnabled = true
         configuration.busyMode = .timeout(Double(limits.busyTimeoutMilliseconds) / 1000)

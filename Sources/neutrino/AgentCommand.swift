@@ -1,6 +1,7 @@
 import Addressing
 import AgentRuntime
 import ArgumentParser
+import ControllerServer
 import Converters
 import Election
 import ElectionService
@@ -8,6 +9,7 @@ import Foundation
 import KernelInterface
 import KernelLinux
 import Logging
+import NetworkModel
 import ServiceLifecycle
 
 struct AgentCommand: AsyncParsableCommand {
@@ -39,6 +41,14 @@ struct AgentCommand: AsyncParsableCommand {
 
     @Option(help: "The availability zone of this host. Members of a highly available router are spread over the zones.")
     var availabilityZone: String = "nova"
+
+    @Option(
+        help: ArgumentHelp(
+            "A file whose first line is the secret that agents share with the server.",
+            discussion:
+                "Copy the server's (it prints the path at its start), readable by the agent's user only. None: the server asks for none.",
+            valueName: "path"))
+    var agentSecretFile: String?
 
     @OptionGroup var log: LogOptions
 
@@ -97,7 +107,14 @@ struct AgentCommand: AsyncParsableCommand {
         return AgentConfiguration(
             hostID: host, serverURLs: server,
             settings: AgentSettings(stateDirectory: stateDirectory, tunnelAddress: tunnel, physicalNetworks: networks),
-            heartbeatSeconds: heartbeat, availabilityZone: availabilityZone)
+            heartbeatSeconds: heartbeat, availabilityZone: availabilityZone,
+            secret: try secret())
+    }
+
+    private func secret() throws -> String? {
+        do throws(ServerStartError) { return try agentSecretFile.map(AgentSecretFile.read) } catch {
+            throw CleanExit.failure(error.description)
+        }
     }
 
     /// The kernel's events and keepalived's pipes, as the agent hears them.
@@ -112,7 +129,15 @@ struct AgentCommand: AsyncParsableCommand {
         let namespaceEvents = try NamespaceEvents { namesContinuation.yield($0) }
         return AgentSenses(
             linkChanges: changes, namespaceChanges: names, watchNamespaces: { namespaceEvents.watch($0) }, openPipe: Self.open,
-            hasEnded: LinuxProcessHost.hasEnded, election: try election())
+            hasEnded: LinuxProcessHost.hasEnded, election: try election(),
+            findConflicts: try findConflicts())
+    }
+
+    /// Without a tunnel endpoint nothing tells the bridges of this host from those of others: they do not ask.
+    private func findConflicts() throws -> (@Sendable ([ExternalAddress]) async -> [ResourceID: String])? {
+        guard tunnelAddress != nil else { return nil }
+        let addressGuard = try AddressGuard()
+        return { await addressGuard.conflicts(of: $0) }
     }
 
     /// Pulses go from tunnel endpoint to tunnel endpoint: without one VRRP alone decides.
@@ -126,7 +151,7 @@ struct AgentCommand: AsyncParsableCommand {
         }
         return ElectionSense(
             news: thread.news, update: { thread.update($0) }, note: { thread.note($0, $1) }, watch: { thread.watch($0) },
-            stop: { thread.stop() })
+            isStripDue: { thread.isStripDue($0) }, stop: { thread.stop() })
     }
 
     /// Of lines that nobody took the newest are kept: they tell the state.

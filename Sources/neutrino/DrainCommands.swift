@@ -8,13 +8,22 @@ struct ServerAddress: ParsableArguments {
     @Option(help: "The server's address.")
     var server: String = "http://127.0.0.1:9696"
 
+    /// Who calls, as the environment of the openstack client says.
+    private var session: APISession? { APISession.fromEnvironment() }
+
     /// A call of the API, with a sentence of its own when it fails.
     func call(_ method: String, _ path: String, _ body: JSONValue? = nil) async throws -> JSONValue {
         let answer: (status: Int, body: JSONValue)
         do {
-            answer = try await APIClient(endpoint: server).send(method, path, body)
+            answer = try await APIClient(endpoint: server, session: session).send(method, path, body)
+        } catch let failure as APIFailure {
+            throw CleanExit.failure("\(failure.description).")
         } catch {
             throw CleanExit.failure("The server \(server) cannot be reached: \(error). Name it with --server.")
+        }
+        guard answer.status != 401 else {
+            throw CleanExit.failure(
+                "The server asks who calls: set OS_AUTH_URL, OS_USERNAME, OS_PASSWORD and OS_PROJECT_NAME, as for openstack.")
         }
         guard (200..<300).contains(answer.status) else {
             let message = answer.body["NeutronError"]?["message"]?.stringValue ?? answer.body.text
@@ -44,6 +53,8 @@ struct DrainCommand: AsyncParsableCommand {
             Disables the L3 and DHCP agents of the host, as `openstack network agent set --disable` does, and waits until the host is the master of \
             no router, has no standalone router and serves DHCP for no network. Masters hand over before they give way: no packet is lost. \
             Instances stay. The exit code is 0 when the host is free, and 1 when it was not in time; its agents stay disabled in both cases.
+
+            It takes an administrator: OS_AUTH_URL, OS_USERNAME, OS_PASSWORD and OS_PROJECT_NAME as for the openstack client.
             """)
 
     /// Between two looks at the host.

@@ -46,8 +46,12 @@ struct LabUp: AsyncParsableCommand {
     @Option(help: "A new or empty directory for the lab's state and logs (default: /run/neutrino-labs/NAME).") var state: String?
     @Option(help: "Where the API listens on 127.0.0.1 (default: 9696 if that is free, else any free port).") var port: Int?
 
+    @Option(help: "How callers are authenticated: built-in, or none (everybody is an administrator).")
+    var auth: AuthenticationName = .builtIn
+
     func run() async throws {
         var configuration = Lab.Configuration(name: lab.name, hosts: hosts)
+        configuration.authenticates = auth == .builtIn
         configuration.stateDirectory = state
         configuration.apiPort = port ?? Lab.portIfFree(Underlay.controlPort)
         let lab = try await Lab.up(configuration)
@@ -93,7 +97,9 @@ struct LabEnvironment: AsyncParsableCommand {
     @OptionGroup var lab: LabOptions
 
     func run() async throws {
-        for (name, value) in try lab.open().clientEnvironment { print("export \(name)=\(value)") }
+        let lab = try lab.open()
+        print("unset \(IdentityOpenRC.foreignVariables.joined(separator: " "))")
+        for (name, value) in lab.clientEnvironment { print("export \(name)=\(value)") }
     }
 }
 

@@ -9,13 +9,18 @@ struct Neutrino: AsyncParsableCommand {
             A cloud needs one server and an agent on each host:
 
               neutrino server --database /var/lib/neutrino/neutrino.db
-              neutrino agent --server http://controller:9696 --tunnel-address 10.0.0.1 --physical-network physnet1:eth1
+              neutrino agent --server http://controller:9696 --agent-secret-file /etc/neutrino/agent-secret \\
+                  --tunnel-address 10.0.0.1 --physical-network physnet1:eth1
 
-            Clients speak the Networking API v2.0 to the server: OS_AUTH_TYPE=none OS_ENDPOINT=http://controller:9696 openstack network list
+            The server's first start makes the user admin and a secret for the agents, and prints where they are. Clients log in at the server \
+            itself, as at Keystone, and speak the Networking API v2.0 to it:
+
+              eval "$(neutrino identity openrc admin --database /var/lib/neutrino/neutrino.db)"
+              openstack network list
             """,
         version: "0.1.0",
         subcommands: [
-            ServerCommand.self, AgentCommand.self, DrainCommand.self, UndrainCommand.self, LabCommand.self, DemoCommand.self,
-            BenchCommand.self,
+            ServerCommand.self, AgentCommand.self, IdentityCommand.self, DrainCommand.self, UndrainCommand.self, LabCommand.self,
+            DemoCommand.self, BenchCommand.self,
         ])
 }

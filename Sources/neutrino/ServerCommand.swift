@@ -14,12 +14,15 @@ struct ServerCommand: AsyncParsableCommand {
         commandName: "server",
         abstract: "Serve the Networking API and the feeds of the agents.",
         discussion: """
-            State is kept in SQLite unless --database names a PostgreSQL: postgresql://user@host/database. Callers are not authenticated, and \
-            each is an administrator of the project that X-Project-Id names: listen beyond loopback only on a network that you trust.
+            State is kept in SQLite unless --database names a PostgreSQL: postgresql://user@host/database.
+
+            Who may call (--auth): with built-in, the default, users log in at /identity/v3 as at Keystone; the first start makes the user admin \
+            and prints where its password is ('neutrino identity openrc admin' gives what clients need). With none everybody is an \
+            administrator, so the server listens on loopback unless --listen says otherwise.
             """)
 
-    @Option(help: "The address to listen on.")
-    var listen: String = "127.0.0.1"
+    @Option(help: "The address to listen on (default: all of this machine with authentication, 127.0.0.1 without).")
+    var listen: String?
 
     @Option(help: "The port to listen on; 0 takes a free one.")
     var port: Int = 9696
@@ -66,6 +69,8 @@ struct ServerCommand: AsyncParsableCommand {
         help: "A zone for routers and networks that ask for none. May be given several times; without it they are spread over all.")
     var defaultAvailabilityZone: [String] = []
 
+    @OptionGroup(title: "Who may call") var authentication: AuthenticationOptions
+
     @OptionGroup(title: "Highly available routers") var vrrp: VRRPOptions
 
     @OptionGroup var log: LogOptions
@@ -73,10 +78,12 @@ struct ServerCommand: AsyncParsableCommand {
     func run() async throws {
         let logger = try log.logger("server")
         let portFile = portFile
+        let configuration = try configuration()
+        let listen = configuration.address
         let server: NetworkingServer
         do {
             server = try await NetworkingServer(
-                configuration: configuration(), logger: logger,
+                configuration: configuration, logger: logger,
                 now: { Timestamp(secondsSince1970: Int(Date().timeIntervalSince1970)) },
                 onReady: { port in
                     logger.notice("Serving", metadata: ["address": "\(listen)", "port": "\(port)"])
@@ -87,6 +94,8 @@ struct ServerCommand: AsyncParsableCommand {
             let sentence = error.description.split(whereSeparator: \.isWhitespace).joined(separator: " ")
             guard case .unavailable = error else { throw CleanExit.failure(sentence) }
             throw CleanExit.failure("\(sentence) Start it, or name another with --database.")
+        } catch let error as ServerStartError {
+            throw CleanExit.failure(error.description)
         }
         var services = ServiceGroupConfiguration(
             services: [.init(service: server, successTerminationBehavior: .gracefullyShutdownGroup)],
@@ -124,9 +133,11 @@ struct ServerCommand: AsyncParsableCommand {
         settings.replaceLostMembersAfterSeconds = replaceLostMembersAfter
         settings.movesRoutersFromDeadAgents = moveRoutersFromDeadAgents
         settings.defaultAvailabilityZones = defaultAvailabilityZone
-        return ServerConfiguration(
-            address: listen, port: port, database: location, operations: settings,
+        var configuration = ServerConfiguration(
+            address: authentication.listenAddress(listen), port: port, database: location, operations: settings,
             projection: try vrrp.settings())
+        try authentication.apply(to: &configuration)
+        return configuration
     }
 
     private static func write(_ port: Int, to path: String, _ logger: Logger) {

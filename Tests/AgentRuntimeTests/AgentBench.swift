@@ -1,6 +1,7 @@
 import Addressing
 import AgentRuntime
 import Converters
+import Election
 import FakeKernel
 import HostModel
 import KernelInterface
@@ -22,11 +23,19 @@ struct AgentBench: Sendable {
     /// Waits until the agent has ended.
     let ended: @Sendable () async throws -> Void
 
-    static func run(_ kernel: FakeKernel = FakeKernel(), _ body: @Sendable @escaping (AgentBench) async throws -> Void) async throws {
+    static func run(
+        _ kernel: FakeKernel = FakeKernel(), election: ElectionSense? = nil,
+        watchNamespaces: @escaping @Sendable (Set<NamespaceName>) -> Void = { _ in },
+        findConflicts: (@Sendable ([ExternalAddress]) async -> [ResourceID: String])? = nil,
+        _ body: @Sendable @escaping (AgentBench) async throws -> Void
+    ) async throws {
         try await FeedServer.run { server, url in
             let (changes, linkChanges) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
             let pipes = Pipes()
-            let senses = AgentSenses(linkChanges: changes, openPipe: pipes.open) { process in await hasEnded(process, kernel) }
+            let senses = AgentSenses(
+                linkChanges: changes, watchNamespaces: watchNamespaces, openPipe: pipes.open,
+                hasEnded: { process in await hasEnded(process, kernel) },
+                election: election, findConflicts: findConflicts)
             var logger = Logger(label: "agent")
             logger.logLevel = .critical
             let agent = Agent(

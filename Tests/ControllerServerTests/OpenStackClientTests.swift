@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// The unmodified client, where scripts/setup puts it.
-private enum OpenStackClient {
+enum OpenStackClient {
     static let path: String? = {
         let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
         let path = root.appendingPathComponent(".venv/bin/openstack").path

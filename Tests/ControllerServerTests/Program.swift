@@ -105,9 +105,9 @@ enum Neutrino {
         return URL(fileURLWithPath: bundle).deletingLastPathComponent().appendingPathComponent("neutrino").path
     }()
 
-    /// A server on a free port, ready for clients.
+    /// A server on a free port that takes everybody for an administrator (unless `more` says otherwise), ready for clients.
     static func serve(_ database: String, _ more: [String] = []) async throws -> (program: Program, client: APIClient) {
-        let program = Program(path, ["server", "--port", "0", "--database", database] + more)
+        let program = Program(path, ["server", "--port", "0", "--database", database, "--auth", "none"] + more)
         guard let line = await program.line(containing: " Serving "), let text = line.split(separator: "port=").last, let port = Int(text)
         else {
             throw NotServing(description: "\(path) does not serve \(database): \(await program.end())")

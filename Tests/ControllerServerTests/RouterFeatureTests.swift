@@ -92,6 +92,15 @@ struct RouterFeatureTests {
             #expect(removed.status == 200 && removed["routes"] == [])
             let pools = try await client.get("floatingip_pools")
             #expect(pools.body["floatingip_pools"]?.arrayValue?.first?["network_id"] == .string(external))
+            func poolCount(_ query: String) async throws -> Int? {
+                try await client.get("floatingip_pools?\(query)").body["floatingip_pools"]?.arrayValue?.count
+            }
+            let all = try #require(try await poolCount("limit=0"))
+            #expect(try await poolCount("limit=1") == 1)
+            #expect(try await poolCount("network_id=\(external)") == all)
+            #expect(try await poolCount("network_id=\(router)") == 0)
+            #expect(try await poolCount("network_id=\(router)&network_id=\(external)") == all)
+            #expect(try await client.get("floatingip_pools?limit=-1").status == 400)
             let aliases = try await client.list("extensions").compactMap { $0["alias"]?.stringValue }
             #expect(Set(aliases).isSuperset(of: ["extraroute-atomic", "floatingip-pools", "fip-port-details", "l3-conntrack-helper"]))
         }

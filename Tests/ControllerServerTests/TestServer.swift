@@ -10,13 +10,16 @@ import TestSupport
 
 /// Runs a server on a free port and a new database while the body works with it, then stops it as SIGTERM would.
 func withServer(
-    _ backend: Backend = .sqlite, _ adjust: (inout ServerSettings) -> Void = { _ in }, _ body: @Sendable (APIClient) async throws -> Void
+    _ backend: Backend = .sqlite, _ adjust: (inout ServerSettings) -> Void = { _ in }, authentication: AuthenticationMode = .none,
+    agentSecretFile: String? = nil, _ body: @Sendable (APIClient) async throws -> Void
 ) async throws {
     var settings = ServerSettings()
     adjust(&settings)
     let (ports, continuation) = AsyncStream.makeStream(of: Int.self)
     let server = try await NetworkingServer(
-        configuration: ServerConfiguration(port: 0, database: backend.makeLocation(), operations: settings), logger: .quiet,
+        configuration: ServerConfiguration(
+            port: 0, database: backend.makeLocation(), operations: settings, authentication: authentication,
+            agentSecretFile: agentSecretFile), logger: .quiet,
         now: { Timestamp(secondsSince1970: Int(Date().timeIntervalSince1970)) },
         onReady: { port in
             continuation.yield(port)

@@ -12,9 +12,10 @@ struct L2ConverterTests {
     let tunnel = "vxlan-77"
 
     @Test("A VXLAN network is a bridge and a tunnel that learns, with a flooding entry per other host")
-    func vxlan() {
+    func vxlan() throws {
         let pieces = L2Converter.convert(view(network(remotes: [ip("192.0.2.2"), ip("192.0.2.3"), ip("192.0.2.1")])), settings)
-        #expect(pieces.links[bridge] == Link(name: bridge, kind: .bridge, mtu: 1450, alias: "neutrino:bridge"))
+        let mac = try #require(pieces.links[bridge]?.mac)
+        #expect(pieces.links[bridge] == Link(name: bridge, kind: .bridge, mac: mac, mtu: 1450, alias: "neutrino:bridge"))
         #expect(
             pieces.links[tunnel]
                 == Link(
@@ -25,6 +26,25 @@ struct L2ConverterTests {
                 .tunnel(mac: .zero, link: tunnel, remote: ip("192.0.2.2")), .tunnel(mac: .zero, link: tunnel, remote: ip("192.0.2.3")),
             ])
         #expect(pieces.problems.isEmpty)
+    }
+
+    @Test("Every bridge has a MAC: the same after each start, another one for each network and on each host")
+    func bridgeMACs() throws {
+        var macs: Set<MACAddress> = []
+        for last in 1...3 {
+            var own = settings
+            own.tunnelAddress = ip("192.0.2.\(last)")
+            for number in [1, 2] {
+                let view = view(network(id: id(number)))
+                let name = L2Names.bridge(id(number))
+                let mac = try #require(L2Converter.convert(view, own).links[name]?.mac)
+                #expect(mac == L2Converter.convert(view, own).links[name]?.mac)
+                // Locally administered, of a single device.
+                #expect(mac.octets[0] & 3 == 2)
+                macs.insert(mac)
+            }
+        }
+        #expect(macs.count == 6)
     }
 
     @Test("A port on another host is known to the tunnel, to the bridge and to ARP suppression")

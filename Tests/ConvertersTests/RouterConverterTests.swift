@@ -108,6 +108,26 @@ struct RouterConverterTests {
         #expect(!text.contains("fe80::f816:3eff:fe00:c"))
     }
 
+    @Test("What VRRP cannot say is a problem of the router, and has no keepalived", arguments: 0..<9)
+    func unspeakable(number: Int) {
+        var router = redundantRouter(member: 1)
+        switch number {
+        case 0: router.redundancy?.virtualRouterID = 0
+        case 1: router.redundancy?.virtualRouterID = 256
+        case 2: router.redundancy?.priority = 255
+        case 3: router.redundancy?.priority = -1
+        case 4: router.redundancy?.vrrpVersion = 4
+        case 5: router.redundancy?.password = "longer than eight"
+        case 6: router.redundancy?.password = "pässword"
+        case 7: router.redundancy?.password = "a\n}"
+        default: router.redundancy?.advertisementIntervalMilliseconds = 0
+        }
+        let pieces = RouterConverter.convert(router: router, settings: settings)
+        #expect(pieces.problems.count == 1)
+        #expect(!pieces.daemons.contains { $0.key.hasPrefix("keepalived/") })
+        #expect(RouterConverter.convert(router: redundantRouter(member: 1), settings: settings).problems.isEmpty)
+    }
+
     @Test("A router that is administratively down is a namespace that forwards nothing", arguments: [false, true])
     func down(isRedundant: Bool) {
         var router = isRedundant ? redundantRouter(member: 1) : standaloneRouter()

@@ -101,6 +101,19 @@ struct RouterPlaneTests {
         #expect(table("neutrino_limits") { _ in } == nil)
     }
 
+    @Test("A floating IP that only forwards ports has one bucket for all of them")
+    func forwardingLimits() throws {
+        let limited = table("neutrino_limits") { router in
+            router.portForwardings = [80, 443].map { port in
+                HostRouter.PortForwarding(
+                    id: id(port), protocolNumber: 6, externalAddress: ip("203.0.113.60"), externalPorts: port...port,
+                    internalAddress: ip("10.0.0.5"), internalPorts: port...port,
+                    limits: .init(ingress: .init(kilobitsPerSecond: 1000, burstKilobits: 0)))
+            }
+        }
+        #expect(limited?.sets["ingress_buckets"]?.elements == ["203.0.113.60 limit rate over 125000 bytes/second burst 100000 bytes"])
+    }
+
     @Test("Scopes need rules only where there is more than one, and elements as many as interfaces")
     func scopes() throws {
         #expect(table("neutrino_scopes") { _ in } == nil)

@@ -118,24 +118,31 @@ struct RouterReplicationTests {
         }
     }
 
-    private func converse(_ scene: Scene) throws -> [Conversation] {
-        [
-            try Conversation(
-                scene.host, "translated", from: scene.instance, to: scene.outside, at: "203.0.113.1", port: 9000),
-            try Conversation(
-                scene.host, "floating", from: scene.outside, to: scene.instance, at: "203.0.113.50", port: 9001),
-        ]
+    /// Members of which the first is master, and two conversations through it that every member's kernel knows. The caller removes the scene.
+    private func converse(members count: Int) throws -> (scene: Scene, conversations: [Conversation]) {
+        let scene = try Scene(members: count)
+        do {
+            for member in scene.members { try scene.start(member) }
+            try scene.makeMaster(scene.members[0])
+            let conversations = [
+                try Conversation(
+                    scene.host, "translated", from: scene.instance, to: scene.outside, at: "203.0.113.1", port: 9000),
+                try Conversation(
+                    scene.host, "floating", from: scene.outside, to: scene.instance, at: "203.0.113.50", port: 9001),
+            ]
+            for conversation in conversations { #expect(try conversation.say("before")) }
+            #expect(try eventually { try scene.know(1, 1) })
+            return (scene, conversations)
+        } catch {
+            scene.host.remove()
+            throw error
+        }
     }
 
     @Test("Every backup's kernel has the master's connections, and they live on at any of them", arguments: [2, 3])
     func replication(count: Int) throws {
-        let scene = try Scene(members: count)
+        let (scene, conversations) = try converse(members: count)
         defer { scene.host.remove() }
-        for member in scene.members { try scene.start(member) }
-        try scene.makeMaster(scene.members[0])
-        let conversations = try converse(scene)
-        for conversation in conversations { #expect(try conversation.say("before")) }
-        #expect(try eventually { try scene.know(1, 1) })
         for master in scene.members.reversed() {
             try scene.makeMaster(master)
             for conversation in conversations { #expect(try conversation.say("at \(master.namespace)")) }
@@ -149,13 +156,8 @@ struct RouterReplicationTests {
 
     @Test("A member that returns without connections gets those of a master that adopted them", arguments: [2, 3])
     func resynchronisation(count: Int) throws {
-        let scene = try Scene(members: count)
+        let (scene, conversations) = try converse(members: count)
         defer { scene.host.remove() }
-        for member in scene.members { try scene.start(member) }
-        try scene.makeMaster(scene.members[0])
-        let conversations = try converse(scene)
-        for conversation in conversations { #expect(try conversation.say("before")) }
-        #expect(try eventually { try scene.know(1, 1) })
         // The first one's host dies; another takes over and adopts what it was told.
         try scene.stop(scene.members[0])
         try scene.host.expect("conntrack -F", in: scene.members[0].namespace)
@@ -170,13 +172,8 @@ struct RouterReplicationTests {
 
     @Test("Connections that are deleted on every member stay deleted, also when another member starts again", arguments: [2, 3])
     func deletion(count: Int) throws {
-        let scene = try Scene(members: count)
+        let (scene, conversations) = try converse(members: count)
         defer { scene.host.remove() }
-        for member in scene.members { try scene.start(member) }
-        try scene.makeMaster(scene.members[0])
-        let conversations = try converse(scene)
-        for conversation in conversations { #expect(try conversation.say("before")) }
-        #expect(try eventually { try scene.know(1, 1) })
         // One that started when there were connections already must not bring them back, nor one that was master.
         try scene.stop(scene.members[1])
         try scene.start(scene.members[1])

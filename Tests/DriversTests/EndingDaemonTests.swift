@@ -107,6 +107,34 @@ import Testing
         #expect(report.isComplete)
     }
 
+    @Test("A daemon that ends soon after its start is repeated with the end of its log, the same at each attempt")
+    func lastWords() throws {
+        let bench = Bench()
+        var configuration = daemon(1)
+        let log = Bench.state + "/dhcp/1/log"
+        configuration.log = log
+        let desired = host(configuration)
+        _ = bench.reconciler.apply(desired, .full)
+        var sentences: Set<String> = []
+        // The first restart does not wait, and so has no failure.
+        var said = 0
+        for attempt in 1...3 {
+            let lines = (0..<50).map { "line \($0)" } + ["Mon Nov  \(attempt) 00:43:3\(attempt) 2026: pid 31\(attempt) exited: bad VRID"]
+            try bench.kernel.writeFile(log, lines.joined(separator: "\n") + "\n")
+            for id in bench.kernel.runningProcesses.map(\.id) { bench.kernel.kill(process: id) }
+            bench.reconciler.markDaemonDirty("dnsmasq/1")
+            let report = bench.reconciler.apply(desired, .changed)
+            said += report.failures.count
+            sentences.formUnion(report.failures.map(\.description))
+            bench.clock.milliseconds += report.retryAfterMilliseconds ?? 0
+            _ = bench.reconciler.apply(desired, .changed)
+        }
+        #expect(said == 2)
+        #expect(sentences.count == 1)
+        #expect(sentences.first?.contains("; line 49; pid exited: bad") == true)
+        #expect(sentences.first?.contains("line 40") == false)
+    }
+
     @Test("A daemon that cannot be started costs the others nothing, and its failure has its name")
     func isolation() {
         let bench = Bench()

@@ -61,7 +61,8 @@ struct HostBuilder {
         ])
 
     mutating func network(_ number: Int, vni: Int? = nil, local: IPAddress = ip(192, 0, 2, 1), isLearning: Bool = false) {
-        let bridge = Link(name: "brq\(number)", kind: .bridge, mtu: 1450)
+        let mac = MACAddress(rawValue: 0x029c_05b3_4846 + UInt64(number))
+        let bridge = Link(name: "brq\(number)", kind: .bridge, mac: mac, mtu: 1450)
         host.own.links[bridge.name] = bridge
         let tunnel = Link(
             name: "vxlan-\(number)", kind: .vxlan(vni: vni ?? 100 + number, local: local, port: 4789, isLearning: isLearning), mtu: 1450,

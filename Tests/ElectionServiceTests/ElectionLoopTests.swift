@@ -108,6 +108,32 @@ struct ElectionLoopTests {
         #expect(outcome.state == .backup)
     }
 
+    @Test(
+        "Where the agent saw addresses of a keepalived that does not run, the member is taken for headless, and keepalived is started again"
+    )
+    func leftAddresses() throws {
+        let outcome = try Self.run([{ [.member(Self.id, .headless), .update([Self.member(pipe: "/nonexistent")])] }, { [] }])
+        #expect(outcome.state == .headless)
+        #expect(outcome.news == [.restartDaemon(Self.id)])
+    }
+
+    @Test("The agent hears a line before what the election wants done because of it")
+    func order() throws {
+        let outcome = try Self.withPipe { path, pipe in
+            Self.say("MASTER", pipe)
+            return try Self.run([
+                { [.update([Self.member(pipe: path)])] }, { [] },
+                {
+                    Self.say("FAULT", pipe)
+                    return [.watch([Self.id: 1 << 23])]
+                }, { [] }, { [] },
+            ])
+        }
+        #expect(outcome.state == .fault || outcome.state == .headless)
+        let lines = outcome.news.filter { if case .notified = $0 { true } else { false } }
+        #expect(lines.count == 2)
+    }
+
     @Test("The end of a process is told once, however often the agent still names it")
     func endedProcess() throws {
         // No process has this id: the kernel's limit is 2^22.

@@ -48,4 +48,37 @@ struct PeerSocketsTests {
         sender.send([1], to: address(2))
         #expect(pulses(at: receiver) == 1)
     }
+
+    @Test("Whatever strangers send, and however much, the pulses of peers arrive", arguments: [1, 300, 2000])
+    func flood(peers count: Int) throws {
+        let stranger = try PeerSockets(local: address(4), identifier: 4)
+        let receiver = try PeerSockets(local: address(2), identifier: 2)
+        let others = (1..<count).map { IPAddress.v4(IPv4Address(rawValue: 0x7F40_0000 + UInt32($0))) }
+        for place in [0, others.count / 2, others.count] {
+            let sender = try PeerSockets(local: address(1), identifier: 1)
+            var peers = others
+            peers.insert(address(1), at: place)
+            try receiver.admit(Set(peers))
+            let flood = [UInt8](repeating: 0, count: 1024)
+            for _ in 0..<2000 { stranger.send(flood, to: address(2)) }
+            sender.send([1], to: address(2))
+            #expect(pulses(at: receiver) == 1)
+        }
+        try receiver.admit([])
+        let sender = try PeerSockets(local: address(1), identifier: 1)
+        sender.send([1], to: address(2))
+        #expect(pulses(at: receiver) == 0)
+    }
+
+    @Test("Peers whose tunnels are of IPv6 are told from strangers")
+    func admitIPv6() throws {
+        let local = IPAddress.v6(IPv6Address(rawValue: 1))
+        let receiver = try PeerSockets(local: local, identifier: 2)
+        try receiver.admit([.v6(IPv6Address(rawValue: 1 << 100 | 2))])
+        receiver.send([1], to: local)
+        #expect(pulses(at: receiver) == 0)
+        try receiver.admit([local])
+        receiver.send([1], to: local)
+        #expect(pulses(at: receiver) == 1)
+    }
 }

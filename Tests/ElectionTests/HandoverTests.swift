@@ -24,6 +24,23 @@ struct HandoverTests {
         #expect(group.isSettled(on: 1))
     }
 
+    @Test("Routers that wait to be handed over go in the order in which they began to wait")
+    func drainOrder() {
+        let group = SimulatedGroup(hosts: 2, routers: 200)
+        group.startAndSettle()
+        group.drain(0)
+        var order: [Int] = []
+        for _ in 0..<20_000 where order.count < 200 {
+            group.run(1)
+            order += (0..<200).filter { !order.contains($0) && group.owners($0) == [1] }
+        }
+        #expect(order.count == 200)
+        let waiting = order.dropFirst(group.settings.handoverLimit)
+        let early = waiting.prefix(waiting.count / 2)
+        let late = waiting.suffix(waiting.count / 2)
+        #expect(early.reduce(0, +) / early.count + 32 < late.reduce(0, +) / late.count)
+    }
+
     @Test("A host that drains keeps what nobody else can take, and gives it away when somebody can")
     func drainAlone() throws {
         let group = SimulatedGroup(hosts: 2)

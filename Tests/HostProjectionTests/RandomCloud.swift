@@ -136,11 +136,16 @@ struct RandomCloud {
         let domain = oneIn(3) ? "port.example." : ""
         let options = oneIn(3) ? [ExtraDHCPOption(name: "bootfile-name", value: "boot")] : []
         let groups = (0..<number(3)).map { _ in number(Self.counts.groups) }
+        let host = oneIn(4) ? "" : anyHost()
+        let destination = anyHost()
+        let isMigrating = owner == "compute:nova" && !host.isEmpty && destination != host && oneIn(3)
+        let vifType = oneIn(3) ? VIFType.unbound : VIFType.bridge
         return port(
-            id, on: onNetwork, host: oneIn(4) ? "" : anyHost(), owner: owner, device: device, addresses: addresses, groups: groups
+            id, on: onNetwork, host: host, owner: owner, device: device, addresses: addresses, groups: groups
         ) {
             $0.isAdminStateUp = isUp
             $0.allowedAddressPairs = pairs
+            if isMigrating { $0.inactiveBindings = [PortBinding(hostID: destination, vifType: vifType)] }
             $0.standard.revisionNumber = revision
             $0.dnsDomain = domain
             $0.extraDHCPOptions = options

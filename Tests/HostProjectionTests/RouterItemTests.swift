@@ -207,8 +207,12 @@ import Testing
                 floatingIP(1, "203.0.113.21", port: 3, fixed: "10.0.0.5", router: 1, policy: 1),
                 floatingIP(2, "203.0.113.22", port: 4, fixed: "10.0.0.6", router: 1, policy: 3),
                 floatingIP(3, "203.0.113.23", port: 5, fixed: "10.0.0.7", router: 1),
+                floatingIP(4, "203.0.113.24", router: 1, policy: 2) {
+                    $0.portForwardings = [forwarding(1, "tcp", (80, 80), to: "10.0.0.5", (8080, 8080))]
+                },
             ]
         let router = item(rows, "h1")
+        #expect(router?.portForwardings.map(\.limits) == [.init(egress: .init(kilobitsPerSecond: 500, burstKilobits: 0))])
         #expect(
             router?.floatingIPs.first?.limits
                 == .init(

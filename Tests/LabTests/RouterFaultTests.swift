@@ -83,6 +83,27 @@ struct RouterFaultTests {
         }
     }
 
+    @Test("A router whose address somebody outside has too is in ERROR for as long as that lasts", arguments: [true, false])
+    func addressConflict(isHighlyAvailable: Bool) async throws {
+        try await withLab(hosts: 2) { lab in
+            let cloud = try await TestCloud(lab, isHighlyAvailable: isHighlyAvailable)
+            let other = try await lab.createRouter("r2", isHighlyAvailable: false, externalNetwork: cloud.externalID, subnets: [])
+            func waitForStatus(_ status: String) async throws {
+                try await waitUntil("the router to be \(status)", timeoutMilliseconds: 90_000) {
+                    try await lab.api.show("routers", cloud.router.id)["status"]?.stringValue == status
+                }
+            }
+            if isHighlyAvailable { _ = try await cloud.master() }
+            try await waitForStatus("ACTIVE")
+            let address = "\(cloud.router.gatewayAddress)/32"
+            try await lab.outside.output(["ip", "address", "add", address, "dev", "eth0"])
+            try await waitForStatus("ERROR")
+            #expect(try await lab.api.show("routers", other.id)["status"] == "ACTIVE")
+            try await lab.outside.output(["ip", "address", "del", address, "dev", "eth0"])
+            try await waitForStatus("ACTIVE")
+        }
+    }
+
     /// Runs a body with an HA router on three hosts and an instance with a floating IP on a host that is not the master's.
     private func withRouter(_ body: (TestCloud, Instance, String) async throws -> Void) async throws {
         try await withLab(hosts: 3) { lab in

@@ -19,6 +19,26 @@ import Testing
         return progress
     }
 
+    @Test("However many networks wait for an agent, each gets one, and then nothing is left to do")
+    func manyNetworks() async throws {
+        let cloud = try Cloud { $0.dhcpAgentsPerNetwork = 2 }
+        // More than what one registration and one round look at.
+        let count = 560
+        for number in 0..<count {
+            // A project's quota is a hundred.
+            let project: [String: JSONValue] = ["project_id": .string("p\(number / 50)")]
+            _ = try await cloud.subnet(on: try await cloud.network(project), "10.0.0.0/24", project)
+        }
+        try await hosts(cloud, ["h1"])
+        var progress = progress()
+        for _ in 0..<4 { _ = try await cloud.operations.maintain(&progress) }
+        #expect(try await cloud.ports(ownedBy: DeviceOwner.dhcp).count == count)
+        #expect(try await cloud.operations.maintain(&progress).changedNetworks == 0)
+        try await hosts(cloud, ["h2"])
+        for _ in 0..<4 { _ = try await cloud.operations.maintain(&progress) }
+        #expect(try await cloud.ports(ownedBy: DeviceOwner.dhcp).count == 2 * count)
+    }
+
     @Test("A member whose agent is dead for ten minutes is replaced, and removed when it is", arguments: Backend.allCases)
     func lostMember(_ backend: Backend) async throws {
         let cloud = try Cloud(backend)

@@ -6,6 +6,20 @@ import Testing
 
 /// What `network agent add router` and `remove router` answer.
 @Suite struct SchedulerRefusalTests {
+    @Test("What an agent has is listed with all that is computed, such as its zones")
+    func computed() async throws {
+        let cloud = try Cloud()
+        try await cloud.report("h1", zone: "east")
+        let router = try await cloud.router()
+        let network = try await cloud.network()
+        _ = try await cloud.subnet(on: network)
+        let l3 = try await cloud.agent(.l3, on: "h1").id.description
+        let dhcp = try await cloud.agent(.dhcp, on: "h1").id.description
+        #expect(try await cloud.operations.routers(ofAgent: l3, caller: cloud.admin) == [try await cloud.show(router)])
+        #expect(try await cloud.operations.routers(ofAgent: l3, caller: cloud.admin).map(\.availabilityZones) == [["east"]])
+        #expect(try await cloud.operations.networks(ofAgent: dhcp, caller: cloud.admin).map(\.availabilityZones) == [["east"]])
+    }
+
     @Test("Routers are added to and removed from L3 agents with Neutron's refusals", arguments: Backend.allCases)
     func refusals(_ backend: Backend) async throws {
         let cloud = try Cloud(backend) { $0.maximumL3AgentsPerRouter = 2 }

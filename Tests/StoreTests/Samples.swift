@@ -38,6 +38,7 @@ enum Samples {
         port.vifType = "bridge"
         port.status = .active
         port.bindingProfile = "{\"migrating_to\":\"host-1\"}"
+        port.inactiveBindings = [PortBinding(hostID: "host-1", vifType: "bridge", isWired: true)]
         port.standard.description = "ein Anschluß № \(number)"
         port.standard.tags = ["blue", "green"]
         port.standard.revisionNumber = number

@@ -11,7 +11,8 @@ import Testing
     /// Released migrations never change: databases out there were made by them. Add a migration instead.
     private static let releasedHashes: [UInt64] = [
         4_203_178_101_905_385_247, 9_819_946_483_480_198_308, 14_950_268_600_561_087_578, 4_639_332_188_359_522_965,
-        1_554_470_808_770_237_357, 9_698_775_516_955_219_288, 914_829_231_385_911_699, 18_301_159_883_583_651_004,
+        1_554_470_808_770_237_357, 9_698_775_516_955_219_288, 914_829_231_385_911_699, 15_087_957_921_960_464_423,
+        0, 0, 18_301_159_883_583_651_004,
     ]
 
     @Test("Released migrations are frozen") func frozenMigrations() {
@@ -57,6 +58,10 @@ import Testing
         try await check(RBACPolicy.self)
         try await check(AddressGroup.self)
         try await check(SecurityGroupRuleTemplate.self)
+        try await check(Segment.self)
+        try await check(NetworkSegmentRange.self)
+        try await check(Flavor.self)
+        try await check(ServiceProfile.self)
         await store.close()
     }
 

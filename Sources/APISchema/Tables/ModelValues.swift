@@ -140,7 +140,7 @@ extension ExternalGateway: JSONAttributeValue {
         return .text(writer.text)
     }
 
-    private func write(to writer: inout JSONWriter, withPort: Bool) {
+    func write(to writer: inout JSONWriter, withPort: Bool) {
         writer.object {
             $0.key("network_id")
             networkID.write(to: &$0)
@@ -163,6 +163,15 @@ extension ExternalGateway: JSONAttributeValue {
             isSNATEnabled: try Bool(json: json["enable_snat"] ?? true), fixedIPs: try [FixedIP](json: json["external_fixed_ips"] ?? []),
             qosPolicyID: try ResourceID?(json: json["qos_policy_id"] ?? .null))
     }
+}
+
+/// A gateway in a row, with its port.
+struct KeptGateway: JSONAttributeValue {
+    var gateway: ExternalGateway
+
+    init(_ gateway: ExternalGateway) { self.gateway = gateway }
+    init(json: JSONValue) throws(InvalidValue) { gateway = try ExternalGateway(json: json) }
+    func write(to writer: inout JSONWriter) { gateway.write(to: &writer, withPort: true) }
 }
 
 /// A rule inside its group's row: kept as its own table shows it, which names every column.

@@ -3,6 +3,11 @@ import NetworkModel
 extension Network: ProjectResource {
     public static var blank: Network { Network(id: .placeholder, projectID: "") }
 
+    private static let segmentType = AttributeType.object([
+        .init("provider:network_type", .string(maximum: 32)), .init("provider:physical_network", .nullable(.string(maximum: 64))),
+        .init("provider:segmentation_id", .nullable(.integer(nil))),
+    ])
+
     public static let table = ResourceTable<Network>(
         singular: "network", plural: "networks", collection: "networks", notFoundName: "Network",
         attributes: identityAttributes + [
@@ -38,6 +43,12 @@ extension Network: ProjectResource {
             .request("l2_adjacency", .boolean, [], from: "l2_adjacency", show: { _, writer in writer.bool(true) }),
             // Any: the operation checks names, with Neutron's texts.
             .keptRequest("dns_domain", \.dnsDomain, .any, [.create, .update], default: "", from: "dns-integration"),
+            .stored(
+                "is_default", \.isDefault, .boolean, [.create, .update, .filter, .guarded], default: false, from: "auto-allocated-topology"),
+            .request("segments", .nullable(.list(of: segmentType)), [.create, .update, .guarded], from: "multi-provider") { network, writer in
+                if network.furtherCarriers.isEmpty { writer.null() } else { network.carriers.write(to: &writer) }
+            },
+            .internal("further_carriers", \.furtherCarriers),
             .internal("ha_project_id", \.haProjectID),
         ] + standardAttributes)
 }

@@ -5,7 +5,7 @@ extension Port: ProjectResource {
     public static var blank: Port { Port(id: .placeholder, projectID: "", networkID: .placeholder, mac: .zero) }
 
     private static let fixedIPType = AttributeType.object([.init("subnet_id", .uuid), .init("ip_address", .ipAddress)])
-    private static let vnicTypes = [
+    static let vnicTypes = [
         "normal", "direct", "macvtap", "baremetal", "direct-physical", "virtio-forwarder", "smart-nic", "remote-managed", "vdpa",
         "accelerator-direct", "accelerator-direct-physical",
     ]
@@ -33,7 +33,8 @@ extension Port: ProjectResource {
             .stored("binding:vnic_type", \.vnicType, .oneOf(vnicTypes), [.create, .update, .guarded], default: "normal", from: "binding"),
             .keptRequest("binding:vif_type", \.vifType, .any, [.guarded], from: "binding"),
             .request("binding:vif_details", .any, [.guarded], from: "binding", show: showVIFDetails),
-            .keptRequest("binding:profile", \.bindingProfile, .nullable(.any), [.create, .update, .guarded], from: "binding"),
+            .keptRequest("binding:profile", \.shownBindingProfile, .nullable(.any), [.create, .update, .guarded], from: "binding"),
+            .internal("inactive_bindings", \.inactiveBindings),
         ] + nameAttributes + deviceAttributes + standardAttributes)
 
     /// Any: the operation checks names, with Neutron's texts.
@@ -83,12 +84,6 @@ extension Port: ProjectResource {
 
     /// What Nova needs to plug the device: the agent filters, so Nova must not.
     private static let showVIFDetails: @Sendable (Port, inout JSONWriter) -> Void = { port, writer in
-        writer.object { writer in
-            guard port.vifType == "bridge" else { return }
-            writer.key("port_filter")
-            writer.bool(true)
-            writer.key("connectivity")
-            writer.string("l2")
-        }
+        PortBinding.writeDetails(of: port.vifType, to: &writer)
     }
 }

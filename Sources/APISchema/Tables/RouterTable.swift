@@ -27,6 +27,12 @@ extension Router: ProjectResource {
             .request("conntrack_helpers", .any, [], from: "expose-l3-conntrack-helper") { router, writer in
                 writer.array { writer in for helper in router.helpers { helper.show(to: &writer) } }
             },
+            .keptRequest("flavor_id", \.flavorID, .nullable(.uuid), [.create, .sort, .guarded], from: "l3-flavors"),
+            .keptRequest("enable_snat", \.snatColumn, .boolean, [.filter, .sort], from: "router-enable-snat"),
+            .request("external_gateways", .any, [.guarded], from: "external-gateway-multihoming") { router, writer in
+                router.gateways.write(to: &writer)
+            },
+            .internal("further_gateways", \.furtherGatewaysColumn),
             .internal("helpers", \.helpers),
             .internal("gateway_qos_policy_id", \.gatewayQoSPolicyColumn),
             .internal("virtual_router_id", \.virtualRouterID),
@@ -34,6 +40,18 @@ extension Router: ProjectResource {
 }
 
 extension Router {
+    /// Shown and filtered by; the gateway decides it, so loading the column changes nothing.
+    var snatColumn: Bool {
+        get { gateway?.isSNATEnabled ?? true }
+        set {}
+    }
+
+    /// The further gateways with their ports, as ``ExternalGateway/columnValue`` has one.
+    var furtherGatewaysColumn: [KeptGateway] {
+        get { furtherGateways.map(KeptGateway.init) }
+        set { furtherGateways = newValue.map(\.gateway) }
+    }
+
     /// The gateway's policy has a column of its own so that its users are found; the gateway decides it, so loading the column changes nothing.
     var gatewayQoSPolicyColumn: ResourceID? {
         get { gateway?.qosPolicyID }

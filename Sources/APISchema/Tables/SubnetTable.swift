@@ -32,6 +32,7 @@ extension Subnet: ProjectResource {
             .stored("ipv6_address_mode", \.ipv6AddressMode, modes, [.create, .filter, .sort]),
             // Any: the operation checks the words, with Neutron's texts.
             .keptRequest("service_types", \.serviceTypes, .any, [.create, .update], from: "subnet-service-types"),
+            .keptRequest("segment_id", \.segmentID, .nullable(.uuid), [.create, .update, .filter, .sort, .guarded], from: "segment"),
             .stored(
                 "dns_publish_fixed_ip", \.publishesFixedAddresses, .boolean, [.create, .update], default: false,
                 from: "subnet-dns-publish-fixed-ip"),

@@ -104,6 +104,11 @@ int clinux_pulse_receive(int descriptor, clinux_peer *peer, uint16_t port, void 
 /// The next entry of the error queue: 1 when `peer` itself said that nobody listens on the port there, 0 for any other, -EAGAIN for none.
 int clinux_pulse_refusal(int descriptor, clinux_peer *peer);
 
+/// Lets only what comes from these peers into a socket for pulses or echo replies: the rest neither fills its buffer nor wakes its reader. By the
+/// last four octets of the source, so readers still compare. At most CLINUX_MAXIMUM_PEERS.
+int clinux_admit_peers(int descriptor, const clinux_peer *peers, size_t count);
+enum { CLINUX_MAXIMUM_PEERS = 2000 };
+
 /// A socket for echo requests (RFC 792, RFC 4443) that only echo replies reach.
 int clinux_echo_socket(const clinux_peer *local);
 int clinux_echo_send(int descriptor, const clinux_peer *peer, uint16_t identifier, uint16_t sequence);

@@ -2,8 +2,6 @@ import APISchema
 
 /// What the parts about packets are measured in: as the demonstration's, with an instance on each host and a floating IP for each instance.
 struct BenchmarkCloud: Sendable {
-    /// The project of callers that name none.
-    static let project = "default"
     static let masterTimeoutMilliseconds = 60_000
     static let prefix = "10.0.0.0/24"
 
@@ -109,7 +107,7 @@ struct BenchmarkCloud: Sendable {
     /// Takes away the limits that measurements reach.
     static func liftQuota(_ lab: Lab) async throws {
         let limits: JSONValue = ["port": -1, "network": -1, "subnet": -1, "router": -1, "floatingip": -1]
-        try await lab.api.call("PUT", "/v2.0/quotas/\(project)", ["quota": limits])
+        try await lab.api.call("PUT", "/v2.0/quotas/\(try await lab.projectID())", ["quota": limits])
     }
 
     /// A network with a subnet of 65,533 addresses, no DHCP, and no limit for ports.

@@ -31,9 +31,12 @@ struct LoadConnection: ~Copyable {
     deinit { close(descriptor) }
 
     /// A request as it goes over the wire.
-    static func request(_ method: String, _ path: String, _ body: JSONValue? = nil) -> [UInt8] {
+    ///
+    /// - Parameter token: of the caller; nil: none is sent.
+    static func request(_ method: String, _ path: String, _ body: JSONValue? = nil, token: String?) -> [UInt8] {
         let text = body?.text ?? ""
         var lines = "\(method) \(path) HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+        if let token { lines += "X-Auth-Token: \(token)\r\n" }
         if body != nil { lines += "Content-Type: application/json\r\nContent-Length: \(text.utf8.count)\r\n" }
         return Array((lines + "\r\n" + text).utf8)
     }

@@ -19,7 +19,8 @@ struct PortListBenchmark {
         let listed = try await api.list("ports", "fields=id").count
         guard listed == Self.portCount else { throw LabError("\(listed) ports are listed instead of \(Self.portCount).") }
         let apiPort = lab.state.apiPort ?? 0
-        let (samples, bytes) = try await BackgroundThread.run { try Self.times(apiPort: apiPort) }
+        let token = try await lab.token()
+        let (samples, bytes) = try await BackgroundThread.run { try Self.times(apiPort: apiPort, token: token) }
         narrator.say("list: median \(number(samples.median)) ms")
         return [
             Measurement(
@@ -28,9 +29,9 @@ struct PortListBenchmark {
         ]
     }
 
-    private static func times(apiPort: Int) throws -> (samples: [Double], bytes: Int) {
+    private static func times(apiPort: Int, token: String?) throws -> (samples: [Double], bytes: Int) {
         var connection = try LoadConnection(port: apiPort)
-        let request = LoadConnection.request("GET", "/v2.0/ports")
+        let request = LoadConnection.request("GET", "/v2.0/ports", token: token)
         var samples: [Double] = []
         var bytes = 0
         for _ in 0..<lists {

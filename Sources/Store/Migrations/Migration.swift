@@ -8,7 +8,9 @@ struct Migration: Sendable {
     let postgresqlOnly: String
 
     /// In their order.
-    static let all: [Migration] = [.version1, .version2, .version3, .version4, .version5, .version6, .version7, .version8]
+    static let all: [Migration] = [
+        .version1, .version2, .version3, .version4, .version5, .version6, .version7, .version8, .version9, .version10, .version11,
+    ]
 
     /// The version that this program works with.
     static var latestVersion: Int { all.count }

@@ -2,8 +2,8 @@ extension Migration {
     /// Names, options and wishes of ports, stateless security groups, address groups, and the rules that new groups begin with.
     ///
     /// What new groups began with so far is what they begin with until an administrator says otherwise.
-    static let version8 = Migration(
-        version: 8,
+    static let version11 = Migration(
+        version: 11,
         shared: attributeColumns + groupTables,
         postgresqlOnly: "")
 

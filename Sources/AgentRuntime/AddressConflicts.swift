@@ -1,0 +1,43 @@
+import Addressing
+import Converters
+import Election
+import HostModel
+import NetworkModel
+
+extension ExternalAddress {
+    /// What a router answers for on its external network where it forwards, sorted. IPv6 hosts find conflicts themselves, and are not asked.
+    static func all(of router: HostRouter) -> [ExternalAddress] {
+        guard router.isAdminStateUp, let gateway = router.gateway, gateway.isAdminStateUp else { return [] }
+        let all = gateway.addresses.map(\.address) + router.floatingIPs.map(\.address) + router.portForwardings.map(\.externalAddress)
+        let addresses = Set(all.compactMap { if case .v4(let address) = $0 { address } else { nil } })
+        let bridge = L2Names.bridge(gateway.networkID)
+        return addresses.sorted().map { ExternalAddress(routerID: router.id, bridge: bridge, address: $0, mac: gateway.mac) }
+    }
+}
+
+extension Agent {
+    /// How often the other owners of this host's addresses are asked for. Most addresses are asked for more rarely.
+    static let conflictCheckMilliseconds = 1000
+
+    /// Makes a conflict of addresses a problem of its router, for as long as it lasts.
+    func watchAddresses() async {
+        guard let findConflicts = senses.findConflicts else { return }
+        var known: [ResourceID: String] = [:]
+        while !Task.isCancelled {
+            let found = await findConflicts(currentExternalAddresses())
+            for id in known.keys where found[id] == nil { setProblem(nil, ofRouter: id) }
+            for (id, sentence) in found { setProblem(sentence, ofRouter: id) }
+            known = found
+            try? await Task.sleep(for: .milliseconds(Self.conflictCheckMilliseconds))
+        }
+    }
+
+    /// Of the routers that forward here. A backup has the master's addresses only when it takes over.
+    private func currentExternalAddresses() -> [ExternalAddress] {
+        if let externalAddresses { return externalAddresses }
+        let routers = view.routers.values.filter { $0.redundancy == nil || members[$0.id]?.state == .active }.sorted { $0.id < $1.id }
+        let new = routers.flatMap(ExternalAddress.all)
+        externalAddresses = new
+        return new
+    }
+}

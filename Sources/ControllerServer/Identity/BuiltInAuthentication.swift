@@ -1,0 +1,27 @@
+import AccessPolicy
+import HTTPTypes
+import IdentityService
+
+/// Authentication `built-in`: tokens of the identity that this server keeps itself.
+struct BuiltInAuthentication: Authenticator {
+    let identity: IdentityService
+    /// A path is completed by where the request came to.
+    let identityURL: String?
+
+    init(identity: IdentityService, publicURL: String?) {
+        self.identity = identity
+        identityURL = (publicURL ?? "") + IdentityRoutes.versionPath
+    }
+
+    func caller(of headers: HTTPFields) async throws(AuthenticationFailure) -> Caller {
+        guard let token = headers[.authToken] else { throw .unauthorized }
+        let caller: Caller?
+        do {
+            caller = try await identity.caller(ofToken: token)
+        } catch {
+            throw .unavailable
+        }
+        guard let caller else { throw .unauthorized }
+        return caller
+    }
+}

@@ -1,0 +1,45 @@
+import APISchema
+import Hummingbird
+import NetworkModel
+
+/// How bodies hold resources: one under its singular name, several under the plural one.
+extension ResourceTable {
+    /// More resources than this are not created in one request.
+    static var maximumBulkCount: Int { 1000 }
+
+    /// The one resource of a body.
+    func object(in body: [String: JSONValue]) throws(APIError) -> [String: JSONValue] {
+        guard let members = body[singular]?.objectValue else { throw refusal }
+        return members
+    }
+
+    /// The resources of a body that holds several; nil for one that holds one, or none.
+    func objects(in body: [String: JSONValue]) throws(APIError) -> [[String: JSONValue]]? {
+        guard let many = body[plural] else { return nil }
+        guard let elements = many.arrayValue, !elements.isEmpty, elements.count <= Self.maximumBulkCount else {
+            throw .badRequest("Resources required: a list of 1 to \(Self.maximumBulkCount)")
+        }
+        var objects: [[String: JSONValue]] = []
+        for element in elements {
+            guard let members = element.objectValue else { throw refusal }
+            objects.append(members)
+        }
+        return objects
+    }
+
+    private var refusal: APIError { .badRequest("Unable to find '\(singular)' in request body") }
+}
+
+extension Response {
+    /// A page of a list, with the links to the next and the previous one.
+    static func page<Resource: APIResource>(_ resources: [Resource], _ query: ListQuery, of request: Request) -> Response {
+        // 1 KiB is about what a port takes: few reallocations for long lists.
+        var writer = JSONWriter(reservingCapacity: 256 + resources.count * 1024)
+        writer.object { writer in
+            writer.key(Resource.table.plural)
+            writer.array { writer in for resource in resources { Resource.table.write(resource, fields: query.fields, to: &writer) } }
+            PageLinks(request: request, query: query, ids: resources.map(\.id)).write(to: &writer, name: Resource.table.plural + "_links")
+        }
+        return .json(writer)
+    }
+}

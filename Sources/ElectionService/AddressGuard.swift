@@ -1,0 +1,87 @@
+import Addressing
+import Election
+import Glibc
+import KernelInterface
+import NetworkModel
+
+/// Finds out whether somebody else on an external network answers for addresses of this host's routers.
+///
+/// It asks from the bridge (``ARPProbe``), so that a router's own answer is seen beside any other, and nobody's table changes. Nothing waits for
+/// it, and so it has neither a thread nor descriptors to wait for: whoever calls it once a second gets what came since.
+public actor AddressGuard {
+    private var prober: AddressProber
+
+    public init() throws(KernelError) { prober = try AddressProber() }
+
+    /// - Parameter addresses: all that this host answers for now.
+    /// - Returns: a sentence for each router of which somebody else has an address.
+    public func conflicts(of addresses: [ExternalAddress]) -> [ResourceID: String] {
+        prober.conflicts(of: addresses, now: monotonicMilliseconds())
+    }
+}
+
+/// The work of an ``AddressGuard``, in the namespace of its caller's thread.
+struct AddressProber {
+    /// Frames of one bridge that one look takes: above all that the requests between two looks bring. What is beyond waits in the socket, or is
+    /// lost there.
+    static let maximumReads = 8
+
+    private struct Ear {
+        var linkIndex: Int32
+        var sniffer: Sniffer
+    }
+
+    private let frames: FrameSender
+    private var ears: [String: Ear] = [:]
+    private var watch = AddressWatch()
+
+    init() throws(KernelError) { frames = try FrameSender() }
+
+    mutating func conflicts(of addresses: [ExternalAddress], now: Int) -> [ResourceID: String] {
+        watch.update(addresses, now: now)
+        listen(on: Set(addresses.map(\.bridge)), now: now)
+        for address in watch.requests(now: now) {
+            guard ears[address.bridge] != nil, let mac = frames.mac(of: address.bridge) else { continue }
+            _ = frames.send(ARPProbe.request(for: address.address, from: mac), on: address.bridge)
+        }
+        return sentences
+    }
+
+    private mutating func listen(on bridges: Set<String>, now: Int) {
+        for bridge in ears.keys where !bridges.contains(bridge) { ears[bridge] = nil }
+        for bridge in bridges {
+            guard let index = frames.index(of: bridge) else {
+                ears[bridge] = nil
+                continue
+            }
+            if ears[bridge]?.linkIndex != index { ears[bridge] = Self.ear(linkIndex: index) }
+            guard let sniffer = ears[bridge]?.sniffer else { continue }
+            for _ in 0..<Self.maximumReads {
+                var count = 0
+                let isThere = sniffer.read { frame in
+                    count += 1
+                    guard let claim = ARPProbe.claim(ofReply: frame) else { return }
+                    watch.answered(claim.address, on: bridge, by: claim.mac, now: now)
+                }
+                if !isThere { ears[bridge] = nil }
+                if count < Sniffer.maximumFrames { break }
+            }
+        }
+    }
+
+    private static func ear(linkIndex: Int32) -> Ear? {
+        let sniffer = try? Sniffer(
+            linkIndex: linkIndex, etherType: ARPProbe.etherType, octetAt: ARPProbe.operationOffset, is: ARPProbe.reply)
+        return sniffer.map { Ear(linkIndex: linkIndex, sniffer: $0) }
+    }
+
+    /// Of several conflicts of a router the lowest address is named, so that the sentence stays.
+    private var sentences: [ResourceID: String] {
+        var sentences: [ResourceID: String] = [:]
+        for (address, rival) in watch.rivals.sorted(by: { $0.key.address < $1.key.address }) where sentences[address.routerID] == nil {
+            sentences[address.routerID] =
+                "another device on the external network, \(rival), also has the router's address \(address.address)"
+        }
+        return sentences
+    }
+}

@@ -1,0 +1,190 @@
+import APISchema
+import AccessPolicy
+import NetworkModel
+import Store
+
+// Bindings of one port to several hosts (`binding-extended`), as Nova drives a live migration: it makes an inactive binding to the destination,
+// waits until the destination has wired the device, and activates the binding when the instance has moved.
+
+extension Operations {
+    /// The bindings of a port that the query picks, the active one first.
+    public func bindings(ofPort id: String, _ query: ListQuery = ListQuery(), caller: Caller) async throws -> [PortBinding] {
+        try await read(caller) { verb in
+            try verb.bindingPort(id, "get_port_binding").bindings.filter { binding in
+                query.filters.allSatisfy { binding.passes($0) }
+                    && (query.computed["status"] ?? [binding.status]).contains(binding.status)
+            }
+        }
+    }
+
+    /// One binding of a port.
+    public func binding(ofPort id: String, to hostID: String, caller: Caller) async throws -> PortBinding {
+        try await read(caller) { verb in try verb.bindingPort(id, "get_port_binding").binding(to: hostID) }
+    }
+
+    /// Binds a port to one more host: inactive, unless it is the first.
+    public func createBinding(
+        ofPort id: String, _ request: ResourceRequest<PortBinding>, caller: Caller
+    ) async throws -> PortBinding {
+        try await write(caller) { verb in try verb.createBinding(of: verb.bindingPort(id, "create_port_binding"), request) }
+    }
+
+    /// Changes a binding, and decides it anew when its host or its kind of device changed.
+    public func updateBinding(
+        ofPort id: String, to hostID: String, _ request: ResourceRequest<PortBinding>, caller: Caller
+    ) async throws -> PortBinding {
+        try await write(caller) { verb in try verb.updateBinding(of: verb.bindingPort(id, "update_port_binding"), to: hostID, request) }
+    }
+
+    /// Takes a binding away. Without its active binding a port is unbound.
+    public func deleteBinding(ofPort id: String, to hostID: String, caller: Caller) async throws {
+        try await write(caller) { verb in
+            var port = try verb.bindingPort(id, "delete_port_binding")
+            let binding = try port.binding(to: hostID)
+            port.replace(binding, with: nil)
+            try verb.saveBindings(of: &port, isRebound: binding.isActive)
+        }
+    }
+
+    /// Moves a port to the host of an inactive binding; the binding that was active becomes inactive and unbound.
+    public func activateBinding(ofPort id: String, to hostID: String, caller: Caller) async throws -> PortBinding {
+        try await write(caller) { verb in try verb.activateBinding(of: verb.bindingPort(id, "activate"), to: hostID) }
+    }
+}
+
+extension Verb {
+    /// Bindings of one port: one host runs the instance, and an administrator may prepare a few others.
+    private static let maximumBindings = 16
+    private static let computePrefix = "compute:"
+
+    /// The port, if it is an instance's and the caller may see it and do that.
+    fileprivate func bindingPort(_ id: String, _ rule: String) throws -> Port {
+        let port = try visible(Port.self, id)
+        try AccessPolicy.checkPlacement(rule, caller: caller)
+        guard port.deviceOwner.hasPrefix(Self.computePrefix) else {
+            throw APIError.badRequest("port", "Invalid port \(port.id). Operation only valid on compute ports")
+        }
+        return port
+    }
+
+    fileprivate func createBinding(of current: Port, _ request: ResourceRequest<PortBinding>) throws -> PortBinding {
+        var port = current
+        var binding = PortBinding(hostID: "")
+        try assign(request, to: &binding)
+        guard !binding.hostID.isEmpty else { throw APIError.invalidAttribute("host", "'' is not a host") }
+        guard !port.bindings.contains(where: { $0.hostID == binding.hostID }) else {
+            throw APIError.portBindingAlreadyExists(port.id, binding.hostID)
+        }
+        guard port.bindings.count < Self.maximumBindings else {
+            throw APIError.badRequest("port", "Port \(port.id) has \(Self.maximumBindings) bindings already")
+        }
+        try decide(&binding, of: port)
+        binding.isActive = port.hostID.isEmpty
+        if binding.isActive { port.activeBinding = binding } else { port.inactiveBindings.append(binding) }
+        try saveBindings(of: &port, isRebound: binding.isActive)
+        return binding
+    }
+
+    fileprivate func updateBinding(of current: Port, to hostID: String, _ request: ResourceRequest<PortBinding>) throws -> PortBinding {
+        var port = current
+        let old = try port.binding(to: hostID)
+        var binding = old
+        try assign(request, to: &binding)
+        let isRebound = binding.hostID != old.hostID || binding.vnicType != old.vnicType
+        if isRebound {
+            guard binding.hostID == old.hostID || !port.bindings.contains(where: { $0.hostID == binding.hostID }) else {
+                throw APIError.portBindingAlreadyExists(port.id, binding.hostID)
+            }
+            binding.isWired = false
+            try decide(&binding, of: port)
+        }
+        port.replace(old, with: binding)
+        try saveBindings(of: &port, isRebound: isRebound && old.isActive)
+        return binding
+    }
+
+    fileprivate func activateBinding(of current: Port, to hostID: String) throws -> PortBinding {
+        var port = current
+        guard port.hostID != hostID else { throw APIError.portBindingAlreadyActive(port.id, hostID) }
+        let inactive = try port.binding(to: hostID)
+        var binding = inactive
+        try decide(&binding, of: port)
+        binding.isActive = true
+        binding.isWired = false
+        port.replace(inactive, with: nil)
+        if var former = port.activeBinding {
+            former.isActive = false
+            former.vifType = VIFType.unbound
+            port.inactiveBindings.append(former)
+        }
+        port.activeBinding = binding
+        try saveBindings(of: &port, isRebound: true)
+        return binding
+    }
+
+    /// Nova counts on a binding that it was given: one that its host could not realise is refused.
+    private func decide(_ binding: inout PortBinding, of port: Port) throws {
+        binding.vifType = try vifType(of: binding.vnicType, on: binding.hostID, existing(Network.self, port.networkID))
+        guard binding.vifType != VIFType.failed else { throw APIError.portBindingError(port.id, binding.hostID) }
+    }
+
+    private func assign(_ request: ResourceRequest<PortBinding>, to binding: inout PortBinding) throws {
+        try request.assign(to: &binding)
+        guard let profile = request["profile"] else { return }
+        guard profile.isNull || profile.objectValue != nil else {
+            throw APIError.invalidAttribute("profile", "'\(profile.pythonText)' is not a dictionary")
+        }
+        binding.profile = profile.isNull ? "{}" : profile.text
+    }
+
+    fileprivate func saveBindings(of port: inout Port, isRebound: Bool) throws {
+        if isRebound { try block(&port, isNew: false) }
+        try save(&port)
+    }
+}
+
+extension Port {
+    fileprivate func binding(to hostID: String) throws(APIError) -> PortBinding {
+        guard let binding = bindings.first(where: { $0.hostID == hostID }) else { throw .portBindingNotFound(id, hostID) }
+        return binding
+    }
+
+    fileprivate mutating func replace(_ old: PortBinding, with new: PortBinding?) {
+        guard !old.isActive else {
+            activeBinding = new
+            return
+        }
+        let position = inactiveBindings.firstIndex(of: old) ?? inactiveBindings.endIndex
+        inactiveBindings.removeAll { $0.hostID == old.hostID }
+        if let new { inactiveBindings.insert(new, at: min(position, inactiveBindings.endIndex)) }
+    }
+}
+
+extension PortBinding {
+    fileprivate var status: String { isActive ? "ACTIVE" : "INACTIVE" }
+
+    fileprivate func passes(_ filter: ListQuery.Filter) -> Bool {
+        guard case .column(let name, let values) = filter, let column = Self.table.columns.first(where: { $0.name == name }) else { return true }
+        return values.contains(column.value(self))
+    }
+}
+
+extension APIError {
+    static func portBindingNotFound(_ portID: ResourceID, _ hostID: String) -> APIError {
+        notFound("PortBindingNotFound", "Binding for port \(portID) for host \(hostID) could not be found.")
+    }
+
+    static func portBindingAlreadyExists(_ portID: ResourceID, _ hostID: String) -> APIError {
+        conflict("PortBindingAlreadyExists", "Binding for port \(portID) on host \(hostID) already exists.")
+    }
+
+    static func portBindingAlreadyActive(_ portID: ResourceID, _ hostID: String) -> APIError {
+        conflict("PortBindingAlreadyActive", "Binding for port \(portID) on host \(hostID) is already active.")
+    }
+
+    /// A plain NeutronException, which is 500 in Neutron as well.
+    static func portBindingError(_ portID: ResourceID, _ hostID: String) -> APIError {
+        APIError(
+            status: 500, type: "PortBindingError", message: "Binding for port \(portID) on host \(hostID) could not be created or updated.")
+    }
+}

@@ -1,0 +1,349 @@
+import APISchema
+import ControllerServer
+import Foundation
+import Identity
+import NIOHTTP1
+import TestSupport
+import Testing
+
+@Suite("The identity's API", .timeLimit(.minutes(5)))
+struct IdentityTests {
+    @Test("Versions are discovered as Keystone's")
+    func discovery() async throws {
+        try await withIdentity { cloud in
+            let versions = try await cloud.client.send(.GET, "/identity")
+            #expect(versions.status == 300)
+            let values = versions.body["versions"]?["values"]?.arrayValue
+            #expect(
+                values?.first?["links"]?.arrayValue?.first?["href"]?.stringValue == "http://127.0.0.1:\(cloud.client.port)/identity/v3/", "\(versions)")
+            for path in ["/identity/v3", "/identity/v3/"] {
+                let version = try await cloud.client.send(.GET, path)
+                #expect(version.status == 200 && version.body["version"]?["id"]?.stringValue?.hasPrefix("v3.") == true, "\(version)")
+            }
+        }
+    }
+
+    @Test("A login answers a token with its user, scope, roles and catalogue", arguments: Backend.allCases)
+    func login(_ backend: Backend) async throws {
+        try await withIdentity(backend) { cloud in
+            let answer = try await cloud.login(IdentityCloud.body("admin", IdentityCloud.password, scope: IdentityCloud.scope("admin")))
+            #expect(answer.status == 201 && answer.headers.first(name: "Vary") == "X-Auth-Token", "\(answer)")
+            #expect((answer.headers.first(name: "X-Subject-Token")?.utf8.count ?? 0) > 100)
+            let token = try #require(answer.body["token"])
+            #expect(token["user"]?["name"] == "admin" && token["user"]?["domain"] == ["id": "default", "name": "Default"])
+            #expect(token["project"]?["name"] == "admin" && token["is_domain"] == false && token["methods"] == ["password"])
+            #expect(token["roles"]?.arrayValue?.compactMap { $0["name"]?.stringValue } == ["admin", "manager", "member", "reader"])
+            #expect(token["expires_at"]?.stringValue?.hasSuffix(".000000Z") == true && token["audit_ids"]?.arrayValue?.count == 1)
+            let services = token["catalog"]?.arrayValue ?? []
+            let urls = Dictionary(
+                uniqueKeysWithValues: services.map {
+                    ($0["type"]?.stringValue ?? "", $0["endpoints"]?.arrayValue?.first?["url"]?.stringValue ?? "")
+                })
+            let base = "http://127.0.0.1:\(cloud.client.port)"
+            #expect(urls == ["identity": "\(base)/identity/v3", "network": base])
+            let without = try await cloud.login(
+                IdentityCloud.body("admin", IdentityCloud.password, scope: IdentityCloud.scope("admin")), query: "?nocatalog")
+            #expect(without.status == 201 && without.body["token"]?["catalog"] == nil)
+            let unscoped = try await cloud.login(IdentityCloud.body("admin", IdentityCloud.password))
+            #expect(unscoped.body["token"]?["project"] == nil && unscoped.body["token"]?["roles"] == nil, "\(unscoped)")
+            let system = try await cloud.login(IdentityCloud.body("admin", IdentityCloud.password, scope: ["system": ["all": true]]))
+            #expect(system.status == 201 && system.body["token"]?["system"] == ["all": true], "\(system)")
+            let domain = try await cloud.login(IdentityCloud.body("admin", IdentityCloud.password, scope: ["domain": ["id": "default"]]))
+            #expect(domain.status == 401)
+            let text = answer.headers.first(name: "X-Subject-Token") ?? ""
+            let again = try await cloud.login([
+                "auth": ["identity": ["methods": ["token"], "token": ["id": .string(text)]], "scope": IdentityCloud.scope("admin")]
+            ])
+            #expect(again.status == 201 && again.body["token"]?["methods"] == ["password", "token"], "\(again)")
+            #expect(again.body["token"]?["expires_at"] == token["expires_at"] && again.body["token"]?["audit_ids"]?.arrayValue?.count == 2)
+        }
+    }
+
+    @Test("A failed login is told nothing but that, in Keystone's words")
+    func failedLogin() async throws {
+        try await withIdentity { cloud in
+            for body in [
+                IdentityCloud.body("admin", "wrong"), IdentityCloud.body("nobody", "x"),
+                IdentityCloud.body("admin", IdentityCloud.password, scope: IdentityCloud.scope("nowhere")),
+            ] {
+                let answer = try await cloud.login(body)
+                #expect(answer.status == 401 && answer.title == "Unauthorized")
+                #expect(answer.body["error"]?["message"] == "The request you have made requires authentication.")
+                #expect(answer.body["error"]?["code"] == 401)
+            }
+            for body: JSONValue in [[:], ["auth": [:]], ["auth": "x"]] {
+                let answer = try await cloud.login(body)
+                #expect(answer.status == 400 && answer.title == "Bad Request", "\(answer)")
+            }
+            let broken = try await cloud.client.send(.POST, "/identity/v3/auth/tokens", bytes: Array("{".utf8))
+            #expect(broken.status == 400 && broken.title == "Bad Request", "\(broken)")
+        }
+    }
+
+    @Test("Too many failed logins are answered 429 with Retry-After, before the password is looked at")
+    func rateLimit() async throws {
+        try await withIdentity { cloud in
+            for _ in 0..<LoginLimiter.userAtAddress.burst {
+                #expect(try await cloud.login(IdentityCloud.body("anna", "wrong")).status == 401)
+            }
+            let answer = try await cloud.login(IdentityCloud.body("anna", "wrong"))
+            #expect(answer.status == 429 && answer.title == "Too Many Requests", "\(answer)")
+            #expect((Int(answer.headers.first(name: "Retry-After") ?? "") ?? 0) > 0)
+            // Others go on.
+            #expect(try await cloud.login(IdentityCloud.body("admin", IdentityCloud.password)).status == 201)
+        }
+    }
+
+    @Test("A token is validated, tested and revoked", arguments: Backend.allCases)
+    func tokens(_ backend: Backend) async throws {
+        try await withIdentity(backend) { cloud in
+            let (anna, user, _) = try await cloud.member("anna", of: "blue")
+            let subject = [("X-Subject-Token", anna.token)]
+            let shown = try await cloud.send(.GET, "auth/tokens", headers: subject)
+            #expect(shown.status == 200 && shown.body["token"]?["user"]?["id"]?.stringValue == user, "\(shown)")
+            #expect(shown.body["token"]?["catalog"] != nil)
+            #expect(try await cloud.send(.GET, "auth/tokens?nocatalog=1", headers: subject).body["token"]?["catalog"] == nil)
+            #expect(try await anna.send(.GET, "auth/tokens", headers: subject).status == 200)
+            #expect(try await anna.send(.HEAD, "auth/tokens", headers: subject).status == 200)
+            // Others' tokens are looked at by administrators and services.
+            #expect(try await anna.send(.GET, "auth/tokens", headers: [("X-Subject-Token", cloud.token)]).status == 403)
+            let (nova, _, _) = try await cloud.member("nova", of: "service", role: "service")
+            #expect(try await nova.send(.GET, "auth/tokens", headers: subject).status == 200)
+            #expect(try await cloud.send(.GET, "auth/tokens", headers: [("X-Subject-Token", "nonsense")]).status == 404)
+            #expect(try await cloud.send(.GET, "auth/tokens").status == 404)
+            #expect(try await nova.send(.DELETE, "auth/tokens", headers: subject).status == 403)
+            #expect(try await anna.send(.DELETE, "auth/tokens", headers: subject).status == 204)
+            #expect(try await anna.network(.GET, "networks").status == 401)
+            #expect(try await cloud.send(.GET, "auth/tokens", headers: subject).status == 404)
+        }
+    }
+
+    @Test("Users, projects, domains and roles are created, found by id and by name, changed and deleted", arguments: Backend.allCases)
+    func records(_ backend: Backend) async throws {
+        try await withIdentity(backend) { cloud in
+            for (kind, plural) in [("user", "users"), ("project", "projects"), ("domain", "domains"), ("role", "roles")] {
+                let id = try await cloud.make(kind, ["name": "one", "description": "d"])
+                let shown = try await cloud.send(.GET, "\(plural)/\(id)")
+                #expect(shown.status == 200 && shown["name"] == "one" && shown["description"] == "d", "\(shown)")
+                #expect(shown["links"]?["self"] == .string("http://127.0.0.1:\(cloud.client.port)/identity/v3/\(plural)/\(id)"))
+                // A client looks a thing up by its name as a path first.
+                let byName = try await cloud.send(.GET, "\(plural)/one")
+                #expect(byName.status == 404 && byName.body["error"]?["message"] == .string("Could not find \(kind): one."), "\(byName)")
+                let found = try await cloud.send(.GET, "\(plural)?name=one")
+                #expect(found.status == 200 && found.body[plural]?.arrayValue?.compactMap { $0["id"]?.stringValue } == [id], "\(found)")
+                #expect(found.body["links"]?["next"] == .null)
+                #expect(try await cloud.send(.GET, "\(plural)?name=two").body[plural] == [])
+                let twice = try await cloud.send(.POST, plural, .object([kind: ["name": "one"]]))
+                #expect(twice.status == 409 && twice.title == "Conflict", "\(twice)")
+                let changed = try await cloud.send(.PATCH, "\(plural)/\(id)", .object([kind: ["name": "two", "enabled": false]]))
+                #expect(changed.status == 200 && changed["name"] == "two", "\(changed)")
+                for bad: JSONValue in [.object([kind: ["name": 5]]), .object([kind: [:]]), [:]] {
+                    let answer = try await cloud.send(.POST, plural, bad)
+                    #expect(answer.status == 400 && answer.title == "Bad Request", "\(answer)")
+                }
+                #expect(try await cloud.send(.DELETE, "\(plural)/\(id)").status == 204)
+                #expect(try await cloud.send(.DELETE, "\(plural)/\(id)").status == 404)
+            }
+            let user = try await cloud.send(.POST, "users", ["user": ["name": "anna", "password": "secret", "email": "a@example.org"]])
+            #expect(user["email"] == "a@example.org" && !user.text.contains("secret") && !user.text.contains("scrypt"), "\(user)")
+            #expect(try await cloud.send(.GET, "domains/default")["name"] == "Default")
+        }
+    }
+
+    @Test("Roles are given, tested, listed and taken", arguments: Backend.allCases)
+    func grants(_ backend: Backend) async throws {
+        try await withIdentity(backend) { cloud in
+            let (anna, user, project) = try await cloud.member("anna", of: "blue")
+            let member = try await cloud.id(ofRole: "member")
+            let reader = try await cloud.id(ofRole: "reader")
+            let path = "projects/\(project)/users/\(user)/roles"
+            #expect(try await cloud.send(.HEAD, "\(path)/\(member)").status == 204)
+            #expect(try await cloud.send(.HEAD, "\(path)/\(reader)").status == 404)
+            let roles = try await cloud.send(.GET, path)
+            #expect(roles.body["roles"]?.arrayValue?.compactMap { $0["name"]?.stringValue } == ["member"], "\(roles)")
+            #expect(try await cloud.send(.PUT, "\(path)/nowhere").status == 404)
+            #expect(try await cloud.send(.PUT, "projects/nowhere/users/\(user)/roles/\(member)").status == 404)
+            for place in ["domains/default", "system"] {
+                #expect(try await cloud.send(.PUT, "\(place)/users/\(user)/roles/\(reader)").status == 204)
+            }
+            let query = "role_assignments?scope.project.id=\(project)&user.id=\(user)"
+            let listed = try await cloud.send(.GET, query)
+            let assignment = try #require(listed.body["role_assignments"]?.arrayValue?.first)
+            #expect(assignment["user"] == ["id": .string(user)] && assignment["role"] == ["id": .string(member)], "\(listed)")
+            #expect(assignment["scope"] == ["project": ["id": .string(project)]])
+            #expect(assignment["links"]?["assignment"]?.stringValue?.hasSuffix("/v3/\(path)/\(member)") == true)
+            let named = try await cloud.send(.GET, "role_assignments?user.id=\(user)&include_names")
+            let places = named.body["role_assignments"]?.arrayValue ?? []
+            #expect(places.count == 3 && places.contains { $0["scope"]?["project"]?["domain"]?["name"] == "Default" }, "\(named)")
+            #expect(places.contains { $0["scope"]?["system"]?["all"] == true } && places[0]["user"]?["name"] == "anna")
+            let effective = try await cloud.send(.GET, query + "&effective")
+            #expect(effective.body["role_assignments"]?.arrayValue?.count == 2)
+            let system = try await cloud.send(.GET, "role_assignments?scope.system=all&role.id=\(reader)")
+            #expect(system.body["role_assignments"]?.arrayValue?.count == 1)
+            // What a user asks about itself.
+            #expect(try await anna.send(.GET, "auth/projects").body["projects"]?.arrayValue?.count == 1)
+            #expect(try await anna.send(.GET, "users/\(user)/projects").body["projects"]?.arrayValue?.first?["name"] == "blue")
+            #expect(try await anna.send(.GET, "auth/domains").body["domains"]?.arrayValue?.count == 1)
+            #expect(try await anna.send(.GET, "auth/system").body["system"] == [["all": true]])
+            #expect(try await anna.send(.GET, "auth/catalog").body["catalog"]?.arrayValue?.count == 2)
+            #expect(try await anna.send(.GET, "users/\(user)/groups").body["groups"] == [])
+            #expect(try await cloud.send(.DELETE, "\(path)/\(member)").status == 204)
+            #expect(try await cloud.send(.DELETE, "\(path)/\(member)").status == 404)
+            #expect(try await anna.network(.GET, "networks").status == 401)
+        }
+    }
+
+    @Test("Users manage what is their own, and nothing else")
+    func policy() async throws {
+        try await withIdentity { cloud in
+            let (anna, user, project) = try await cloud.member("anna", of: "blue")
+            let admin = try await cloud.send(.GET, "users?name=admin").body["users"]?.arrayValue?.first?["id"]?.stringValue ?? ""
+            for own in ["users/\(user)", "projects/\(project)", "domains/default", "role_assignments?user.id=\(user)"] {
+                let answer = try await anna.send(.GET, own)
+                #expect(answer.status == 200, "\(own): \(answer)")
+            }
+            let refused: [(HTTPMethod, String, JSONValue?)] = [
+                (.GET, "users", nil), (.GET, "users/\(admin)", nil), (.GET, "users/nowhere", nil), (.GET, "projects", nil),
+                (.GET, "roles", nil),
+                (.GET, "role_assignments", nil), (.POST, "users", ["user": ["name": "x"]]), (.POST, "projects", ["project": ["name": "x"]]),
+                (.PATCH, "users/\(user)", ["user": ["enabled": true]]), (.DELETE, "users/\(admin)", nil),
+                (.DELETE, "projects/\(project)", nil),
+                (.PUT, "projects/\(project)/users/\(user)/roles/\(try await cloud.id(ofRole: "admin"))", nil),
+                (.GET, "users/\(admin)/projects", nil),
+            ]
+            for (method, path, body) in refused {
+                let answer = try await anna.send(method, path, body)
+                #expect(answer.status == 403 && answer.title == "Forbidden", "\(method) \(path): \(answer)")
+                #expect(answer.body["error"]?["message"]?.stringValue?.contains("identity:") == true)
+            }
+            var nobody = cloud
+            for token in ["", "nonsense", String(repeating: "A", count: 5000)] {
+                nobody.token = token
+                let answer = try await nobody.send(.GET, "users")
+                #expect(answer.status == 401 && answer.title == "Unauthorized", "\(answer)")
+                let uri = "Keystone uri=\"http://127.0.0.1:\(cloud.client.port)/identity/v3\""
+                #expect(answer.headers.first(name: "WWW-Authenticate") == uri)
+            }
+        }
+    }
+
+    @Test("A user changes its password by knowing it; its tokens end")
+    func password() async throws {
+        try await withIdentity { cloud in
+            let (anna, user, _) = try await cloud.member("anna", of: "blue")
+            func change(_ original: String, _ password: String) async throws -> Int {
+                try await anna.client.send(
+                    .POST, "/identity/v3/users/\(user)/password",
+                    ["user": ["original_password": .string(original), "password": .string(password)]]
+                ).status
+            }
+            #expect(try await change("wrong", "other") == 401)
+            #expect(try await anna.network(.GET, "networks").status == 200)
+            #expect(try await change("secret", "other") == 204)
+            #expect(try await anna.network(.GET, "networks").status == 401)
+            #expect(try await cloud.login(IdentityCloud.body("anna", "secret")).status == 401)
+            _ = try await cloud.logIn("anna", "other", project: "blue")
+        }
+    }
+
+    @Test("Unknown paths and methods are refused in Keystone's words")
+    func unknown() async throws {
+        try await withIdentity { cloud in
+            let path = try await cloud.send(.GET, "nowhere")
+            #expect(path.status == 404 && path.title == "Not Found", "\(path)")
+            let method = try await cloud.send(.PUT, "users", [:])
+            #expect(method.status == 405 && method.title == "Method Not Allowed", "\(method)")
+        }
+    }
+
+    @Test("The catalogue names the URL that the operator gave")
+    func publicURL() async throws {
+        try await withIdentity(publicURL: "https://network.example.org") { cloud in
+            let catalogue = try await cloud.send(.GET, "auth/catalog").text
+            #expect(catalogue.contains("https://network.example.org/identity/v3") && !catalogue.contains("127.0.0.1"))
+            var nobody = cloud
+            nobody.token = ""
+            let refused = try await nobody.network(.GET, "networks")
+            #expect(refused.headers.first(name: "WWW-Authenticate") == "Keystone uri=\"https://network.example.org/identity/v3\"")
+        }
+    }
+}
+
+@Suite("Who may call", .timeLimit(.minutes(5)))
+struct CallerTests {
+    @Test("The Networking API asks for a token, and what is made belongs to the token's project", arguments: Backend.allCases)
+    func projects(_ backend: Backend) async throws {
+        try await withIdentity(backend) { cloud in
+            let (anna, _, blue) = try await cloud.member("anna", of: "blue")
+            let (otto, _, red) = try await cloud.member("otto", of: "red")
+            let made = try await anna.network(.POST, "networks", ["network": ["name": "n"]])
+            #expect(made.status == 201 && made["project_id"]?.stringValue == blue, "\(made)")
+            #expect(try await otto.network(.GET, "networks/\(made.id)").status == 404)
+            #expect(try await otto.network(.GET, "networks").body["networks"] == [])
+            #expect(try await cloud.network(.GET, "networks/\(made.id)").status == 200)
+            #expect(try await anna.network(.POST, "networks", ["network": ["project_id": .string(red)]]).status == 403)
+            let unscoped = try await cloud.login(IdentityCloud.body("admin", "wrong"))
+            #expect(unscoped.status == 401)
+        }
+    }
+
+    @Test("Missing, forged, foreign and ended tokens are answered 401 with where to get one")
+    func refused() async throws {
+        try await withIdentity { cloud in
+            let (anna, user, _) = try await cloud.member("anna", of: "blue")
+            let forged = String(anna.token.dropLast()) + (anna.token.hasSuffix("A") ? "B" : "A")
+            let foreign = SignedToken.text(
+                of: Token(
+                    userID: user, generation: 0, scope: .system, methods: .password, issuedAt: 1, expiresAt: 1 << 40,
+                    auditID: AuditID(rawValue: 1)), signedBy: TokenKey(id: 1, secret: Array(repeating: 1, count: 32)))
+            for token in [nil, "", "nonsense", forged, foreign] {
+                let answer = try await cloud.client.send(.GET, "/v2.0/networks", headers: token.map { [("X-Auth-Token", $0)] } ?? [])
+                #expect(answer.status == 401 && answer.title == "Unauthorized", "\(token ?? "none"): \(answer)")
+                #expect(answer.headers.first(name: "WWW-Authenticate")?.hasSuffix("/identity/v3\"") == true)
+            }
+            // X-Project-Id names nothing where callers are authenticated.
+            let spoofed = try await cloud.client.send(
+                .GET, "/v2.0/networks", headers: [("X-Project-Id", "admin"), ("X-Roles", "admin"), ("X-User-Id", "admin")])
+            #expect(spoofed.status == 401)
+            #expect(try await cloud.send(.DELETE, "users/\(user)").status == 204)
+            #expect(try await anna.network(.GET, "networks").status == 401)
+        }
+    }
+
+    @Test("Agents and readers of the metrics present the shared secret, or an administrator's token")
+    func agents() async throws {
+        try await withIdentity { cloud in
+            let (anna, _, _) = try await cloud.member("anna", of: "blue")
+            let file = try String(contentsOfFile: cloud.agentSecretFile, encoding: .utf8)
+            let secret = file.trimmingCharacters(in: .newlines)
+            let mode = try FileManager.default.attributesOfItem(atPath: cloud.agentSecretFile)[.posixPermissions] as? Int
+            #expect(secret.utf8.count == 64 && mode == 0o600)
+            for path in ["/metrics", "/agent/v1/hosts/h1/duties", "/agent/v1/hosts/h1/feed"] {
+                for headers in [
+                    [], [("Authorization", "Bearer wrong")], [("Authorization", "Basic \(secret)")], [("X-Auth-Token", anna.token)],
+                    [("Authorization", "Bearer \(secret)0")],
+                ] {
+                    #expect(try await cloud.client.send(.GET, path, headers: headers).status == 401, "\(path) \(headers)")
+                }
+            }
+            for path in ["/metrics", "/agent/v1/hosts/h1/duties"] {
+                #expect(try await cloud.client.send(.GET, path, headers: [("Authorization", "Bearer \(secret)")]).status == 200)
+                #expect(try await cloud.client.send(.GET, path, headers: [("X-Auth-Token", cloud.token)]).status == 200)
+            }
+            let report = try await cloud.client.send(.POST, "/agent/v1/hosts/h1/status", [:])
+            #expect(report.status == 401)
+        }
+    }
+
+    @Test("Without authentication nothing is asked for, and there is no identity")
+    func none() async throws {
+        try await withServer { client in
+            for path in ["/v2.0/networks", "/metrics", "/agent/v1/hosts/h1/duties"] {
+                let answer = try await client.send(.GET, path)
+                #expect(answer.status == 200, "\(path): \(answer)")
+            }
+            let identity = try await client.send(.GET, "/identity/v3")
+            #expect(identity.status == 404, "\(identity)")
+        }
+    }
+}
