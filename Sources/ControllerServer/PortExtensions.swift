@@ -10,10 +10,6 @@ extension ExtensionDescription {
             description: "Support address group",
             updated: "2020-07-15T10:00:00-00:00"),
         .init(
-            alias: "agent_sort_key", name: "Agents Sort Key",
-            description: "Enabling the keyword sort_key for sorting in agents.",
-            updated: "2013-02-03T10:00:00-00:00"),
-        .init(
             alias: "availability_zone_filter", name: "Availability Zone Filter Extension",
             description: "Add filter parameters to AvailabilityZone resource",
             updated: "2018-06-22T10:00:00-00:00"),
@@ -82,14 +78,6 @@ extension ExtensionDescription {
             alias: "port-security-groups-filtering", name: "Port filtering on security groups",
             description: "Provides security groups filtering when listing ports",
             updated: "2018-01-09T09:00:00-00:00"),
-        .init(
-            alias: "quota-check-limit", name: "Quota engine limit check",
-            description: "Support for checking the resource usage before applying a new quota limit",
-            updated: "2021-09-08T16:00:00-00:00"),
-        .init(
-            alias: "quota-check-limit-default", name: "Quota engine limit check by default",
-            description: "By default, the Neutron quota engine checks the resource usage before applying a new quota limit",
-            updated: "2024-08-21T16:00:00-00:00"),
         .init(
             alias: "rbac-address-group", name: "Add address_group type to RBAC",
             description: "Add address_group type to network RBAC",

@@ -117,8 +117,7 @@ extension Verb {
     }
 
     func checkedLimits(_ body: [String: JSONValue]) throws(APIError) -> [(String, Int)] {
-        // `check_limit` is from before every change was checked.
-        let ignored: Set = ["project_id", "tenant_id", "check_limit", "force"]
+        let ignored: Set = ["project_id", "tenant_id"]
         let unknown = body.keys.filter { settings.defaultQuotas[$0] == nil && !ignored.contains($0) }.sorted()
         guard unknown.isEmpty else { throw .badRequest("Unrecognized attribute(s) '\(unknown.joined(separator: ", "))'") }
         var limits: [(String, Int)] = []
