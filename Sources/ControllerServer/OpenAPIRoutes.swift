@@ -12,6 +12,8 @@ enum OpenAPIRoutes {
         .init(FloatingIP.table), .init(PortForwarding.table), .init(ConnectionHelper.table), .init(SecurityGroup.table),
         .init(SecurityGroupRule.table), .init(Agent.table), .init(AddressScope.table), .init(SubnetPool.table), .init(QoSPolicy.table),
         .init(BandwidthLimitRule.table), .init(DSCPMarkingRule.table), .init(RBACPolicy.table),
+        .init(Segment.table), .init(NetworkSegmentRange.table), .init(Flavor.table), .init(ServiceProfile.table), .init(AddressGroup.table),
+        .init(SecurityGroupRuleTemplate.table),
     ]
 
     private static let documentedMethods: [HTTPRequest.Method] = [.get, .post, .put, .delete, .head]
