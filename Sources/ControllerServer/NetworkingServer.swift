@@ -215,7 +215,6 @@ public struct NetworkingServer: Service {
         ("floatingip_pool", "floatingip_pools", "floatingip_pools"),
         names(Segment.table), names(NetworkSegmentRange.table), names(Flavor.table), names(ServiceProfile.table),
         ("service_provider", "service_providers", "service-providers"),
-        ("auto_allocated_topology", "auto_allocated_topologies", "auto-allocated-topology"),
         ("network_ip_availability", "network_ip_availabilities", "network-ip-availabilities"),
     ]
 

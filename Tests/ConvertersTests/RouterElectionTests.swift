@@ -153,7 +153,7 @@ struct RouterElectionTests {
             [254, 250].enumerated().map { index, priority in
                 var router = redundantRouter(member: index + 1, priority: priority)
                 router.redundancy?.vrrpVersion = version
-                router.redundancy?.password = version == 2 ? "pass word" : nil
+                router.redundancy?.password = version == 2 ? "password" : nil
                 return router
             })
         defer { scene.host.remove() }
