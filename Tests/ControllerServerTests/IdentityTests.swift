@@ -15,7 +15,8 @@ struct IdentityTests {
             #expect(versions.status == 300)
             let values = versions.body["versions"]?["values"]?.arrayValue
             #expect(
-                values?.first?["links"]?.arrayValue?.first?["href"]?.stringValue == "http://127.0.0.1:\(cloud.client.port)/identity/v3/", "\(versions)")
+                values?.first?["links"]?.arrayValue?.first?["href"]?.stringValue == "http://127.0.0.1:\(cloud.client.port)/identity/v3/",
+                "\(versions)")
             for path in ["/identity/v3", "/identity/v3/"] {
                 let version = try await cloud.client.send(.GET, path)
                 #expect(version.status == 200 && version.body["version"]?["id"]?.stringValue?.hasPrefix("v3.") == true, "\(version)")
