@@ -127,7 +127,7 @@ let wholeRooms: [Target] = [
         "ControllerServerTests",
         [
             "Addressing", "NetworkModel", "APISchema", "AccessPolicy", "HostModel", "HostProjection", "Store", "Operations", "Identity",
-            "IdentityService", "ControllerServer", "TestSupport", hummingbird, httpClient, log, lifecycle,
+            "IdentityService", "ControllerServer", "CLinux", "TestSupport", hummingbird, httpClient, log, lifecycle,
         ]),
     tests("LabTests", ["Addressing", "APISchema", "Lab"]),
 ]

@@ -4,7 +4,7 @@ import NetworkModel
 import TestSupport
 import Testing
 
-@Suite("Feed and reports", .timeLimit(.minutes(3)))
+@Suite("Feed and reports", .timeLimit(.minutes(15)))
 struct FeedTests {
     @Test("An agent lists once, then follows what changes on its host, and only that", arguments: Backend.allCases)
     func follow(_ backend: Backend) async throws {

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// The server as an operator starts it, and the clients that log in to it.
-@Suite("The identity, as operators and clients use it", .serialized, .timeLimit(.minutes(10)))
+@Suite("The identity, as operators and clients use it", .serialized, .timeLimit(.minutes(15)))
 struct IdentityClientTests {
     private struct Client {
         let path: String

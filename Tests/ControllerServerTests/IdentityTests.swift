@@ -6,7 +6,7 @@ import NIOHTTP1
 import TestSupport
 import Testing
 
-@Suite("The identity's API", .timeLimit(.minutes(5)))
+@Suite("The identity's API", .timeLimit(.minutes(15)))
 struct IdentityTests {
     @Test("Versions are discovered as Keystone's")
     func discovery() async throws {
@@ -276,7 +276,7 @@ struct IdentityTests {
     }
 }
 
-@Suite("Who may call", .timeLimit(.minutes(5)))
+@Suite("Who may call", .timeLimit(.minutes(15)))
 struct CallerTests {
     @Test("The Networking API asks for a token, and what is made belongs to the token's project", arguments: Backend.allCases)
     func projects(_ backend: Backend) async throws {

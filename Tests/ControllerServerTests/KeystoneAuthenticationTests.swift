@@ -7,7 +7,7 @@ import Testing
 
 @testable import ControllerServer
 
-@Suite("Authentication by a Keystone", .timeLimit(.minutes(2)))
+@Suite("Authentication by a Keystone", .timeLimit(.minutes(15)))
 struct KeystoneAuthenticationTests {
     /// The outcome of one request.
     private enum Outcome: Equatable {

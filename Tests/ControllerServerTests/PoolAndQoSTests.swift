@@ -4,7 +4,7 @@ import NetworkModel
 import TestSupport
 import Testing
 
-@Suite("Subnet pools, address scopes and QoS over HTTP", .timeLimit(.minutes(3)))
+@Suite("Subnet pools, address scopes and QoS over HTTP", .timeLimit(.minutes(15)))
 struct PoolAndQoSTests {
     @Test("A network's subnets come from a pool, whose scope it shows", arguments: Backend.allCases)
     func pools(_ backend: Backend) async throws {

@@ -1,3 +1,4 @@
+import CLinux
 import Foundation
 import Glibc
 import Synchronization
@@ -12,45 +13,64 @@ final class Program: Sendable {
         case ended(Int32?)
     }
 
-    private let process: Process
+    /// 0: it could not be started.
+    private let processID: Int32
     private let events: AsyncStream<Event>
-    private let output = Mutex(Data())
+    private let output = Output()
 
+    /// Not by Foundation's `Process`: with more than some 1,350 open descriptors, as many tests side by side have, it writes beyond its memory.
+    ///
     /// - Parameter environment: added to that of the test process.
     init(_ path: String, _ arguments: [String], environment: [String: String] = [:]) {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        process.arguments = ["setpriv", "--pdeathsig", "KILL", path] + arguments
-        process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
-        process.standardInput = FileHandle.nullDevice
+        let words =
+            ["env"] + environment.map { "\($0.key)=\($0.value)" }.sorted() + ["setpriv", "--pdeathsig", "KILL", path] + arguments
         let (outputPipe, errorPipe) = (Pipe(), Pipe())
-        process.standardOutput = outputPipe
-        process.standardError = errorPipe
-        self.process = process
         let (events, continuation) = AsyncStream.makeStream(of: Event.self)
         self.events = events
         let reads = DispatchGroup()
-        Self.onThread(reads) {
-            let data = outputPipe.fileHandleForReading.readDataToEndOfFile()
-            self.output.withLock { $0 = data }
-        }
         let started = DispatchSemaphore(value: 0)
         // The kernel signals the program when the thread that made it ends, so the thread lives as long as it.
+        let spawned = Spawned()
+        let output = output
+        Self.onThread(reads) {
+            let data = outputPipe.fileHandleForReading.readDataToEndOfFile()
+            output.data.withLock { $0 = data }
+        }
         Thread.detachNewThread {
-            do {
-                try process.run()
-            } catch {
-                continuation.yield(.line("\(error)"))
-            }
+            let process = Self.spawn(words, outputPipe, errorPipe)
+            spawned.number.withLock { $0 = max(process, 0) }
             started.signal()
+            if process < 0 { continuation.yield(.line("\(words) cannot be started: \(String(cString: strerror(-process)))")) }
             Self.readLines(errorPipe.fileHandleForReading) { continuation.yield(.line($0)) }
-            if process.processIdentifier != 0 { process.waitUntilExit() }
+            var status: Int32 = 0
+            if process > 0 { while waitpid(process, &status, 0) < 0, errno == EINTR {} }
             reads.wait()
-            let hasExited = process.processIdentifier != 0 && process.terminationReason == .exit
-            continuation.yield(.ended(hasExited ? process.terminationStatus : nil))
+            continuation.yield(.ended(process > 0 && status & 0x7F == 0 ? status >> 8 & 0xFF : nil))
             continuation.finish()
         }
         started.wait()
+        processID = spawned.number.withLock { $0 }
+    }
+
+    private final class Output: Sendable {
+        let data = Mutex(Data())
+    }
+
+    /// What the program's thread tells the one that started it.
+    private final class Spawned: Sendable {
+        let number = Mutex(Int32(0))
+    }
+
+    /// The process id, or -errno. The program's ends of the pipes are closed here.
+    private static func spawn(_ words: [String], _ output: Pipe, _ error: Pipe) -> Int32 {
+        var arguments: [UnsafeMutablePointer<CChar>?] = words.map { strdup($0) }
+        arguments.append(nil)
+        defer {
+            for argument in arguments { free(argument) }
+            try? output.fileHandleForWriting.close()
+            try? error.fileHandleForWriting.close()
+        }
+        return clinux_spawn(&arguments, -1, output.fileHandleForWriting.fileDescriptor, error.fileHandleForWriting.fileDescriptor)
     }
 
     private static func onThread(_ group: DispatchGroup, _ body: @escaping @Sendable () -> Void) {
@@ -74,7 +94,7 @@ final class Program: Sendable {
         }
     }
 
-    func signal(_ number: Int32) { kill(process.processIdentifier, number) }
+    func signal(_ number: Int32) { if processID > 0 { kill(processID, number) } }
 
     /// Lines up to one that is wanted; nil when the program ended before.
     func line(containing text: String) async -> String? {
@@ -94,7 +114,7 @@ final class Program: Sendable {
             case .ended(let status): code = status
             }
         }
-        return (errors, output.withLock { String(decoding: $0, as: UTF8.self) }, code)
+        return (errors, output.data.withLock { String(decoding: $0, as: UTF8.self) }, code)
     }
 }
 

@@ -9,7 +9,7 @@ import Synchronization
 import TestSupport
 import Testing
 
-@Suite("The server as a process", .serialized, .timeLimit(.minutes(5)))
+@Suite("The server as a process", .serialized, .timeLimit(.minutes(15)))
 struct ServerProcessTests {
     /// What clients were told while a server was killed.
     private final class Ledger: Sendable {

@@ -5,7 +5,7 @@ import Store
 import TestSupport
 import Testing
 
-@Suite("Logins and tokens", .timeLimit(.minutes(5))) struct LoginTests {
+@Suite("Logins and tokens", .timeLimit(.minutes(15))) struct LoginTests {
     @Test("The first start makes an administrator of its project and of the system", arguments: Backend.allCases)
     func bootstrap(_ backend: Backend) async throws {
         let realm = Realm(store: try backend.makeStore())

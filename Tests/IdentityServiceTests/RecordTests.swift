@@ -4,7 +4,7 @@ import IdentityService
 import TestSupport
 import Testing
 
-@Suite("Users, projects, domains, roles and assignments", .timeLimit(.minutes(5))) struct RecordTests {
+@Suite("Users, projects, domains, roles and assignments", .timeLimit(.minutes(15))) struct RecordTests {
     @Test("Records are created, listed with filters, changed and deleted", arguments: Backend.allCases)
     func records(_ backend: Backend) async throws {
         let realm = try await Realm.make(backend)

@@ -5,7 +5,7 @@ import Testing
 
 @testable import Store
 
-@Suite("Change log", .timeLimit(.minutes(3))) struct ChangeLogTests {
+@Suite("Change log", .timeLimit(.minutes(15))) struct ChangeLogTests {
     @Test("A transaction's changes share a revision, each resource once with what it became", arguments: Backend.allCases)
     func oneRevision(_ backend: Backend) async throws {
         let store = try backend.makeStore()

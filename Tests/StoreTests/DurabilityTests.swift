@@ -6,7 +6,7 @@ import Testing
 
 @testable import Store
 
-@Suite("Durability", .timeLimit(.minutes(3))) struct DurabilityTests {
+@Suite("Durability", .timeLimit(.minutes(15))) struct DurabilityTests {
     @Test("SQLite syncs every commit to disk") func synchronous() async throws {
         let store = try Backend.sqlite.makeStore()
         #expect(try await store.write { try $0.rows("PRAGMA synchronous") } == [[.integer(2)]])

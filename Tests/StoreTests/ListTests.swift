@@ -4,7 +4,7 @@ import Store
 import TestSupport
 import Testing
 
-@Suite("Lists", .timeLimit(.minutes(3))) struct ListTests {
+@Suite("Lists", .timeLimit(.minutes(15))) struct ListTests {
     /// Six networks: a, B, c (project p), a, ä (project q), and one with a null in a column that the others fill.
     private func filled(_ backend: Backend) async throws -> (store: Store, networks: [Network]) {
         let store = try backend.makeStore()

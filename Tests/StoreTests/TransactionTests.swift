@@ -6,7 +6,7 @@ import Store
 import TestSupport
 import Testing
 
-@Suite("Transactions", .timeLimit(.minutes(3))) struct TransactionTests {
+@Suite("Transactions", .timeLimit(.minutes(15))) struct TransactionTests {
     private struct Refused: Error {}
 
     @Test("A resource comes back with every column as it was", arguments: Backend.allCases)
