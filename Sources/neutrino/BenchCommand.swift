@@ -34,6 +34,7 @@ struct BenchCommand: AsyncParsableCommand {
     @Option(help: "How many times each event happens.") var runs = 20
     @Option(help: "How many times each event happens in the part 'unattended'.") var unattendedRuns = 5
     @Option(help: "How many HA routers the parts about many have.") var routers = 200
+    @Flag(inversion: .prefixedNo, help: "Whether the members of these routers replicate connections.") var replicateConnections = true
     @Option(help: "For how long the processors are kept busy in the part 'saturation'.") var saturationSeconds = 60
     @Option(help: "Also write the figures, with every sample, to this file as JSON.") var json: String?
     @Option(help: "What the names of the labs begin with.") var name = "bench"
@@ -70,6 +71,7 @@ struct BenchCommand: AsyncParsableCommand {
         benchmark.unattendedRuns = unattendedRuns
         benchmark.fleetRouters = routers
         benchmark.saturationSeconds = saturationSeconds
+        benchmark.replicatesConnections = replicateConnections
         let signals = Self.cleanUpWhenInterrupted(benchmark)
         let report = await benchmark.run()
         signals.forEach { $0.cancel() }

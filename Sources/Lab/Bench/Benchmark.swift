@@ -74,6 +74,8 @@ public struct Benchmark: Sendable {
     public var unattendedRuns = 5
     public var fleetRouters = 200
     public var saturationSeconds = 60
+    /// Whether the members of the many HA routers replicate connections, as they do by default.
+    public var replicatesConnections = true
 
     let narrator: Narrator
 
@@ -100,7 +102,8 @@ public struct Benchmark: Sendable {
             }
         }
         await measureAll(Part.inCloud.filter(parts.contains), in: labs.cloud, &report, BenchmarkCloud.build, measureInCloud)
-        await measureAll(Part.inFleet.filter(parts.contains), in: labs.fleet, &report, buildFleet) {
+        let options = replicatesConnections ? [] : ["--no-replicate-connections"]
+        await measureAll(Part.inFleet.filter(parts.contains), in: labs.fleet, serverArguments: options, &report, buildFleet) {
             try await FleetBenchmark(fleet: $1).measure($0)
         }
         return report
@@ -108,12 +111,13 @@ public struct Benchmark: Sendable {
 
     /// Measures several parts in one lab.
     private func measureAll<Cloud>(
-        _ parts: [Part], in lab: String, _ report: inout BenchmarkReport, _ build: (Lab, Narrator) async throws -> Cloud,
+        _ parts: [Part], in lab: String, serverArguments: [String] = [], _ report: inout BenchmarkReport,
+        _ build: (Lab, Narrator) async throws -> Cloud,
         _ body: (Part, Cloud) async throws -> [Measurement]
     ) async {
         guard !parts.isEmpty else { return }
         do {
-            try await withLab(lab, hosts: 3, startsAgents: true) { lab in
+            try await withLab(lab, hosts: 3, startsAgents: true, serverArguments: serverArguments) { lab in
                 let cloud = try await build(lab, narrator)
                 for part in parts { await measure(part, &report) { try await body($0, cloud) } }
             }
@@ -181,13 +185,14 @@ public struct Benchmark: Sendable {
 
     /// Starts a lab whose database is a file on a disk, and ends it whatever happens.
     private func withLab<Value>(
-        _ name: String, hosts: Int, startsAgents: Bool, _ body: (Lab) async throws -> Value
+        _ name: String, hosts: Int, startsAgents: Bool, serverArguments: [String] = [], _ body: (Lab) async throws -> Value
     ) async throws -> Value {
         // What a killed run of the same name left.
         try await Lab.down(name: name)
         var configuration = Lab.Configuration(name: name, hosts: hosts)
         configuration.stateDirectory = try Self.makeDirectoryOnDisk()
         configuration.startsServices = startsAgents
+        configuration.serverArguments = serverArguments
         narrator.say(
             "starting a lab with \(startsAgents ? "\(hosts) hosts" : "a server and no agents"), state in \(configuration.stateDirectory ?? "")"
         )

@@ -31,17 +31,11 @@ struct FleetBenchmark {
         let hosts = fleet.lab.hosts
         let after = try await HostUsage.of(hosts)
         let kernel = Double(try KernelMemory.now().kilobytes - fleet.kernelBefore.kilobytes) / Double(count * hosts.count)
-        var replicated: [Double] = []
-        var plain: [Double] = []
+        var samples: [Double] = []
         var processes: [Double] = []
         for (before, after) in zip(fleet.before, after) {
-            func megabytes(_ names: [String]) -> Double {
-                let grown = names.reduce(0) { $0 + (after.programs[$1]?.kilobytes ?? 0) - (before.programs[$1]?.kilobytes ?? 0) }
-                return (Double(grown) / Double(count) + kernel) / 1024
-            }
-            let others = after.programs.keys.filter { $0 != "conntrackd" }
-            plain.append(megabytes(others))
-            replicated.append(megabytes(Array(after.programs.keys)))
+            let grown = after.programs.reduce(0) { $0 + $1.value.kilobytes - (before.programs[$1.key]?.kilobytes ?? 0) }
+            samples.append((Double(grown) / Double(count) + kernel) / 1024)
             processes += after.processesByNamespace.values.map(Double.init)
         }
         let hasReplication = after.contains { ($0.programs["conntrackd"]?.processes ?? 0) > 0 }
@@ -50,14 +44,12 @@ struct FleetBenchmark {
             a sample for each host; PSS of all processes of the host (\(programs)) beyond what they had without routers, by router; \
             and \(number(kernel)) kB of the kernel's memory, the machine's growth shared by \(count * hosts.count) members
             """
-        narrator.say("footprint: \(number(replicated.max() ?? 0)) MB a router, at most \(number(processes.max() ?? 0)) processes")
+        narrator.say("footprint: \(number(samples.max() ?? 0)) MB a router, at most \(number(processes.max() ?? 0)) processes")
+        let kind = hasReplication ? "with connection replication" : "without connection replication (--no-replicate-connections)"
         return [
             Measurement(
-                .footprint, "memory of an HA router on a host, without connection replication", unit: "MB", .atMost(2.5), .worst, plain,
-                remark: remark + (hasReplication ? "; conntrackd left out" : "")),
-            Measurement(
-                .footprint, "memory of an HA router on a host, with connection replication", unit: "MB", .atMost(6), .worst, replicated,
-                remark: hasReplication ? remark : "NO conntrackd RUNS: the same figure as without replication"),
+                .footprint, "memory of an HA router on a host, \(kind)", unit: "MB", .atMost(hasReplication ? 6 : 2.5), .worst, samples,
+                remark: remark),
             Measurement(
                 .footprint, "processes in the namespace of an HA router", unit: "processes", .atMost(3), .worst,
                 processes.isEmpty ? [0] : processes),
