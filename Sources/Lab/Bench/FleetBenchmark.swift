@@ -6,6 +6,8 @@ struct FleetBenchmark {
     /// After its start a host has work left for some time: masters adopt connections, the first full check of all namespaces.
     static let restSeconds = 60
     static let fleetIntervalMilliseconds = 20
+    /// A reply that comes later than this after the death of its host was sent by another.
+    static let inFlightMilliseconds = 50
     /// What runs for HA routers on a host.
     static let daemons = ["keepalived", "conntrackd", "neutrino"]
 
@@ -198,13 +200,11 @@ struct FleetBenchmark {
         let probe = try await startProbe()
         defer { probe.cancel() }
         try await host.fault(.power)
-        try await waitUntil("another master of every router", timeoutMilliseconds: 120_000, intervalMilliseconds: 200) {
-            try await fleet.masters().values.allSatisfy { $0.contains { $0 != host.name } }
-        }
-        // Replies of before the fault say nothing.
-        let taken = MonotonicTime.nanoseconds
-        try await waitUntil("all gateway addresses to answer again", timeoutMilliseconds: 120_000) {
-            probe.answering(since: taken) == count
+        // Only the probe is asked, which costs nothing: a look into every namespace would compete with the takeover. What is on its way back from
+        // the dead host arrives within a moment.
+        let cut = MonotonicTime.nanoseconds + Int64(Self.inFlightMilliseconds) * 1_000_000
+        try await waitUntil("all gateway addresses to answer again", timeoutMilliseconds: 120_000, intervalMilliseconds: 100) {
+            probe.answering(since: cut) == count
         }
         let report = try await probe.stop()
         try await host.heal()
