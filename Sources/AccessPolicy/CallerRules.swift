@@ -85,7 +85,8 @@ public final class CallerRules: Sendable {
             hidden[String(whole.dropFirst("get_".count)), default: [:]][String(name[name.index(after: colon)...])] = check
         }
         return hidden
-    }}
+    }
+}
 
 extension PolicyCheck {
     fileprivate var asksForAdministrator: Bool {

@@ -99,7 +99,8 @@ extension Agent: ManagedResource {
 extension Verb {
     func routers(ofAgent id: String) throws -> [Router] {
         try authorize("get_l3-routers")
-        return try Router.withComputed(try routerIDs(ofAgent: try visible(Agent.self, id).id).compactMap { try find(Router.self, $0) }, in: self)
+        return try Router.withComputed(
+            try routerIDs(ofAgent: try visible(Agent.self, id).id).compactMap { try find(Router.self, $0) }, in: self)
     }
 
     func agents(ofRouter id: String) throws -> [RouterAgent] {

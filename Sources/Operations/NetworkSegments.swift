@@ -6,7 +6,6 @@ import Store
 extension Segment: ManagedResource {
     public static var policyParents: [PolicyParent] { [PolicyParent("network", column: "network_id", Network.self)] }
 
-
     public static func create(_ request: ResourceRequest<Segment>, in verb: Verb) throws -> Segment { try verb.createSegment(request) }
 
     public static func update(_ segment: Segment, _ request: ResourceRequest<Segment>, in verb: Verb) throws -> Segment {

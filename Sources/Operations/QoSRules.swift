@@ -88,7 +88,8 @@ extension Verb {
     ) throws -> (rule: Rule, policy: QoSPolicy) {
         let named = try policyText.map { try visible(QoSPolicy.self, $0) }
         guard let id = ResourceID(text), let rule = try find(Rule.self, id), let policy = try find(QoSPolicy.self, rule.policyID),
-            try policy.isVisible(in: self), try sees(Rule.self, of: policy, byAlias: policyText == nil), named == nil || named?.id == policy.id
+            try policy.isVisible(in: self), try sees(Rule.self, of: policy, byAlias: policyText == nil),
+            named == nil || named?.id == policy.id
         else { throw APIError.qosRuleNotFound(text, policy: policyText ?? "") }
         return (rule, policy)
     }

@@ -143,7 +143,8 @@ struct PolicyShowCommand: ParsableCommand {
     func run() throws {
         let rules = try file.rules()
         guard let shown = rules[rule] else {
-            throw CleanExit.failure("There is no rule '\(rule)'; 'default' decides where an operation has none. See 'neutrino policy list'.")
+            throw CleanExit.failure(
+                "There is no rule '\(rule)'; 'default' decides where an operation has none. See 'neutrino policy list'.")
         }
         print("\(rule): \(shown.check)")
         if shown.isOverridden { print("default: \(shown.defaultCheck.map(\.description) ?? "none")") }

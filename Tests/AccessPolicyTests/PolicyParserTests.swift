@@ -84,7 +84,8 @@ import Testing
     @Test(
         "What is no rule is refused, and the reason names it",
         arguments: [
-            ("role:a role:b", "role:b"), ("role:a and", "ends"), ("(role:a", ")"), ("role:a)", ")"), ("and role:a", "and"), ("nonsense", "nonsense"),
+            ("role:a role:b", "role:b"), ("role:a and", "ends"), ("(role:a", ")"), ("role:a)", ")"), ("and role:a", "and"),
+            ("nonsense", "nonsense"),
             ("'text'", "'text'"), ("field:networks", "field:networks"), ("user_id:%(x", "%(x"), ("field:port:name=~[", "["),
             (String(repeating: "(", count: 40) + "@" + String(repeating: ")", count: 40), "32"),
         ])

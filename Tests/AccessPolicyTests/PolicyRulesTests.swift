@@ -217,7 +217,8 @@ private func whoMay(_ rule: String, _ target: [String: JSONValue], in rules: Pol
         #expect(
             rules.refusal(PolicyAction("create_network", attributes: [.init("shared")])).message
                 == "(rule:create_network and rule:create_network:shared) is disallowed by policy")
-        let action = PolicyAction("create_port", attributes: [.init("mac_address"), .init("fixed_ips", parts: ["ip_address", "subnet_id"])])
+        let action = PolicyAction(
+            "create_port", attributes: [.init("mac_address"), .init("fixed_ips", parts: ["ip_address", "subnet_id"])])
         #expect(
             action.text == "((rule:create_port and rule:create_port:mac_address) and (rule:create_port:fixed_ips and "
                 + "(rule:create_port:fixed_ips:ip_address and rule:create_port:fixed_ips:subnet_id)))")

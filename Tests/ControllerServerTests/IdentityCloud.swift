@@ -7,7 +7,8 @@ import Testing
 
 /// Runs a server with the built-in identity while the body works with it.
 func withIdentity(
-    _ backend: Backend = .sqlite, publicURL: String? = nil, policyFile: String? = nil, _ body: @Sendable (IdentityCloud) async throws -> Void
+    _ backend: Backend = .sqlite, publicURL: String? = nil, policyFile: String? = nil,
+    _ body: @Sendable (IdentityCloud) async throws -> Void
 ) async throws {
     let file = try TemporaryFiles.makePath("agent-secret")
     let settings = BuiltInSettings(

@@ -53,7 +53,8 @@ import Testing
             #expect(port["binding:host_id"] == nil && port["binding:vif_type"] == nil && port["binding:profile"] == nil)
             let listed = try await users.member.network(.GET, "ports").body["ports"]?.arrayValue
             #expect(listed?.count == 1 && listed?.first?["binding:host_id"] == nil && listed?.first?["tags"] == [])
-            #expect(try await users.member.network(.GET, "ports?fields=id&fields=binding:host_id").body["ports"] == [["id": .string(port.id)]])
+            #expect(
+                try await users.member.network(.GET, "ports?fields=id&fields=binding:host_id").body["ports"] == [["id": .string(port.id)]])
             #expect(try await admin.network(.GET, "ports/\(port.id)")["binding:host_id"] == "")
             // A service sees every port, and not its tags.
             let served = try await users.service.network(.GET, "ports/\(port.id)")
@@ -153,7 +154,9 @@ import Testing
     @Test("The command explains which rule decided and which part failed", .timeLimit(.minutes(5))) func explains() async throws {
         let path = try TemporaryFiles.makePath("policy.yaml")
         try "update_network: role:keeper\n".write(toFile: path, atomically: true, encoding: .utf8)
-        let arguments = ["policy", "check", "update_network", "--role", "member", "--project", "blue", "--target", "{\"project_id\": \"blue\"}"]
+        let arguments = [
+            "policy", "check", "update_network", "--role", "member", "--project", "blue", "--target", "{\"project_id\": \"blue\"}",
+        ]
         let allowed = await Neutrino.run(arguments)
         #expect(allowed.code == 0 && allowed.output.hasSuffix("allowed\n"), "\(allowed)")
         let refused = await Neutrino.run(arguments + ["--policy-file", path])

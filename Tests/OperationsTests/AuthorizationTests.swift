@@ -43,7 +43,9 @@ import Testing
         #expect(refused?.status == 403 && refused?.message == "rule:update_network is disallowed by policy")
         #expect(try await apiError { try await cloud.delete(shared, as: self.stranger) }?.status == 403)
         // The id of a network of somebody else tells nothing, whether or not there is one.
-        let port = try await apiError { try await cloud.create(Port.self, ["network_id": .string(hidden.id.description)], as: self.stranger) }
+        let port = try await apiError {
+            try await cloud.create(Port.self, ["network_id": .string(hidden.id.description)], as: self.stranger)
+        }
         #expect(port == Network.notFound(hidden.id.description))
     }
 
@@ -60,7 +62,8 @@ import Testing
                 == "(rule:create_port and rule:create_port:mac_address) is disallowed by policy")
         #expect(
             try await refusal(["fixed_ips": [["ip_address": "10.0.0.9"]]])
-                == "(rule:create_port and (rule:create_port:fixed_ips and (rule:create_port:fixed_ips:ip_address))) is disallowed by policy")
+                == "(rule:create_port and (rule:create_port:fixed_ips and (rule:create_port:fixed_ips:ip_address))) is disallowed by policy"
+        )
         #expect(
             try await refusal(["binding:host_id": "h1", "device_owner": "network:dhcp"])
                 == "((rule:create_port and rule:create_port:device_owner) and rule:create_port:binding:host_id) is disallowed by policy")
@@ -90,7 +93,8 @@ import Testing
         #expect(refused?.status == 400)
         #expect(
             refused?.message
-                == "Specifying 'project_id' or 'tenant_id' other than the authenticated project in request requires admin or service privileges")
+                == "Specifying 'project_id' or 'tenant_id' other than the authenticated project in request requires admin or service privileges"
+        )
         let network = try await cloud.network()
         let body: [String: JSONValue] = [
             "network_id": .string(network.id.description), "project_id": "p1", "device_owner": "compute:nova", "binding:host_id": "h1",
@@ -171,7 +175,8 @@ import Testing
         #expect(refused?.status == 403 && refused?.message == "rule:get_quota is disallowed by policy")
         #expect(try await cloud.operations.quota(of: "p1", caller: manager)["network"] == 100)
         #expect(try await apiError { try await cloud.operations.quota(of: "p2", caller: self.manager) }?.status == 403)
-        #expect(try await apiError { try await cloud.operations.updateQuota(of: "p1", ["network": 1], caller: self.manager) }?.status == 403)
+        #expect(
+            try await apiError { try await cloud.operations.updateQuota(of: "p1", ["network": 1], caller: self.manager) }?.status == 403)
     }
 
     @Test("A token of the system, of a domain or of nothing does nothing with projects") func scopes() async throws {
@@ -186,7 +191,8 @@ import Testing
         var unscoped = member
         unscoped.projectID = ""
         unscoped.roles = []
-        #expect(try await apiError { try await cloud.operations.show(Network.self, network.id.description, caller: unscoped) }?.status == 404)
+        #expect(
+            try await apiError { try await cloud.operations.show(Network.self, network.id.description, caller: unscoped) }?.status == 404)
     }
 
     @Test("Rules that change count with the next request") func changes() async throws {

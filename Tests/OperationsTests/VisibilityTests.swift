@@ -82,7 +82,8 @@ private func caller(_ project: String, _ roles: String...) -> Caller {
 
     /// Whom lists are shown to: roles of every kind, in projects with objects and in one without.
     private static let callers = [
-        caller("p1", "member", "reader"), caller("p2", "reader"), caller("p3", "manager", "member", "reader"), caller("p4", "member", "reader"),
+        caller("p1", "member", "reader"), caller("p2", "reader"), caller("p3", "manager", "member", "reader"),
+        caller("p4", "member", "reader"),
         caller("p5", "member", "reader"), caller("p1"), caller("", "member", "reader"), caller("services", "service"),
         caller("p2", "admin", "manager", "member", "reader"),
     ]
@@ -141,9 +142,11 @@ private func caller(_ project: String, _ roles: String...) -> Caller {
     /// Rules that the database can decide only in part, or not at all.
     private static let overrides: [[String: JSONValue]] = [
         [
-            "get_network": "role:reader and not field:networks:shared=True", "get_port": "user_id:%(device_id)s or role:reader and rule:owner",
+            "get_network": "role:reader and not field:networks:shared=True",
+            "get_port": "user_id:%(device_id)s or role:reader and rule:owner",
             "get_router": "!", "get_subnet": "@", "get_security_group": "field:security_groups:name=~^o[02]$ or rule:owner",
-            "get_policy": "(role:reader and project_id:%(project_id)s) or 'o1':%(name)s", "get_address_scope": "rule:owner and 's0':%(name)s",
+            "get_policy": "(role:reader and project_id:%(project_id)s) or 'o1':%(name)s",
+            "get_address_scope": "rule:owner and 's0':%(name)s",
             "get_agent": "role:reader",
         ]
     ]
@@ -154,7 +157,8 @@ private func caller(_ project: String, _ roles: String...) -> Caller {
         var generator = SeededGenerator(state: 3)
         try await cloud.report("h1")
         try await fill(cloud, &generator)
-        cloud.operations.policy.replace(with: try PolicyRules(overrides: overrides.merging(["context_is_admin": "role:cloud_admin"]) { $1 }))
+        cloud.operations.policy.replace(
+            with: try PolicyRules(overrides: overrides.merging(["context_is_admin": "role:cloud_admin"]) { $1 }))
         try await compareAsServer(cloud)
     }
 

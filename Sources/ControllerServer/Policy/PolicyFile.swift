@@ -64,7 +64,8 @@ public enum PolicyFile {
             guard let name = key.scalar?.string, let rule = value.rule else {
                 throw PolicyFileError(
                     path: path, line: key.mark?.line,
-                    reason: "has a rule '\(key.scalar?.string ?? "")' that is no text; put what it says into quotes, \"\" lets everybody pass")
+                    reason:
+                        "has a rule '\(key.scalar?.string ?? "")' that is no text; put what it says into quotes, \"\" lets everybody pass")
             }
             rules[name] = rule
             lines[name] = key.mark?.line

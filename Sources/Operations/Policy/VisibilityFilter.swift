@@ -58,7 +58,9 @@ struct VisibilityFilter {
             if R.isGranted(action) { return grant(action, "id", to: caller) }
             return R.policyParents.first { $0.table == Network.table.plural }.map { grant(action, $0.column, to: caller) }
         }
-        guard let attribute = R.table[field.name], let column = attribute.column, let value = attribute.filterValue(text) else { return nil }
+        guard let attribute = R.table[field.name], let column = attribute.column, let value = attribute.filterValue(text) else {
+            return nil
+        }
         return .column(column.name, [value])
     }
 
