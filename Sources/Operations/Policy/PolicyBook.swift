@@ -4,7 +4,7 @@ import Synchronization
 /// The rules in force, and what is left of them for the callers that came: worked out once for each set of roles, and anew when rules change.
 public final class PolicyBook: Sendable {
     /// Sets of roles that are remembered. A cloud has a few dozen; with more, all are forgotten and worked out again.
-    private static let maximumProfiles = 1000
+    private static let maximumProfiles = 200
 
     private struct State {
         var rules: PolicyRules
