@@ -105,14 +105,14 @@ struct PolicyCheckCommand: ParsableCommand {
             }
             text = String(decoding: data, as: UTF8.self)
         }
+        let value: JSONValue
         do throws(JSONSyntaxError) {
-            guard let members = try JSONParser.parse(text).objectValue else {
-                throw JSONSyntaxError(description: "it is no object", offset: 0)
-            }
-            return members
+            value = try JSONParser.parse(text)
         } catch {
-            throw CleanExit.failure("The target is no JSON object: \(error.description).")
+            throw CleanExit.failure("The target is no JSON: \(error.description).")
         }
+        guard let members = value.objectValue else { throw CleanExit.failure("The target is no JSON object.") }
+        return members
     }
 }
 
