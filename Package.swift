@@ -41,6 +41,7 @@ let pureRooms: [Target] = [
     .target(
         name: "KernelConformance", dependencies: ["Addressing", "KernelInterface"], path: "Tests/KernelConformance", swiftSettings: strict),
 
+    tests("AccessPolicyTests", ["APISchema", "AccessPolicy"]),
     tests("AddressingTests", ["Addressing"]),
     tests("APISchemaTests", ["Addressing", "NetworkModel", "APISchema"]),
     tests("ElectionTests", ["Addressing", "NetworkModel", "Election"]),
@@ -91,6 +92,7 @@ let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummi
 let hummingbirdTesting = Target.Dependency.product(name: "HummingbirdTesting", package: "hummingbird")
 let httpClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
 let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let yaml = Target.Dependency.product(name: "Yams", package: "Yams")
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 
 /// The rooms that speak HTTP, the lab, and the executable.
@@ -99,7 +101,7 @@ let wholeRooms: [Target] = [
         "ControllerServer",
         [
             "Addressing", "NetworkModel", "APISchema", "AccessPolicy", "Identity", "IdentityService", "Store", "Operations", "HostModel",
-            "HostProjection", hummingbird, httpClient, log, lifecycle,
+            "HostProjection", hummingbird, httpClient, log, lifecycle, yaml,
         ]),
     room(
         "AgentRuntime",
@@ -117,7 +119,8 @@ let wholeRooms: [Target] = [
     .executableTarget(
         name: "neutrino",
         dependencies: [
-            "Addressing", "APISchema", "NetworkModel", "KernelInterface", "HostProjection", "Converters", "ControllerServer",
+            "AccessPolicy", "Addressing", "APISchema", "NetworkModel", "KernelInterface", "HostProjection", "Converters",
+            "ControllerServer",
             "AgentRuntime", "Election", "ElectionService", "Identity", "IdentityService", "KernelLinux", "Lab", "Store", "Operations",
             arguments, log, lifecycle,
         ],
@@ -143,6 +146,7 @@ let wholePackages: [Package.Dependency] = [
     .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
 ]
 
 // NEUTRINO_ROOMS=pure|store leaves the rooms above out, for quick work on the rooms below.

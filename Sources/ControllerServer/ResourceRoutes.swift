@@ -18,7 +18,7 @@ struct ResourceRoutes<Resource: ManagedResource>: Sendable {
         router.get(path) { request, context in try await answerList(request, context) }
         router.get(itemPath) { request, context in
             let resource = try await operations.show(Resource.self, context.id, caller: context.caller)
-            return Response.resource(resource, fields: request.fields)
+            return try await operations.answer(resource, fields: request.fields, to: context.caller)
         }
         if methods.contains(.post) {
             router.post(path) { request, context in try await answerCreate(request, context) }
@@ -28,7 +28,7 @@ struct ResourceRoutes<Resource: ManagedResource>: Sendable {
                 let members = try table.object(in: await request.jsonObject())
                 let resource = try await operations.update(
                     Resource.self, context.id, .update(members), ifMatch: request.revisionConstraint(), caller: context.caller)
-                return Response.resource(resource)
+                return try await operations.answer(resource, to: context.caller)
             }
         }
         if methods.contains(.delete) {
@@ -42,17 +42,19 @@ struct ResourceRoutes<Resource: ManagedResource>: Sendable {
     private func answerList(_ request: Request, _ context: APIContext) async throws -> Response {
         var query = try ListQuery.parse(request.queryParameters, for: Resource.self)
         if let maximum = operations.settings.maximumPageLength { query.limit = min(query.limit ?? maximum, maximum) }
-        return .page(try await operations.list(Resource.self, query, caller: context.caller), query, of: request)
+        let resources = try await operations.list(Resource.self, query, caller: context.caller)
+        return try await operations.answer(resources, query, of: request, to: context.caller)
     }
 
     private func answerCreate(_ request: Request, _ context: APIContext) async throws -> Response {
         let body = try await request.jsonObject()
         guard let many = try table.objects(in: body) else {
             let created = try await operations.create(ResourceRequest<Resource>.create(table.object(in: body)), caller: context.caller)
-            return Response.resource(created, status: .created)
+            return try await operations.answer(created, status: .created, to: context.caller)
         }
         let requests = try many.map { try ResourceRequest<Resource>.create($0) }
-        return .resources(try await operations.create(requests, caller: context.caller), status: .created)
+        let created = try await operations.create(requests, caller: context.caller)
+        return try await operations.answer(created, status: .created, to: context.caller)
     }
 }
 

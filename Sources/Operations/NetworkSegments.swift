@@ -4,9 +4,7 @@ import NetworkModel
 import Store
 
 extension Segment: ManagedResource {
-    /// Segments are the operator's.
-    public func isVisible(in verb: Verb) throws -> Bool { verb.caller.isAdmin }
-    public var owner: String? { nil }
+    public static var policyParents: [PolicyParent] { [PolicyParent("network", column: "network_id", Network.self)] }
 
     public static func create(_ request: ResourceRequest<Segment>, in verb: Verb) throws -> Segment { try verb.createSegment(request) }
 

@@ -10,7 +10,8 @@ extension Operations {
     /// The bindings of a port that the query picks, the active one first.
     public func bindings(ofPort id: String, _ query: ListQuery = ListQuery(), caller: Caller) async throws -> [PortBinding] {
         try await read(caller) { verb in
-            try verb.bindingPort(id, "get_port_binding").bindings.filter { binding in
+            guard try verb.allows("get_port_binding", verb.visible(Port.self, id)) else { return [] }
+            return try verb.bindingPort(id, "get_port_binding").bindings.filter { binding in
                 query.filters.allSatisfy { binding.passes($0) }
                     && (query.computed["status"] ?? [binding.status]).contains(binding.status)
             }
@@ -19,7 +20,11 @@ extension Operations {
 
     /// One binding of a port.
     public func binding(ofPort id: String, to hostID: String, caller: Caller) async throws -> PortBinding {
-        try await read(caller) { verb in try verb.bindingPort(id, "get_port_binding").binding(to: hostID) }
+        try await read(caller) { verb in
+            let port = try verb.visible(Port.self, id)
+            guard try verb.allows("get_port_binding", port) else { throw APIError.portBindingNotFound(port.id, hostID) }
+            return try verb.bindingPort(id, "get_port_binding").binding(to: hostID)
+        }
     }
 
     /// Binds a port to one more host: inactive, unless it is the first.
@@ -59,8 +64,7 @@ extension Verb {
 
     /// The port, if it is an instance's and the caller may see it and do that.
     fileprivate func bindingPort(_ id: String, _ rule: String) throws -> Port {
-        let port = try visible(Port.self, id)
-        try AccessPolicy.checkPlacement(rule, caller: caller)
+        let port = try authorized(Port.self, id, to: rule)
         guard port.deviceOwner.hasPrefix(Self.computePrefix) else {
             throw APIError.badRequest("port", "Invalid port \(port.id). Operation only valid on compute ports")
         }

@@ -11,6 +11,8 @@ extension Port: ManagedResource {
     }
     public static func delete(_ port: Port, in verb: Verb) throws { try verb.deletePort(port) }
 
+    public static var policyParents: [PolicyParent] { [PolicyParent("network", column: "network_id", Network.self)] }
+
     public static func shown(_ port: Port, in verb: Verb) throws -> Port {
         var shown = port
         shown.defaultDomain = verb.settings.dnsDomain

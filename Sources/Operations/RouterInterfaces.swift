@@ -71,8 +71,7 @@ struct RouterInterfaceTarget: Sendable {
 
 extension Verb {
     func addInterface(to routerID: String, _ target: RouterInterfaceTarget) throws -> RouterInterface {
-        var router = try visible(Router.self, routerID)
-        try checkOwner("update", router)
+        var router = try authorized(Router.self, routerID, to: "add_router_interface")
         let (port, subnetIDs) =
             if let portID = target.portID { try attachPort(portID, to: router) } else if let subnetID = target.subnetID {
                 try attachSubnet(subnetID, to: router)
@@ -84,8 +83,7 @@ extension Verb {
     }
 
     func removeInterface(from routerID: String, _ target: RouterInterfaceTarget) throws -> RouterInterface {
-        var router = try visible(Router.self, routerID)
-        try checkOwner("update", router)
+        var router = try authorized(Router.self, routerID, to: "remove_router_interface")
         let interfaces = try routerPorts(of: router.id).filter { DeviceOwner.isRouterInterface($0.deviceOwner) }
         let (port, subnetIDs) =
             if let portID = target.portID {

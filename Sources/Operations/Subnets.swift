@@ -27,10 +27,7 @@ extension Subnet: ManagedResource {
         }
     }
 
-    public func isVisible(in verb: Verb) throws -> Bool {
-        if verb.caller.isAdmin || projectID == verb.caller.projectID { return true }
-        return try verb.find(Network.self, networkID)?.isVisible(in: verb) ?? false
-    }
+    public static var policyParents: [PolicyParent] { [PolicyParent("network", column: "network_id", Network.self)] }
 }
 
 extension Verb {
@@ -47,7 +44,6 @@ extension Verb {
             throw APIError.invalidInput("network_id must be specified")
         }
         var network = try visible(Network.self, networkID)
-        try checkOwner("create", network)
         let projectID = try project(of: request)
         let source = try source(of: request, for: projectID)
         var subnet = Subnet(id: newID(), projectID: projectID, networkID: network.id, prefix: source.prefix)

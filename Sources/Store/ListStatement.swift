@@ -77,13 +77,27 @@ struct ListStatement {
             arguments.append(value)
         case .not(let conditions):
             precondition(!conditions.isEmpty, "a negation has conditions")
-            text += "NOT ("
-            for (position, condition) in conditions.enumerated() {
-                if position > 0 { text += " AND " }
-                addCondition(condition, of: table)
-            }
+            text += "NOT "
+            addGroup(conditions, joinedBy: " AND ", of: table)
+        case .all(let conditions):
+            precondition(!conditions.isEmpty, "a conjunction has conditions")
+            addGroup(conditions, joinedBy: " AND ", of: table)
+        case .any(let conditions):
+            if conditions.isEmpty { text += "1 = 0" } else { addGroup(conditions, joinedBy: " OR ", of: table) }
+        case .within(let column, let whole, let key, let conditions):
+            text += "\(table).\"\(column)\" IN (SELECT \"\(key)\" FROM \(whole)"
+            addConditions(conditions, of: whole)
             text += ")"
         }
+    }
+
+    private mutating func addGroup(_ conditions: [ListQuery.Filter], joinedBy word: String, of table: String) {
+        text += "("
+        for (position, condition) in conditions.enumerated() {
+            if position > 0 { text += word }
+            addCondition(condition, of: table)
+        }
+        text += ")"
     }
 
     /// The column holds one of the texts somewhere. Wildcards in them mean themselves.

@@ -20,7 +20,8 @@ struct Neutrino: AsyncParsableCommand {
             """,
         version: "0.1.0",
         subcommands: [
-            ServerCommand.self, AgentCommand.self, IdentityCommand.self, DrainCommand.self, UndrainCommand.self, LabCommand.self,
+            ServerCommand.self, AgentCommand.self, IdentityCommand.self, PolicyCommand.self, DrainCommand.self, UndrainCommand.self,
+            LabCommand.self,
             DemoCommand.self, BenchCommand.self,
         ])
 }
