@@ -7,11 +7,13 @@ import Testing
 
 /// Runs a server with the built-in identity while the body works with it.
 func withIdentity(
-    _ backend: Backend = .sqlite, publicURL: String? = nil, _ body: @Sendable (IdentityCloud) async throws -> Void
+    _ backend: Backend = .sqlite, publicURL: String? = nil, tokenLifetimeSeconds: Int = 3600,
+    _ body: @Sendable (IdentityCloud) async throws -> Void
 ) async throws {
     let file = try TemporaryFiles.makePath("agent-secret")
     let settings = BuiltInSettings(
-        publicURL: publicURL, stateDirectory: String(file.dropLast("/agent-secret".count)), administratorPassword: IdentityCloud.password,
+        tokenLifetimeSeconds: tokenLifetimeSeconds, publicURL: publicURL, stateDirectory: String(file.dropLast("/agent-secret".count)),
+        administratorPassword: IdentityCloud.password,
         passwordCost: .init(logarithm: 2, blockSize: 1, parallelism: 1))
     try await withServer(backend, authentication: .builtIn(settings), agentSecretFile: file) { client in
         var cloud = IdentityCloud(client: client, token: "", agentSecretFile: file)

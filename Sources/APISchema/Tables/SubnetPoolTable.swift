@@ -8,7 +8,7 @@ extension AddressScope: ProjectResource {
     public static let table = ResourceTable<AddressScope>(
         singular: "address_scope", plural: "address_scopes", collection: "address-scopes", notFoundName: "AddressScope",
         attributes: identityAttributes + [
-            .stored("name", \.name, .string(maximum: 255), [.create, .update, .filter, .sort], default: "", from: "address-scope"),
+            .stored("name", \.name, .name(maximum: 255), [.create, .update, .filter, .sort], default: "", from: "address-scope"),
             .stored("ip_version", \.version, .any, [.create, .required, .filter, .sort], from: "address-scope"),
             .stored(
                 "shared", \.isShared, .boolean, [.create, .update, .filter, .sort, .guarded], default: false, from: "address-scope"),
@@ -24,7 +24,7 @@ extension SubnetPool: ProjectResource {
         singular: "subnetpool", plural: "subnetpools", collection: "subnetpools", notFoundName: "SubnetPool",
         attributes: identityAttributes + [
             .stored(
-                "name", \.name, .string(maximum: 255), [.create, .update, .required, .filter, .sort], from: "subnet_allocation"),
+                "name", \.name, .name(maximum: 255), [.create, .update, .required, .filter, .sort], from: "subnet_allocation"),
             .keptRequest("prefixes", \.prefixes, .list(of: .cidr), [.create, .update, .required], from: "subnet_allocation"),
             .keptRequest("ip_version", \.version, .any, [.filter, .sort], from: "subnet_allocation"),
             .keptRequest(
