@@ -94,7 +94,7 @@ struct ForeignObjectTests {
         }
         let (router, floating) = ("routers/\(other["router"] ?? "")", "floatingips/\(other["floating"] ?? "")")
         let forwarding = "\(floating)/port_forwardings/\(other["forwarding"] ?? "")"
-        return attempts + [
+        let parts: [Attempt] = [
             Attempt(.GET, "security-group-rules/\(other["rule"] ?? "")"), Attempt(.DELETE, "security-group-rules/\(other["rule"] ?? "")"),
             Attempt(.PUT, "\(router)/add_extraroutes", ["router": ["routes": []]]),
             Attempt(.PUT, "\(router)/remove_extraroutes", ["router": ["routes": []]]),
@@ -104,12 +104,15 @@ struct ForeignObjectTests {
             Attempt(.GET, "\(router)/l3-agents", nil, [403, 404]),
             Attempt(.GET, "\(floating)/port_forwardings"), Attempt(.GET, forwarding), Attempt(.DELETE, forwarding),
             Attempt(.PUT, forwarding, ["port_forwarding": ["external_port": 81]]),
+        ]
+        let others: [Attempt] = [
             Attempt(.PUT, "subnetpools/\(other["pool"] ?? "")/add_prefixes", ["prefixes": ["198.18.0.0/15"]]),
             Attempt(.PUT, "address-groups/\(other["addresses"] ?? "")/add_addresses", ["address_group": ["addresses": ["192.0.2.9/32"]]]),
             Attempt(.GET, "ports/\(other["port"] ?? "")/bindings", nil, [403, 404]),
             Attempt(.GET, "networks/\(other["network"] ?? "")/dhcp-agents", nil, [403, 404]),
             Attempt(.GET, "network-ip-availabilities/\(other["network"] ?? "")", nil, [403, 404]),
         ]
+        return attempts + parts + others
     }
 
     /// The other project's identities in the bodies of requests for things of one's own.
@@ -136,7 +139,7 @@ struct ForeignObjectTests {
                     ]
                 ])
         }
-        return grants + [
+        let ports: [Attempt] = [
             Attempt(.POST, "ports", ["port": ["network_id": foreign("network")]]),
             Attempt(.POST, "ports", ["port": ["network_id": mine("network"), "fixed_ips": fixed]], [400, 403, 404]),
             Attempt(.PUT, port, ["port": ["fixed_ips": fixed]], [400, 403, 404]),
@@ -146,6 +149,8 @@ struct ForeignObjectTests {
                 .POST, "ports",
                 ["port": ["network_id": mine("network"), "device_owner": "network:router_interface", "device_id": foreign("router")]],
                 [403, 404, 409]),
+        ]
+        let subnets: [Attempt] = [
             Attempt(.POST, "subnets", ["subnet": ["network_id": foreign("network"), "ip_version": 4, "cidr": "10.9.0.0/24"]]),
             Attempt(
                 .POST, "subnets", ["subnet": ["network_id": mine("network"), "ip_version": 4, "subnetpool_id": foreign("pool")]]),
@@ -155,12 +160,16 @@ struct ForeignObjectTests {
             Attempt(
                 .PUT, "subnetpools/\(own["pool"] ?? "")/onboard_network_subnets",
                 ["network_id": foreign("network")], [400, 404]),
+        ]
+        let routers: [Attempt] = [
             Attempt(.POST, "routers", ["router": ["external_gateway_info": ["network_id": foreign("network")]]]),
             Attempt(.PUT, router, ["router": ["external_gateway_info": ["network_id": foreign("network")]]]),
             Attempt(.PUT, "\(router)/add_router_interface", ["subnet_id": foreign("subnet")]),
             Attempt(.PUT, "\(router)/add_router_interface", ["port_id": foreign("port")]),
             Attempt(.PUT, "\(router)/remove_router_interface", ["subnet_id": foreign("subnet")]),
             Attempt(.PUT, "\(router)/remove_router_interface", ["port_id": foreign("interface")]),
+        ]
+        let floatingIPs: [Attempt] = [
             Attempt(.POST, "floatingips", ["floatingip": ["floating_network_id": foreign("network")]]),
             Attempt(.POST, "floatingips", ["floatingip": ["floating_network_id": .string(external), "port_id": foreign("port")]]),
             Attempt(.PUT, "floatingips/\(own["free floating"] ?? "")", ["floatingip": ["port_id": foreign("port")]]),
@@ -170,6 +179,8 @@ struct ForeignObjectTests {
                 ["port_forwarding": ["internal_port_id": foreign("port"), "internal_ip_address": "10.2.0.77"]]),
             // A part that belongs to another whole.
             Attempt(.GET, "floatingips/\(own["floating"] ?? "")/port_forwardings/\(other["forwarding"] ?? "")"),
+        ]
+        let rules: [Attempt] = [
             Attempt(
                 .POST, "security-group-rules",
                 ["security_group_rule": ["security_group_id": foreign("group"), "direction": "ingress", "protocol": "tcp"]]),
@@ -184,6 +195,7 @@ struct ForeignObjectTests {
                     ]
                 ]),
         ]
+        return grants + ports + subnets + routers + floatingIPs + rules
     }
 
     /// Things that are asked for in the other project's name.
@@ -201,16 +213,18 @@ struct ForeignObjectTests {
                 ["security_group_id": .string(own["group"] ?? ""), "direction": "egress", "protocol": "udp"]
             ),
         ]
-        return bodies.flatMap { singular, members in
-            ["project_id", "tenant_id"].map { key in
-                Attempt(
-                    .POST, "\(singular.replacing("_", with: "-"))s", .object([singular: .object(members.merging([key: theirs]) { $1 })]),
-                    [403])
+        var attempts: [Attempt] = []
+        for (singular, members) in bodies {
+            for key in ["project_id", "tenant_id"] {
+                let body: JSONValue = .object([singular: .object(members.merging([key: theirs]) { $1 })])
+                attempts.append(Attempt(.POST, "\(singular.replacing("_", with: "-"))s", body, [403]))
             }
-        } + [
+        }
+        let quotas: [Attempt] = [
             Attempt(.GET, "quotas/\(project)", nil, [403]), Attempt(.PUT, "quotas/\(project)", ["quota": ["network": 1]], [403]),
             Attempt(.DELETE, "quotas/\(project)", nil, [403]), Attempt(.GET, "quotas/\(project)/details", nil, [403]),
         ]
+        return attempts + quotas
     }
 
     @Test("An identity of another project is as good as none in every path and field, and as a filter finds nothing")
