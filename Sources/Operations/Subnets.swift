@@ -83,7 +83,8 @@ extension Verb {
             throw APIError.invalidInput("Cannot disable enable_dhcp with ipv6 attributes set")
         }
         try SubnetRules.check(
-            subnet, gatewayWasGiven: request.contains("gateway_ip"), wasDHCPEnabled: current.isDHCPEnabled, formerRoutes: current.hostRoutes,
+            subnet, gatewayWasGiven: request.contains("gateway_ip"), wasDHCPEnabled: current.isDHCPEnabled,
+            formerRoutes: current.hostRoutes,
             settings)
         if request.contains("segment_id") {
             try applySegment(request, to: &subnet, of: try existing(Network.self, subnet.networkID), current: current)
