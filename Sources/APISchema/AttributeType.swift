@@ -76,8 +76,7 @@ public indirect enum AttributeType: Sendable, Hashable {
     }
 
     private static func validateName(_ value: JSONValue, _ maximum: Int) throws(InvalidValue) -> JSONValue {
-        let text = try String(json: value)
-        guard text.unicodeScalars.count <= maximum else { throw InvalidValue("'\(text)' exceeds maximum length of \(maximum)") }
+        let text = try String(json: try validateString(value, maximum))
         let scalars = text.unicodeScalars
         guard scalars.allSatisfy(isPrintable), scalars.first.map(isSpace) != true, scalars.last.map(isSpace) != true else {
             throw InvalidValue("'\(text)' is not a valid string")
