@@ -93,13 +93,20 @@ extension Request {
     /// The names in `fields`; empty: all.
     var fields: Set<String> { Set(queryParameters.filter { $0.name == "fields" && !$0.value.isEmpty }.map(\.value)) }
 
-    /// `If-Match: revision_number=N`; nil when the header is absent.
-    func revisionConstraint() throws -> RevisionConstraint? {
+    /// `If-Match: revision_number=N`; nil when the header is absent or holds other tags only, which nothing of ours has.
+    func revisionConstraint() throws(APIError) -> RevisionConstraint? {
         guard let text = headers[.ifMatch] else { return nil }
-        let parts = text.split(separator: "=", maxSplits: 1)
-        guard parts.count == 2, parts[0] == "revision_number", let revision = Int(parts[1]) else {
-            throw APIError.badRequest("Invalid revision number specified in If-Match header: \(text)")
+        let name = "revision_number="
+        let tags = text.split(separator: ",").map { $0.filter { $0 != " " && $0 != "\t" && $0 != "\"" } }.filter { $0.hasPrefix(name) }
+        guard let tag = tags.first else { return nil }
+        guard tags.count == 1 else { throw Self.badIfMatch("Multiple revision_number etags are not supported") }
+        guard let revision = Int(tag.dropFirst(name.count)) else {
+            throw Self.badIfMatch("Revision number etag must be in the format of revision_number=<int>")
         }
         return RevisionConstraint(revisionNumber: revision)
+    }
+
+    private static func badIfMatch(_ reason: String) -> APIError {
+        APIError(status: 400, type: "BadRequest", message: "Bad if-match request: \(reason).")
     }
 }

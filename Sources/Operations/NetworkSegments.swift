@@ -116,7 +116,7 @@ extension Verb {
     }
 
     /// Where a port of the network may have addresses: on a network whose subnets belong to segments, in those of the segment that its host
-    /// reaches. A port without a host may have any, and so may what serves the whole network.
+    /// reaches. A port without a host may have those that it asks for, and what serves the whole network any.
     func subnetsInReach(of port: Port, _ subnets: [Subnet]) throws -> [Subnet] {
         guard subnets.contains(where: { $0.segmentID != nil }), !port.hostID.isEmpty else { return subnets }
         let isServed = !DeviceOwner.isNetworkOwned(port.deviceOwner) || port.deviceOwner == DeviceOwner.dhcp

@@ -14,6 +14,7 @@ extension Network: ManagedResource {
     public static func shown(_ network: Network, in verb: Verb) throws -> Network {
         var shown = network
         shown.isShared = try network.isShared || verb.isShared(network.id)
+        shown.isAdjacent = try network.subnetIDs.isEmpty || !verb.isRouted(network.id)
         return shown
     }
 }

@@ -69,7 +69,7 @@ public struct Operations: Sendable {
 
     /// One resource; 404 when the caller may not see it.
     public func show<R: ManagedResource>(_ type: R.Type, _ id: String, caller: Caller) async throws -> R {
-        try await read(caller) { verb in try verb.withComputed(try verb.visible(R.self, id)) }
+        try await readBriefly(caller) { verb in try verb.withComputed(try verb.visible(R.self, id)) }
     }
 
     /// The resources that the caller may see, one page at most.
@@ -95,6 +95,11 @@ public struct Operations: Sendable {
 
     func read<T: Sendable>(_ caller: Caller, _ body: @escaping @Sendable (Verb) throws -> T) async throws -> T {
         try await store.read { transaction in try body(verb(transaction, caller)) }
+    }
+
+    /// For a row or a few, by their keys.
+    func readBriefly<T: Sendable>(_ caller: Caller, _ body: @escaping @Sendable (Verb) throws -> T) async throws -> T {
+        try await store.readBriefly { transaction in try body(verb(transaction, caller)) }
     }
 
     private func verb(_ transaction: StoreTransaction, _ caller: Caller) -> Verb {

@@ -44,10 +44,11 @@ extension Operations {
     /// Takes a binding away. Without its active binding a port is unbound.
     public func deleteBinding(ofPort id: String, to hostID: String, caller: Caller) async throws {
         try await write(caller) { verb in
-            var port = try verb.bindingPort(id, "delete_port_binding")
+            let current = try verb.bindingPort(id, "delete_port_binding")
+            var port = current
             let binding = try port.binding(to: hostID)
             port.replace(binding, with: nil)
-            try verb.saveBindings(of: &port, isRebound: binding.isActive)
+            try verb.saveBindings(of: &port, was: current, isRebound: binding.isActive)
         }
     }
 
@@ -85,7 +86,7 @@ extension Verb {
         try decide(&binding, of: port)
         binding.isActive = port.hostID.isEmpty
         if binding.isActive { port.activeBinding = binding } else { port.inactiveBindings.append(binding) }
-        try saveBindings(of: &port, isRebound: binding.isActive)
+        try saveBindings(of: &port, was: current, isRebound: binding.isActive)
         return binding
     }
 
@@ -103,7 +104,7 @@ extension Verb {
             try decide(&binding, of: port)
         }
         port.replace(old, with: binding)
-        try saveBindings(of: &port, isRebound: isRebound && old.isActive)
+        try saveBindings(of: &port, was: current, isRebound: isRebound && old.isActive)
         return binding
     }
 
@@ -122,7 +123,7 @@ extension Verb {
             port.inactiveBindings.append(former)
         }
         port.activeBinding = binding
-        try saveBindings(of: &port, isRebound: true)
+        try saveBindings(of: &port, was: current, isRebound: true)
         return binding
     }
 
@@ -141,7 +142,10 @@ extension Verb {
         binding.profile = profile.isNull ? "{}" : profile.text
     }
 
-    fileprivate func saveBindings(of port: inout Port, isRebound: Bool) throws {
+    fileprivate func saveBindings(of port: inout Port, was current: Port, isRebound: Bool) throws {
+        if port.hostID != current.hostID {
+            try settleAddresses(of: &port, was: current, subnets(of: existing(Network.self, port.networkID)), isAsked: false)
+        }
         if isRebound { try block(&port, isNew: false) }
         try save(&port)
     }

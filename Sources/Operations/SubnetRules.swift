@@ -52,13 +52,17 @@ enum SubnetRules {
     }
 
     /// The checks that creation and change share.
-    static func check(_ subnet: Subnet, gatewayWasGiven: Bool, wasDHCPEnabled: Bool, _ settings: ServerSettings) throws(APIError) {
+    ///
+    /// - Parameter formerRoutes: host routes before a change, which may be more than a request may give: some are the server's own.
+    static func check(
+        _ subnet: Subnet, gatewayWasGiven: Bool, wasDHCPEnabled: Bool, formerRoutes: [StaticRoute] = [], _ settings: ServerSettings
+    ) throws(APIError) {
         let prefix = subnet.prefix
         if prefix.address.version == .v6, prefix.address.isUnspecified { throw .invalidInput("IPv6 subnet '::' is not supported") }
         if subnet.isDHCPEnabled, !wasDHCPEnabled { try checkDHCP(prefix) }
         if gatewayWasGiven, let gateway = subnet.gatewayAddress { try checkGateway(gateway, prefix) }
         try checkNameservers(subnet, settings)
-        try checkHostRoutes(subnet, settings)
+        if subnet.hostRoutes != formerRoutes { try checkHostRoutes(subnet, settings) }
         try checkModes(subnet)
     }
 

@@ -13,6 +13,7 @@ public struct Verb {
     let random: RandomSource
     let hints: AddressHints
     let grantCache = GrantCache()
+    let routedNetworks = RoutedNetworkCache()
 
     /// The same transaction on the server's own account: no policy, no visibility.
     var elevated: Verb {

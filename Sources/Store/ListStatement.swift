@@ -163,3 +163,16 @@ struct ListStatement {
         }
     }
 }
+
+extension ListQuery {
+    /// Whether its statement is one of few texts, a table's list or one by the value of a column, and so may stay prepared. Clients choose among
+    /// many others.
+    fileprivate static let plainFilters = 1
+
+    var isPlain: Bool {
+        guard sortKeys.isEmpty, marker == nil, filters.count <= Self.plainFilters else { return false }
+        guard let filter = filters.first else { return true }
+        if case .column(_, let values) = filter { return values.count == 1 }
+        return false
+    }
+}

@@ -16,6 +16,9 @@ struct BenchCommand: AsyncParsableCommand {
               uplink                        the master's host is cut off, and returns
               restart                       an agent with 20 routers restarts
 
+            Of the server alone:
+              api                           its memory over a million requests
+
             More about HA routers, each with --runs events under pings and TCP connections (half a minute each):
               power keepalived              the master's host loses its power; its keepalived is killed
               drain agent server reload     planned work: nothing may be lost

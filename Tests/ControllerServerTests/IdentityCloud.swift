@@ -7,12 +7,13 @@ import Testing
 
 /// Runs a server with the built-in identity while the body works with it.
 func withIdentity(
-    _ backend: Backend = .sqlite, publicURL: String? = nil, policyFile: String? = nil,
+    _ backend: Backend = .sqlite, publicURL: String? = nil, policyFile: String? = nil, tokenLifetimeSeconds: Int = 3600,
     _ body: @Sendable (IdentityCloud) async throws -> Void
 ) async throws {
     let file = try TemporaryFiles.makePath("agent-secret")
     let settings = BuiltInSettings(
-        publicURL: publicURL, stateDirectory: String(file.dropLast("/agent-secret".count)), administratorPassword: IdentityCloud.password,
+        tokenLifetimeSeconds: tokenLifetimeSeconds, publicURL: publicURL, stateDirectory: String(file.dropLast("/agent-secret".count)),
+        administratorPassword: IdentityCloud.password,
         passwordCost: .init(logarithm: 2, blockSize: 1, parallelism: 1))
     try await withServer(
         backend, configure: { $0.policyFile = policyFile }, authentication: .builtIn(settings), agentSecretFile: file

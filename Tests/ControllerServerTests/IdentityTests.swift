@@ -317,6 +317,21 @@ struct CallerTests {
         }
     }
 
+    @Test("An expired token is answered 401, however often it was used before")
+    func expired() async throws {
+        try await withIdentity(tokenLifetimeSeconds: 3) { cloud in
+            var answers: Set<Int> = []
+            let isExpired = try await poll {
+                let answer = try await cloud.network(.GET, "networks")
+                answers.insert(answer.status)
+                return answer.status == 401 && answer.title == "Unauthorized"
+            }
+            #expect(isExpired && answers.isSubset(of: [200, 401]), "\(answers)")
+            let made = try await cloud.network(.POST, "networks", ["network": ["name": "late"]])
+            #expect(made.status == 401)
+        }
+    }
+
     @Test("Agents and readers of the metrics present the shared secret, or an administrator's token")
     func agents() async throws {
         try await withIdentity { cloud in

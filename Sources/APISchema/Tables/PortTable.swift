@@ -13,7 +13,7 @@ extension Port: ProjectResource {
     public static let table = ResourceTable<Port>(
         singular: "port", plural: "ports", collection: "ports", notFoundName: "Port",
         attributes: identityAttributes + [
-            .stored("name", \.name, .string(maximum: 255), [.create, .update, .filter, .sort], default: ""),
+            .stored("name", \.name, .name(maximum: 255), [.create, .update, .filter, .sort], default: ""),
             .stored("network_id", \.networkID, .uuid, [.create, .required, .filter, .sort]),
             .stored("admin_state_up", \.isAdminStateUp, .boolean, [.create, .update, .filter, .sort], default: true),
             .keptRequest("mac_address", \.mac, .nullable(.macAddress), [.create, .update, .filter, .sort, .guarded]),

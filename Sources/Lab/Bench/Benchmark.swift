@@ -5,11 +5,11 @@ import Glibc
 public struct Benchmark: Sendable {
     /// What can be measured.
     public enum Part: String, CaseIterable, Sendable {
-        /// Rate of port creation against the rate of `GET /`.
+        /// Rates of port creation and of showing one against the rate of `GET /`.
         case ports
-        /// Time of a list of 10,000 ports.
+        /// Time of lists of 1,000 and 10,000 ports, and what authorisation adds.
         case list
-        /// Rates of requests against the rate of `GET /`, a list of 1,000 ports, memory over a million requests.
+        /// Memory over a million requests.
         case api
         /// Resident memory of server and agent.
         case memory
