@@ -27,8 +27,9 @@ let pureRooms: [Target] = [
     room("Drivers", ["Addressing", "KernelInterface"]),
     room("ServiceProcesses", ["Addressing", "KernelInterface"]),
     room("Election", ["Addressing", "NetworkModel"]),
+    room("Metadata", ["Addressing", "NetworkModel", "APISchema", "HostModel"]),
     // Level 4.
-    room("HostProjection", ["Addressing", "NetworkModel", "HostModel"]),
+    room("HostProjection", ["Addressing", "NetworkModel", "HostModel", "Metadata"]),
     room("Converters", ["Addressing", "NetworkModel", "HostModel", "KernelInterface", "ServiceProcesses"]),
     // The kernels behind KernelInterface.
     .target(name: "CLinux"),
@@ -43,6 +44,7 @@ let pureRooms: [Target] = [
 
     tests("AddressingTests", ["Addressing"]),
     tests("APISchemaTests", ["Addressing", "NetworkModel", "APISchema"]),
+    tests("MetadataTests", ["Addressing", "NetworkModel", "APISchema", "HostModel", "Metadata"]),
     tests("ElectionTests", ["Addressing", "NetworkModel", "Election"]),
     tests("HostProjectionTests", ["Addressing", "NetworkModel", "HostModel", "HostProjection"]),
     tests("NetworkModelTests", ["Addressing", "NetworkModel"]),
@@ -113,7 +115,7 @@ let wholeRooms: [Target] = [
             "Addressing", "NetworkModel", "HostModel", "KernelInterface", "Converters", "Election", "ServiceProcesses", "AgentRuntime",
             "FakeKernel", "TestSupport", hummingbird, log, lifecycle,
         ]),
-    room("Lab", ["Addressing", "NetworkModel", "APISchema", "KernelInterface", "KernelLinux", "CLinux", httpClient, log]),
+    room("Lab", ["Addressing", "NetworkModel", "APISchema", "HostModel", "Metadata", "KernelInterface", "KernelLinux", "CLinux", httpClient, log]),
     .executableTarget(
         name: "neutrino",
         dependencies: [

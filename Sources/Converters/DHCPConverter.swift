@@ -13,7 +13,12 @@ public enum DHCPConverter {
         public var configuration: NamespaceConfiguration
         /// The outer end of the veth pair, for the host's own namespace.
         public var hostLink: Link
+        /// dnsmasq.
         public var daemon: DaemonConfiguration
+        /// haproxy, where there is an instance that could ask.
+        public var metadataProxy: DaemonConfiguration?
+
+        var daemons: [DaemonConfiguration] { [daemon, metadataProxy].compactMap { $0 } }
     }
 
     public static func namespace(_ networkID: ResourceID) -> NamespaceName { NamespaceName("qdhcp-\(networkID)") }
@@ -33,14 +38,17 @@ public enum DHCPConverter {
         var configuration = NamespaceConfiguration()
         configuration.links[link.inner.name] = link.inner
         configuration.managesAddresses = [link.inner.name]
-        let carriesIPv6 = dnsmasq.subnets.contains { $0.prefix.version == .v6 }
+        let metadata = MetadataConverter.addresses(of: dhcp, settings)
+        let carriesIPv6 = dnsmasq.subnets.contains { $0.prefix.version == .v6 } || metadata.contains { $0.address.version == .v6 }
         configuration.addresses = Set(
-            dhcp.portAddresses.filter { carriesIPv6 || $0.address.version == .v4 }.map { LinkAddress(link: link.inner.name, address: $0) })
+            (dhcp.portAddresses.filter { carriesIPv6 || $0.address.version == .v4 } + metadata)
+                .map { LinkAddress(link: link.inner.name, address: $0) })
         configuration.routes = Set(
             [IPVersion.v4, .v6].filter { carriesIPv6 || $0 == .v4 }.compactMap { defaultRoute(dhcp, link.inner.name, $0) })
         configuration.sysctls = sysctls(carriesIPv6: carriesIPv6)
         return Pieces(
-            namespace: dnsmasq.namespace, configuration: configuration, hostLink: link.outer, daemon: DnsmasqRenderer.daemon(dnsmasq))
+            namespace: dnsmasq.namespace, configuration: configuration, hostLink: link.outer, daemon: DnsmasqRenderer.daemon(dnsmasq),
+            metadataProxy: MetadataConverter.daemon(of: dhcp, view, settings))
     }
 
     /// `default` counts for devices that are made later, `all` for those that are there.
@@ -109,7 +117,7 @@ public enum DHCPConverter {
             name: dhcp.networkID.description, namespace: namespace(dhcp.networkID),
             interface: ServiceLink.innerName(.dhcp, dhcp.portID), directory: directory(dhcp.networkID, settings),
             domain: settings.domainName, leaseSeconds: settings.leaseSeconds, mtu: dhcp.mtu,
-            subnets: subnets.map { subnet($0, all: subnets, dhcp) },
+            subnets: subnets.map { subnet($0, all: subnets, dhcp, settings) },
             reservations: reservations(items), names: items.flatMap { names($0, settings.domainName) }, options: items.compactMap(options))
     }
 
@@ -134,7 +142,7 @@ public enum DHCPConverter {
     }
 
     private static func subnet(
-        _ subnet: HostDHCP.Subnet, all subnets: [HostDHCP.Subnet], _ dhcp: HostDHCP
+        _ subnet: HostDHCP.Subnet, all subnets: [HostDHCP.Subnet], _ dhcp: HostDHCP, _ settings: AgentSettings
     ) -> DnsmasqConfiguration.Subnet {
         let routes = subnet.hostRoutes.filter { $0.destination.version == .v4 && $0.nextHop.version == .v4 }
             .map { DnsmasqConfiguration.ClasslessRoute(destination: $0.destination, nextHop: $0.nextHop) }
@@ -144,8 +152,11 @@ public enum DHCPConverter {
         // The network's other subnets are on the same link.
         let onLink = subnets.filter { $0.id != subnet.id && $0.prefix.version == .v4 }
             .map { DnsmasqConfiguration.ClasslessRoute(destination: $0.prefix, nextHop: .v4(IPv4Address(rawValue: 0))) }
+        let isOwnRoute = routes.contains { $0.destination == MetadataConverter.ipv4Address?.prefix }
+        let metadata = isOwnRoute ? nil : MetadataConverter.route(dhcp, subnet, settings)
         return DnsmasqConfiguration.Subnet(
-            prefix: subnet.prefix, gateway: subnet.gateway, dnsServers: dnsServers(subnet, dhcp), routes: routes + onLink)
+            prefix: subnet.prefix, gateway: subnet.gateway, dnsServers: dnsServers(subnet, dhcp),
+            routes: routes + onLink + [metadata].compactMap { $0 })
     }
 
     /// The subnet's name servers; without any, dnsmasq itself. The only server 0.0.0.0 or :: says that none shall be announced.
