@@ -107,7 +107,15 @@ let wholeRooms: [Target] = [
         "AgentRuntime",
         [
             "Addressing", "NetworkModel", "HostModel", "KernelInterface", "Election", "Converters", "Drivers", "ServiceProcesses",
-            httpClient, log, lifecycle,
+            "Metadata", httpClient, log, lifecycle,
+        ]),
+    room(
+        "MetadataService", ["Addressing", "NetworkModel", "Metadata", hummingbird, httpClient, crypto, log, lifecycle]),
+    tests(
+        "MetadataServiceTests",
+        [
+            "Addressing", "NetworkModel", "APISchema", "HostModel", "Metadata", "MetadataService", "TestSupport", "CLinux", hummingbird,
+            httpClient, crypto, log, lifecycle,
         ]),
     tests(
         "AgentRuntimeTests",
@@ -120,7 +128,7 @@ let wholeRooms: [Target] = [
         name: "neutrino",
         dependencies: [
             "Addressing", "APISchema", "NetworkModel", "KernelInterface", "HostProjection", "Converters", "ControllerServer",
-            "AgentRuntime", "Election", "ElectionService", "Identity", "IdentityService", "KernelLinux", "Lab", "Store", "Operations",
+            "AgentRuntime", "Election", "ElectionService", "HostModel", "Metadata", "MetadataService", "ServiceProcesses", "Identity", "IdentityService", "KernelLinux", "Lab", "Store", "Operations",
             arguments, log, lifecycle,
         ],
         swiftSettings: strict),

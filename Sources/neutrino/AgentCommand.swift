@@ -9,6 +9,8 @@ import Foundation
 import KernelInterface
 import KernelLinux
 import Logging
+import Metadata
+import MetadataService
 import NetworkModel
 import ServiceLifecycle
 
@@ -50,11 +52,13 @@ struct AgentCommand: AsyncParsableCommand {
             valueName: "path"))
     var agentSecretFile: String?
 
+    @OptionGroup var metadata: MetadataOptions
     @OptionGroup var log: LogOptions
 
     func run() async throws {
         var configuration = try agentConfiguration()
         let logger = try log.logger("agent")
+        configuration.settings.servesMetadata = metadata.isEnabled(logger)
         OpenFiles.allowMost()
         let problems = KernelRequirements.check()
         guard problems.isEmpty else { throw CleanExit.failure(problems.joined(separator: "\nneutrino: ")) }
@@ -66,9 +70,19 @@ struct AgentCommand: AsyncParsableCommand {
         } catch {
             throw CleanExit.failure("The state directory \(stateDirectory) cannot be made: \(error.localizedDescription)")
         }
+        let metadataConfiguration = try metadata.configuration(stateDirectory: stateDirectory)
         let events = try NetworkEvents(namespace: nil)
+        let instances = InstanceDirectory()
         let agent = Agent(
-            configuration: configuration, kernel: LinuxKernel(), processes: LinuxProcessHost(), senses: try senses(events), logger: logger)
+            configuration: configuration, kernel: LinuxKernel(), processes: LinuxProcessHost(), senses: try senses(events),
+            instances: instances, logger: logger)
+        var services: [ServiceGroupConfiguration.ServiceConfiguration] = [
+            .init(service: agent, successTerminationBehavior: .gracefullyShutdownGroup)
+        ]
+        if configuration.settings.servesMetadata {
+            services.insert(
+                .init(service: MetadataService(configuration: metadataConfiguration, directory: instances, logger: logger)), at: 0)
+        }
         logger.notice(
             "The agent starts",
             metadata: [
@@ -77,7 +91,7 @@ struct AgentCommand: AsyncParsableCommand {
             ])
         let group = ServiceGroup(
             configuration: .init(
-                services: [.init(service: agent, successTerminationBehavior: .gracefullyShutdownGroup)],
+                services: services,
                 gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
         try await group.run()
         events.close()
