@@ -139,7 +139,7 @@ let wholeRooms: [Target] = [
             "Addressing", "NetworkModel", "APISchema", "AccessPolicy", "HostModel", "HostProjection", "Store", "Operations", "Identity",
             "IdentityService", "ControllerServer", "CLinux", "TestSupport", hummingbird, httpClient, log, lifecycle,
         ]),
-    tests("LabTests", ["Addressing", "APISchema", "Lab"]),
+    tests("LabTests", ["Addressing", "APISchema", "HostModel", "Lab"]),
 ]
 
 let storePackages: [Package.Dependency] = [

@@ -13,7 +13,7 @@ public struct AgentSettings: Hashable, Sendable {
     public var vxlanPort: Int
     /// The domain that dnsmasq answers for.
     public var domainName: String
-    /// How long a DHCP lease lasts.
+    /// How long a DHCP lease lasts; -1: for ever.
     public var leaseSeconds: Int
     /// Whether the kernel knows connection state in the bridge family of nftables (NF_CONNTRACK_BRIDGE). Without it, the state
     /// reaches the bridge rules as packet mark, through br_netfilter.

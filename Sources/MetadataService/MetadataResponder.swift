@@ -25,20 +25,20 @@ struct MetadataResponder: HTTPResponder {
     let log: RefusalLog
 
     func respond(to request: Request, context: MetadataContext) async throws -> Response {
+        // haproxy asks for it. The server then looks at nothing that comes behind the request, which haproxy would not have looked at either.
+        guard request.headers[.connection] == "close" else { return Self.text(.badRequest, "A connection carries one request.") }
         guard request.head.path?.hasPrefix("/") == true else { return Self.text(.badRequest, "A path begins with a slash.") }
         let subject: InstanceSubject
         switch sender(of: request) {
         case .found(let instance): subject = instance
         case .refused(let response): return response
         }
-        var response: Response
+        let response: Response
         if let nova {
             response = await forward(request, of: subject, to: nova)
         } else {
             response = Self.answer(request, of: subject)
         }
-        // One request for each connection: what comes behind it was not looked at by haproxy.
-        response.headers[.connection] = "close"
         return request.method == .head ? response.createHeadResponse() : response
     }
 

@@ -13,6 +13,7 @@ import Metadata
 import MetadataService
 import NetworkModel
 import ServiceLifecycle
+import ServiceProcesses
 
 struct AgentCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -51,6 +52,9 @@ struct AgentCommand: AsyncParsableCommand {
                 "Copy the server's (it prints the path at its start), readable by the agent's user only. None: the server asks for none.",
             valueName: "path"))
     var agentSecretFile: String?
+
+    @Option(help: "Seconds that addresses are leased for by DHCP, at least 120; -1: for ever.")
+    var dhcpLeaseDuration: Int = 86400
 
     @OptionGroup var metadata: MetadataOptions
     @OptionGroup var log: LogOptions
@@ -99,6 +103,9 @@ struct AgentCommand: AsyncParsableCommand {
 
     private func agentConfiguration() throws -> AgentConfiguration {
         guard (1...255).contains(availabilityZone.utf8.count) else { throw ValidationError("--availability-zone has 1 to 255 bytes.") }
+        guard dhcpLeaseDuration == DnsmasqConfiguration.infiniteLeaseSeconds || (120...0x7FFF_FFFF).contains(dhcpLeaseDuration) else {
+            throw ValidationError("--dhcp-lease-duration is -1 (for ever), or at least 120 seconds: dnsmasq gives no shorter leases.")
+        }
         guard heartbeat > 0 else { throw ValidationError("--heartbeat is at least one second.") }
         guard !server.isEmpty else { throw ValidationError("Name the server: --server http://ADDRESS:9696") }
         for address in server where URL(string: address)?.scheme == nil {
@@ -120,7 +127,7 @@ struct AgentCommand: AsyncParsableCommand {
         guard stateDirectory.hasPrefix("/") else { throw ValidationError("--state-directory must be absolute: daemons start elsewhere.") }
         return AgentConfiguration(
             hostID: host, serverURLs: server,
-            settings: AgentSettings(stateDirectory: stateDirectory, tunnelAddress: tunnel, physicalNetworks: networks),
+            settings: AgentSettings(stateDirectory: stateDirectory, tunnelAddress: tunnel, physicalNetworks: networks, leaseSeconds: dhcpLeaseDuration),
             heartbeatSeconds: heartbeat, availabilityZone: availabilityZone,
             secret: try secret())
     }
