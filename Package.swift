@@ -123,12 +123,15 @@ let wholeRooms: [Target] = [
             "Addressing", "NetworkModel", "HostModel", "KernelInterface", "Converters", "Election", "ServiceProcesses", "AgentRuntime",
             "FakeKernel", "TestSupport", hummingbird, log, lifecycle,
         ]),
-    room("Lab", ["Addressing", "NetworkModel", "APISchema", "HostModel", "Metadata", "KernelInterface", "KernelLinux", "CLinux", httpClient, log]),
+    room(
+        "Lab",
+        ["Addressing", "NetworkModel", "APISchema", "HostModel", "Metadata", "KernelInterface", "KernelLinux", "CLinux", httpClient, log]),
     .executableTarget(
         name: "neutrino",
         dependencies: [
             "Addressing", "APISchema", "NetworkModel", "KernelInterface", "HostProjection", "Converters", "ControllerServer",
-            "AgentRuntime", "Election", "ElectionService", "HostModel", "Metadata", "MetadataService", "ServiceProcesses", "Identity", "IdentityService", "KernelLinux", "Lab", "Store", "Operations",
+            "AgentRuntime", "Election", "ElectionService", "HostModel", "Metadata", "MetadataService", "ServiceProcesses", "Identity",
+            "IdentityService", "KernelLinux", "Lab", "Store", "Operations",
             arguments, log, lifecycle,
         ],
         swiftSettings: strict),

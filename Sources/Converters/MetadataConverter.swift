@@ -108,7 +108,7 @@ enum MetadataConverter {
         of interfaces: [HostRouter.RouterPort], _ version: IPVersion, _ ports: [ResourceID: Int], to table: inout FirewallTable
     ) {
         guard let last = ports.values.max() else { return }
-        table.chains["redirect"] = .init(
+        table.chains["answer"] = .init(
             // Before the router's own translation: what was translated once is not looked at again.
             hook: "type nat hook prerouting priority -101; policy accept;",
             rules: interfaces.compactMap { port in ports[port.id].map { "\(request(from: port, version)) redirect to :\($0)" } })

@@ -77,7 +77,8 @@ extension Topology {
 
     private func neighbour(of addresses: [InterfaceAddress], on networkID: ResourceID) -> IPAddress? {
         for port in boundDHCPPorts(on: networkID) {
-            for fixed in port.fixedIPs where addresses.contains(where: { $0.prefix.contains(fixed.address) && fixed.address.version == .v4 }) {
+            for fixed in port.fixedIPs
+            where addresses.contains(where: { $0.prefix.contains(fixed.address) && fixed.address.version == .v4 }) {
                 return fixed.address
             }
         }

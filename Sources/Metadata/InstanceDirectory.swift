@@ -130,7 +130,8 @@ struct InstanceIndex {
             }
             guard let own = interface.addresses.first(where: { $0.prefix.contains(address) }) else { continue }
             return InstancePort.Address(
-                address: address, prefixLength: own.prefixLength, way: .fixed, gateway: interface.gateways.first(where: own.prefix.contains))
+                address: address, prefixLength: own.prefixLength, way: .fixed, gateway: interface.gateways.first(where: own.prefix.contains)
+            )
         }
         let way: InstancePort.Way = address.version == .v6 ? .advertised : .fixed
         return InstancePort.Address(address: address, prefixLength: address.version.addressBits, way: way, gateway: nil)

@@ -55,7 +55,8 @@ public struct MetadataService: Service {
     }
 
     private func serve() async throws {
-        let socket = try MetadataSocket(directory: configuration.socketDirectory, name: configuration.socketName, group: configuration.group)
+        let socket = try MetadataSocket(
+            directory: configuration.socketDirectory, name: configuration.socketName, group: configuration.group)
         try socket.prepare()
         let nova = configuration.nova.map(NovaMetadataClient.init)
         let responder = MetadataResponder(directory: directory, nova: nova, log: RefusalLog(logger: logger))

@@ -21,7 +21,8 @@ struct MetadataSocket: Sendable {
         self.group = group
         guard path.utf8.count <= Self.maximumPathBytes else {
             throw Failure(
-                description: "The path \(path) is too long for a UNIX socket (\(Self.maximumPathBytes) bytes): choose a shorter --state-directory.")
+                description:
+                    "The path \(path) is too long for a UNIX socket (\(Self.maximumPathBytes) bytes): choose a shorter --state-directory.")
         }
     }
 

@@ -127,7 +127,8 @@ struct AgentCommand: AsyncParsableCommand {
         guard stateDirectory.hasPrefix("/") else { throw ValidationError("--state-directory must be absolute: daemons start elsewhere.") }
         return AgentConfiguration(
             hostID: host, serverURLs: server,
-            settings: AgentSettings(stateDirectory: stateDirectory, tunnelAddress: tunnel, physicalNetworks: networks, leaseSeconds: dhcpLeaseDuration),
+            settings: AgentSettings(
+                stateDirectory: stateDirectory, tunnelAddress: tunnel, physicalNetworks: networks, leaseSeconds: dhcpLeaseDuration),
             heartbeatSeconds: heartbeat, availabilityZone: availabilityZone,
             secret: try secret())
     }

@@ -34,7 +34,8 @@ struct InstanceFactsOptions: ParsableArguments {
     private func keys() throws -> [String: String] {
         var keys: [String: String] = [:]
         for path in publicKey {
-            for line in String(decoding: try Self.contents(path), as: UTF8.self).split(whereSeparator: \.isNewline) where !line.hasPrefix("#") {
+            for line in String(decoding: try Self.contents(path), as: UTF8.self).split(whereSeparator: \.isNewline)
+            where !line.hasPrefix("#") {
                 let words = line.split(separator: " ", maxSplits: 2)
                 guard words.count >= 2 else { throw ValidationError("\(path) holds no SSH public keys: its lines are TYPE KEY COMMENT.") }
                 let name = words.count > 2 ? String(words[2]) : "key\(keys.count)"
@@ -55,13 +56,17 @@ struct InstanceFactsOptions: ParsableArguments {
 
     private static func userData(_ path: String) throws -> String {
         let data = try contents(path)
-        guard data.count <= maximumUserDataBytes else { throw ValidationError("\(path) has \(data.count) bytes; user data has at most 65536.") }
+        guard data.count <= maximumUserDataBytes else {
+            throw ValidationError("\(path) has \(data.count) bytes; user data has at most 65536.")
+        }
         return data.base64EncodedString()
     }
 
     private static func vendorData(_ path: String) throws -> String {
         let text = String(decoding: try contents(path), as: UTF8.self)
-        guard let json = try? JSONParser.parse(text), json.objectValue != nil else { throw ValidationError("\(path) holds no JSON object.") }
+        guard let json = try? JSONParser.parse(text), json.objectValue != nil else {
+            throw ValidationError("\(path) holds no JSON object.")
+        }
         return json.text
     }
 

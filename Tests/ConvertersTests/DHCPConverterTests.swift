@@ -90,7 +90,8 @@ struct DHCPConverterTests {
             ])
         let own = StaticRoute(destination: prefix("169.254.169.254/32"), nextHop: ip("10.0.0.7"))
         #expect(
-            try options(subnet(routes: [own]))[1] == "tag:tag0,option:classless-static-route,169.254.169.254/32,10.0.0.7,0.0.0.0/0,10.0.0.1",
+            try options(subnet(routes: [own]))[1]
+                == "tag:tag0,option:classless-static-route,169.254.169.254/32,10.0.0.7,0.0.0.0/0,10.0.0.1",
             "a way that a user chose stays")
         #expect(try options(subnet(gateway: nil)).last == "tag:tag0,option:router")
     }

@@ -23,7 +23,8 @@ struct MetadataConverterTests {
     private func instance(_ number: Int, network: Int = 1, isInstance: Bool = true) -> HostItem {
         .reservation(
             HostReservation(
-                portID: id(number), networkID: id(network), mac: mac(number), addresses: [ip("10.0.0.\(number)")], hostname: "h", revision: 1,
+                portID: id(number), networkID: id(network), mac: mac(number), addresses: [ip("10.0.0.\(number)")], hostname: "h",
+                revision: 1,
                 instance: isInstance ? .init(id: "d", projectID: "p", addresses: [ip("10.0.0.\(number)")]) : nil))
     }
 
@@ -100,12 +101,12 @@ struct MetadataConverterTests {
         let found = tables(try inside(router, items))
         #expect(found.map(\.family) == [.ip, .ip6])
         #expect(
-            found.first?.chains["redirect"]?.rules == [
+            found.first?.chains["answer"]?.rules == [
                 "iifname \"\(device("qr-", 11))\" ip daddr 169.254.169.254 tcp dport 80 redirect to :9697",
                 "iifname \"\(device("qr-", 12))\" ip daddr 169.254.169.254 tcp dport 80 redirect to :9698",
             ])
         #expect(
-            found.last?.chains["redirect"]?.rules == [
+            found.last?.chains["answer"]?.rules == [
                 "iifname \"\(device("qr-", 12))\" ip6 daddr fe80::a9fe:a9fe tcp dport 80 redirect to :9698"
             ])
         #expect(

@@ -6,7 +6,9 @@ import Testing
 /// What hosts know of instances that may ask them for metadata.
 @Suite struct MetadataItemTests {
     private func reservation(_ rows: [TopologyChange.Row], _ port: Int, _ host: String) -> HostReservation? {
-        guard case .reservation(let item) = Topology(rows: rows).item(HostItemKey(.reservation, portID(port)), for: host) else { return nil }
+        guard case .reservation(let item) = Topology(rows: rows).item(HostItemKey(.reservation, portID(port)), for: host) else {
+            return nil
+        }
         return item
     }
 
@@ -32,7 +34,8 @@ import Testing
 
     @Test("A host that serves DHCP knows whose ports there are, what they are told, and what they are called outside")
     func dhcpHost() {
-        let rows = cloud + [served, dhcp(1, on: "h1"), dhcpPort, floatingIP(1, "203.0.113.9", port: 5, fixed: "10.0.0.5", router: 1) { _ in }]
+        let rows =
+            cloud + [served, dhcp(1, on: "h1"), dhcpPort, floatingIP(1, "203.0.113.9", port: 5, fixed: "10.0.0.5", router: 1) { _ in }]
         let instance = reservation(rows, 5, "h1")?.instance
         #expect(instance?.id == "device" && instance?.projectID == "p" && instance?.addresses == [address("10.0.0.5")])
         #expect(instance?.facts == InstanceFacts(hostname: "vm1") && instance?.floatingAddress == address("203.0.113.9"))

@@ -52,7 +52,8 @@ struct DHCPTests {
             #expect(try await lab.api.send("PUT", "/v2.0/subnets/\(subnet)", routes).status == 200)
             try await waitUntil("the new route and server to be told", timeoutMilliseconds: 60_000) {
                 let told = try await lease(second, options: ["121"])
-                return told.contains("10.9.0.0/16 10.0.0.9") && told.contains("dns=192.0.2.53") && told.contains("169.254.169.254/32 10.0.0.")
+                return told.contains("10.9.0.0/16 10.0.0.9") && told.contains("dns=192.0.2.53")
+                    && told.contains("169.254.169.254/32 10.0.0.")
             }
             // A port takes the address of one that was deleted a moment ago, under another MAC.
             try await lab.deleteInstance("vm1")

@@ -12,7 +12,8 @@ struct MetadataTests {
     /// What an instance is told; asks again while nobody answers yet.
     private func ask(_ instance: Instance, _ path: String, at server: String = ipv4, _ headers: [String] = []) async throws -> String {
         try await waitFor("\(instance.name) to be told \(server)\(path)", timeoutMilliseconds: 90_000) {
-            let words = ["curl", "--silent", "--fail", "--globoff", "--max-time", "10"] + headers.flatMap { ["--header", $0] } + [server + path]
+            let words =
+                ["curl", "--silent", "--fail", "--globoff", "--max-time", "10"] + headers.flatMap { ["--header", $0] } + [server + path]
             let result = try await instance.place.run(words, timeoutMilliseconds: 30_000)
             return result.exitCode == 0 ? result.standardOutput : nil
         }
@@ -26,7 +27,8 @@ struct MetadataTests {
     private func forgeries(_ victim: Instance, _ deviceID: String, network: String) -> [String] {
         [
             "X-Forwarded-For: \(victim.address)", "X-Forwarded-For: 127.0.0.1", "X-Neutron-Network-ID: \(network)",
-            "X_Neutron_Network_ID: \(network)", "X-Instance-ID: \(deviceID)", "X_Instance_ID: \(deviceID)", "Forwarded: for=\(victim.address)",
+            "X_Neutron_Network_ID: \(network)", "X-Instance-ID: \(deviceID)", "X_Instance_ID: \(deviceID)",
+            "Forwarded: for=\(victim.address)",
             "X-Neutron-Router-ID: \(network)", "Connection: close, X-Neutron-Network-ID", "Host: \(victim.address)",
         ]
     }
@@ -73,7 +75,8 @@ struct MetadataTests {
 
     /// A second request behind a first one, with headers that only haproxy may write.
     private func checkSmuggling(_ instance: Instance, _ id: String, victim: Instance) async throws {
-        let hidden = "GET /latest/meta-data/instance-id HTTP/1.1\\r\\nHost: m\\r\\nConnection: close\\r\\nX-Forwarded-For: \(victim.address)\\r\\n\\r\\n"
+        let hidden =
+            "GET /latest/meta-data/instance-id HTTP/1.1\\r\\nHost: m\\r\\nConnection: close\\r\\nX-Forwarded-For: \(victim.address)\\r\\n\\r\\n"
         for head in [
             "Content-Length: 0\\r\\n", "Transfer-Encoding: chunked\\r\\nContent-Length: 5\\r\\n", "Transfer-Encoding:\\x0bchunked\\r\\n",
             "Content-Length: 1\\r\\nContent-Length: 0\\r\\n",
@@ -96,7 +99,9 @@ struct MetadataTests {
         #expect(try await ask(instance, "/latest/meta-data/instance-id") == id)
     }
 
-    @Test("Behind routers, metadata comes from the DHCP server for who heeds no option 121, and from the router where there is none", arguments: [true, false])
+    @Test(
+        "Behind routers, metadata comes from the DHCP server for who heeds no option 121, and from the router where there is none",
+        arguments: [true, false])
     func routed(isHighlyAvailable: Bool) async throws {
         try await withLab { lab in
             let external = try await lab.createExternalNetwork()

@@ -85,7 +85,8 @@ struct SocketClient: Sendable {
     func send(_ method: String, _ path: String, headers: [(String, String)], body: String? = nil) async throws -> Answer {
         let lines = headers.map { "\($0.0): \($0.1)\r\n" }.joined()
         let length = body.map { "Content-Length: \($0.utf8.count)\r\n" } ?? ""
-        let text = try exchange("\(method) \(path) HTTP/1.1\r\nHost: 169.254.169.254\r\nConnection: close\r\n\(lines)\(length)\r\n\(body ?? "")")
+        let text = try exchange(
+            "\(method) \(path) HTTP/1.1\r\nHost: 169.254.169.254\r\nConnection: close\r\n\(lines)\(length)\r\n\(body ?? "")")
         let parts = text.split(separator: "\r\n\r\n", maxSplits: 1, omittingEmptySubsequences: false)
         let head = parts[0].split(separator: "\r\n")
         let fields = head.dropFirst().map { $0.split(separator: ":", maxSplits: 1).map { $0.trimmingPrefix(" ") } }

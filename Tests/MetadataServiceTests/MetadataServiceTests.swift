@@ -56,8 +56,10 @@ import Testing
                 let answer = try await client.send(
                     "GET", "/latest/meta-data/?a=b",
                     headers: client.identity(1, "10.0.0.5") + [
-                        ("X-Instance-ID", "device-6"), ("X-Instance-ID-Signature", "00"), ("X-Tenant-ID", "q"), ("X_Instance_ID", "device-6"),
-                        ("X-Metadata-Provider", "lb"), ("Forwarded", "for=10.0.0.6"), ("X-Neutron-Router-ID", "r"), ("Accept", "text/plain"),
+                        ("X-Instance-ID", "device-6"), ("X-Instance-ID-Signature", "00"), ("X-Tenant-ID", "q"),
+                        ("X_Instance_ID", "device-6"),
+                        ("X-Metadata-Provider", "lb"), ("Forwarded", "for=10.0.0.6"), ("X-Neutron-Router-ID", "r"),
+                        ("Accept", "text/plain"),
                     ])
                 #expect(answer.status == 203 && answer.body == "of Nova" && answer.headers["etag"] == "7")
                 #expect(answer.headers["set-cookie"] == nil)
@@ -73,7 +75,8 @@ import Testing
                 #expect(nova.requests.last?.body == "secret")
                 let long = String(repeating: "x", count: 70_000)
                 #expect(
-                    try await client.send("POST", "/openstack/latest/password", headers: client.identity(1, "10.0.0.5"), body: long).status == 413)
+                    try await client.send("POST", "/openstack/latest/password", headers: client.identity(1, "10.0.0.5"), body: long).status
+                        == 413)
                 // A port that is nobody's is not Nova's either.
                 #expect(try await client.get("/latest/meta-data/", from: "10.0.0.7").status == 404)
                 #expect(nova.requests.count == 2)

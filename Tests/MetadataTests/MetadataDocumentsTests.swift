@@ -104,7 +104,9 @@ import Testing
     @Test("Only headers that metadata clients need go on to Nova, in no spelling one that says who asks")
     func headers() {
         for name in ["accept", "user-agent", "content-type"] { #expect(MetadataHeaders.isPassedToNova(name)) }
-        for name in ["x-instance-id", "x_instance_id", "x-tenant-id", "x-forwarded-for", "forwarded", "x-neutron-network-id", "connection", "host"] {
+        for name in [
+            "x-instance-id", "x_instance_id", "x-tenant-id", "x-forwarded-for", "forwarded", "x-neutron-network-id", "connection", "host",
+        ] {
             #expect(!MetadataHeaders.isPassedToNova(name))
         }
     }
