@@ -99,11 +99,11 @@ struct InstanceIndex {
             reservation: item, instance: instance, ports: all.compactMap { reservations[$0] }.map(port))
     }
 
-    private func port(_ item: HostReservation) -> InstancePort {
+    private func port(_ item: HostReservation) -> SubjectPort {
         let addresses = item.instance?.addresses ?? []
         let service = services[item.networkID]
         let interfaces = routers.values.flatMap(\.interfaces).filter { $0.networkID == item.networkID }.sorted { $0.id < $1.id }
-        return InstancePort(
+        return SubjectPort(
             id: item.portID, networkID: item.networkID, mac: item.mac, mtu: service?.mtu ?? interfaces.first?.mtu,
             addresses: addresses.map { address in
                 if let subnet = service?.subnets.first(where: { $0.prefix.contains(address) }) { return Self.served(address, subnet) }
@@ -111,29 +111,29 @@ struct InstanceIndex {
             }, dnsServers: (service?.subnets ?? []).flatMap(\.dnsNameservers).filter { !$0.isUnspecified })
     }
 
-    private static func served(_ address: IPAddress, _ subnet: HostDHCP.Subnet) -> InstancePort.Address {
-        let way: InstancePort.Way =
+    private static func served(_ address: IPAddress, _ subnet: HostDHCP.Subnet) -> SubjectPort.Address {
+        let way: SubjectPort.Way =
             switch (subnet.prefix.version, subnet.addressMode) {
             case (.v4, _), (.v6, .stateful), (.v6, nil): .dhcp
             case (.v6, .stateless): .advertisedWithDHCP
             case (.v6, .slaac): .advertised
             }
-        return InstancePort.Address(address: address, prefixLength: subnet.prefix.length, way: way, gateway: subnet.gateway)
+        return SubjectPort.Address(address: address, prefixLength: subnet.prefix.length, way: way, gateway: subnet.gateway)
     }
 
     /// What DHCP does not give out: the router's interface says the rest, where there is one on this host.
-    private static func unserved(_ address: IPAddress, _ interfaces: [HostRouter.RouterPort]) -> InstancePort.Address {
+    private static func unserved(_ address: IPAddress, _ interfaces: [HostRouter.RouterPort]) -> SubjectPort.Address {
         for interface in interfaces {
             let prefixes = interface.advertisement?.prefixes ?? []
             if let prefix = prefixes.first(where: { $0.isAutonomous && $0.prefix.contains(address) }) {
-                return InstancePort.Address(address: address, prefixLength: prefix.prefix.length, way: .advertised, gateway: nil)
+                return SubjectPort.Address(address: address, prefixLength: prefix.prefix.length, way: .advertised, gateway: nil)
             }
             guard let own = interface.addresses.first(where: { $0.prefix.contains(address) }) else { continue }
-            return InstancePort.Address(
+            return SubjectPort.Address(
                 address: address, prefixLength: own.prefixLength, way: .fixed, gateway: interface.gateways.first(where: own.prefix.contains)
             )
         }
-        let way: InstancePort.Way = address.version == .v6 ? .advertised : .fixed
-        return InstancePort.Address(address: address, prefixLength: address.version.addressBits, way: way, gateway: nil)
+        let way: SubjectPort.Way = address.version == .v6 ? .advertised : .fixed
+        return SubjectPort.Address(address: address, prefixLength: address.version.addressBits, way: way, gateway: nil)
     }
 }

@@ -16,9 +16,9 @@ public struct InstanceSubject: Hashable, Sendable {
     public var floatingAddress: IPAddress?
     public var facts: InstanceFacts
     /// All of its ports on networks that this host knows.
-    public var ports: [InstancePort]
+    public var ports: [SubjectPort]
 
-    init(reservation: HostReservation, instance: HostReservation.Instance, ports: [InstancePort]) {
+    init(reservation: HostReservation, instance: HostReservation.Instance, ports: [SubjectPort]) {
         portID = reservation.portID
         mac = reservation.mac
         deviceID = instance.id
@@ -35,7 +35,7 @@ public struct InstanceSubject: Hashable, Sendable {
 }
 
 /// One port of an instance, as `network_data.json` tells of it.
-public struct InstancePort: Hashable, Sendable {
+public struct SubjectPort: Hashable, Sendable {
     /// How the instance comes to an address.
     public enum Way: Hashable, Sendable {
         case dhcp

@@ -48,16 +48,16 @@ enum OpenStackMetadata {
         ]
     }
 
-    private static func link(_ port: InstancePort) -> JSONValue {
+    private static func link(_ port: SubjectPort) -> JSONValue {
         [
             "id": .string(name(port)), "vif_id": .string(port.id.description), "type": "bridge",
             "mtu": port.mtu.map { .integer($0) } ?? .null, "ethernet_mac_address": .string(port.mac.description),
         ]
     }
 
-    private static func name(_ port: InstancePort) -> String { "tap" + port.id.devicePart }
+    private static func name(_ port: SubjectPort) -> String { "tap" + port.id.devicePart }
 
-    private static func network(_ address: InstancePort.Address, of port: InstancePort, index: Int) -> JSONValue {
+    private static func network(_ address: SubjectPort.Address, of port: SubjectPort, index: Int) -> JSONValue {
         var members: [String: JSONValue] = [
             "id": .string("network\(index)"), "link": .string(name(port)), "network_id": .string(port.networkID.description),
             "type": .string(type(of: address)),
@@ -73,7 +73,7 @@ enum OpenStackMetadata {
         return .object(members)
     }
 
-    private static func type(of address: InstancePort.Address) -> String {
+    private static func type(of address: SubjectPort.Address) -> String {
         switch (address.address.version, address.way) {
         case (.v4, .fixed): "ipv4"
         case (.v4, _): "ipv4_dhcp"
