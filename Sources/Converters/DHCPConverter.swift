@@ -113,12 +113,13 @@ public enum DHCPConverter {
         let subnets = dhcp.subnets.filter { $0.prefix.version == .v4 || $0.prefix.length >= minimumIPv6PrefixLength }
         guard !subnets.isEmpty else { return nil }
         let items = view.reservations.items(of: dhcp.networkID)
+        let served = subnets.map { subnet($0, all: subnets, dhcp, settings) }
         return DnsmasqConfiguration(
             name: dhcp.networkID.description, namespace: namespace(dhcp.networkID),
             interface: ServiceLink.innerName(.dhcp, dhcp.portID), directory: directory(dhcp.networkID, settings),
             domain: settings.domainName, leaseSeconds: settings.leaseSeconds, mtu: dhcp.mtu,
-            subnets: subnets.map { subnet($0, all: subnets, dhcp, settings) },
-            reservations: reservations(items), names: items.flatMap { names($0, settings.domainName) }, options: items.compactMap(options))
+            subnets: served,
+            reservations: reservations(items), names: items.flatMap { names($0, settings.domainName) }, options: items.compactMap { options($0, served) })
     }
 
     /// A name without a domain is answered alone, in the domain of all networks, and in those that clients gave.
@@ -132,13 +133,31 @@ public enum DHCPConverter {
     }
 
     /// Nil for a port without options of its own.
-    private static func options(_ item: HostReservation) -> DnsmasqConfiguration.PortOptions? {
+    private static func options(
+        _ item: HostReservation, _ subnets: [DnsmasqConfiguration.Subnet]
+    ) -> DnsmasqConfiguration.PortOptions? {
         guard !item.options.isEmpty else { return nil }
         return .init(
             tag: item.portID.description, mac: item.mac,
             options: item.options.compactMap { option in
                 IPVersion(rawValue: option.version).map { .init(version: $0, name: option.name, value: option.value) }
-            })
+            } + routes(of: item, subnets))
+    }
+
+    /// A client that heeds classless routes heeds no router (RFC 3442): a port with a router of its own is told of routes with that router.
+    private static func routes(
+        of item: HostReservation, _ subnets: [DnsmasqConfiguration.Subnet]
+    ) -> [DnsmasqConfiguration.PortOptions.Option] {
+        let own = item.options.filter { $0.version == IPVersion.v4.rawValue }
+        guard let router = own.last(where: { ["router", "3"].contains($0.name) }),
+            !own.contains(where: { ["classless-static-route", "121", "249"].contains($0.name) }),
+            let subnet = subnets.first(where: { subnet in item.addresses.contains { $0.version == .v4 && subnet.prefix.contains($0) } })
+        else { return [] }
+        var routes = subnet.routes.filter { $0.destination.length > 0 }.map { "\($0.destination),\($0.nextHop)" }
+        guard !routes.isEmpty else { return [] }
+        if !router.value.isEmpty { routes.append("0.0.0.0/0,\(router.value)") }
+        let text = routes.joined(separator: ",")
+        return ["classless-static-route", "249"].map { .init(version: .v4, name: $0, value: text) }
     }
 
     private static func subnet(
