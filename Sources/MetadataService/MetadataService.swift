@@ -40,17 +40,15 @@ public struct MetadataService: Service {
 
     /// Runs until a graceful shutdown begins or the task is cancelled.
     public func run() async throws {
-        try await cancelWhenGracefulShutdown {
-            while !Task.isCancelled {
-                do {
-                    try await serve()
-                    return
-                } catch {
-                    if Task.isCancelled { return }
-                    logger.error("Instances cannot ask for metadata; trying again", metadata: ["reason": "\(error)"])
-                }
-                try? await Task.sleep(for: .seconds(Self.retrySeconds))
+        while !Task.isCancelled, !Task.isShuttingDownGracefully {
+            do {
+                try await serve()
+                return
+            } catch {
+                if Task.isCancelled { return }
+                logger.error("Instances cannot ask for metadata; trying again", metadata: ["reason": "\(error)"])
             }
+            try? await cancelWhenGracefulShutdown { try await Task.sleep(for: .seconds(Self.retrySeconds)) }
         }
     }
 
