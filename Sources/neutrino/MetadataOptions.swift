@@ -1,6 +1,6 @@
 import ArgumentParser
 import ControllerServer
-import Glibc
+import KernelLinux
 import Logging
 import MetadataService
 import ServiceProcesses
@@ -36,7 +36,7 @@ struct MetadataOptions: ParsableArguments {
     /// False also where a program is missing, with a line in the log.
     func isEnabled(_ logger: Logger) -> Bool {
         guard !noMetadata else { return false }
-        guard Self.isInstalled("haproxy") else {
+        guard KernelRequirements.path(ofProgram: "haproxy") != nil else {
             logger.error("Instances get no metadata from this host: haproxy is not installed (or start with --no-metadata)")
             return false
         }
@@ -62,11 +62,5 @@ struct MetadataOptions: ParsableArguments {
         case .exposed: throw CleanExit.failure("Others may read \(path): chmod 600 \(path)")
         case .unreadable(let reason): throw CleanExit.failure("The file \(path) cannot be read: \(reason)")
         }
-    }
-
-    /// Whether a program is on PATH, or where Debian keeps those of administrators.
-    private static func isInstalled(_ program: String) -> Bool {
-        let path = getenv("PATH").map { String(cString: $0) } ?? ""
-        return (path.split(separator: ":") + ["/usr/sbin", "/sbin"]).contains { access("\($0)/\(program)", X_OK) == 0 }
     }
 }

@@ -117,7 +117,7 @@ struct SocketClient: Sendable {
         guard code == 0 else { throw Failure(code: errno) }
         var rest = Array(text.utf8)[...]
         while !rest.isEmpty {
-            let count = rest.withUnsafeBytes { Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL.rawValue)) }
+            let count = rest.withUnsafeBytes { Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
             // Who was refused may be told before all was sent.
             guard count > 0 else { break }
             rest = rest.dropFirst(count)
