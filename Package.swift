@@ -27,8 +27,9 @@ let pureRooms: [Target] = [
     room("Drivers", ["Addressing", "KernelInterface"]),
     room("ServiceProcesses", ["Addressing", "KernelInterface"]),
     room("Election", ["Addressing", "NetworkModel"]),
+    room("Metadata", ["Addressing", "NetworkModel", "APISchema", "HostModel"]),
     // Level 4.
-    room("HostProjection", ["Addressing", "NetworkModel", "HostModel"]),
+    room("HostProjection", ["Addressing", "NetworkModel", "HostModel", "Metadata"]),
     room("Converters", ["Addressing", "NetworkModel", "HostModel", "KernelInterface", "ServiceProcesses"]),
     // The kernels behind KernelInterface.
     .target(name: "CLinux"),
@@ -44,6 +45,7 @@ let pureRooms: [Target] = [
     tests("AccessPolicyTests", ["APISchema", "AccessPolicy"]),
     tests("AddressingTests", ["Addressing"]),
     tests("APISchemaTests", ["Addressing", "NetworkModel", "APISchema"]),
+    tests("MetadataTests", ["Addressing", "NetworkModel", "APISchema", "HostModel", "Metadata"]),
     tests("ElectionTests", ["Addressing", "NetworkModel", "Election"]),
     tests("HostProjectionTests", ["Addressing", "NetworkModel", "HostModel", "HostProjection"]),
     tests("NetworkModelTests", ["Addressing", "NetworkModel"]),
@@ -107,7 +109,15 @@ let wholeRooms: [Target] = [
         "AgentRuntime",
         [
             "Addressing", "NetworkModel", "HostModel", "KernelInterface", "Election", "Converters", "Drivers", "ServiceProcesses",
-            httpClient, log, lifecycle,
+            "Metadata", httpClient, log, lifecycle,
+        ]),
+    room(
+        "MetadataService", ["Addressing", "NetworkModel", "Metadata", hummingbird, httpClient, crypto, log, lifecycle]),
+    tests(
+        "MetadataServiceTests",
+        [
+            "Addressing", "NetworkModel", "APISchema", "HostModel", "Metadata", "MetadataService", "TestSupport", "CLinux", hummingbird,
+            httpClient, crypto, log, lifecycle,
         ]),
     tests(
         "AgentRuntimeTests",
@@ -115,13 +125,15 @@ let wholeRooms: [Target] = [
             "Addressing", "NetworkModel", "HostModel", "KernelInterface", "Converters", "Election", "ServiceProcesses", "AgentRuntime",
             "FakeKernel", "TestSupport", hummingbird, log, lifecycle,
         ]),
-    room("Lab", ["Addressing", "NetworkModel", "APISchema", "KernelInterface", "KernelLinux", "CLinux", httpClient, log]),
+    room(
+        "Lab",
+        ["Addressing", "NetworkModel", "APISchema", "HostModel", "Metadata", "KernelInterface", "KernelLinux", "CLinux", httpClient, log]),
     .executableTarget(
         name: "neutrino",
         dependencies: [
-            "AccessPolicy", "Addressing", "APISchema", "NetworkModel", "KernelInterface", "HostProjection", "Converters",
-            "ControllerServer",
-            "AgentRuntime", "Election", "ElectionService", "Identity", "IdentityService", "KernelLinux", "Lab", "Store", "Operations",
+            "AccessPolicy", "Addressing", "APISchema", "NetworkModel", "KernelInterface", "HostProjection", "Converters", "ControllerServer",
+            "AgentRuntime", "Election", "ElectionService", "HostModel", "Metadata", "MetadataService", "ServiceProcesses", "Identity",
+            "IdentityService", "KernelLinux", "Lab", "Store", "Operations",
             arguments, log, lifecycle,
         ],
         swiftSettings: strict),
@@ -132,7 +144,7 @@ let wholeRooms: [Target] = [
             "Addressing", "NetworkModel", "APISchema", "AccessPolicy", "HostModel", "HostProjection", "Store", "Operations", "Identity",
             "IdentityService", "ControllerServer", "CLinux", "TestSupport", hummingbird, httpClient, log, lifecycle,
         ]),
-    tests("LabTests", ["Addressing", "APISchema", "Lab"]),
+    tests("LabTests", ["Addressing", "APISchema", "HostModel", "Lab"]),
 ]
 
 let storePackages: [Package.Dependency] = [

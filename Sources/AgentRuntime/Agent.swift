@@ -4,6 +4,7 @@ import Election
 import HostModel
 import KernelInterface
 import Logging
+import Metadata
 import NetworkModel
 import ServiceLifecycle
 import ServiceProcesses
@@ -37,6 +38,8 @@ public actor Agent: Service {
     let processes: any ProcessHost
     nonisolated let senses: AgentSenses
     let logger: Logger
+    /// Who may ask for metadata, told to whoever answers.
+    private let instances: InstanceDirectory
     private let registration: HostStatus.Registration
     private let connection: ServerConnection
     let reconciler: Reconciler
@@ -82,13 +85,15 @@ public actor Agent: Service {
     private let stopWakeUp = WakeUp()
 
     public init(
-        configuration: AgentConfiguration, kernel: any NetworkKernel, processes: any ProcessHost, senses: AgentSenses, logger: Logger
+        configuration: AgentConfiguration, kernel: any NetworkKernel, processes: any ProcessHost, senses: AgentSenses,
+        instances: InstanceDirectory = InstanceDirectory(), logger: Logger
     ) {
         thread = CycleThread(name: "agent.cycle")
         self.configuration = configuration
         self.kernel = kernel
         self.processes = processes
         self.senses = senses
+        self.instances = instances
         self.logger = logger
         var generator = SystemRandomNumberGenerator()
         registration = HostStatus.Registration(
@@ -180,6 +185,7 @@ public actor Agent: Service {
         }
         let isNews = viewRevision == nil || !batch.isEmpty
         for message in batch { view.apply(message) }
+        instances.apply(batch)
         batch = []
         viewRevision = revision
         if isNews {

@@ -13,18 +13,20 @@ public struct AgentSettings: Hashable, Sendable {
     public var vxlanPort: Int
     /// The domain that dnsmasq answers for.
     public var domainName: String
-    /// How long a DHCP lease lasts.
+    /// How long a DHCP lease lasts; -1: for ever.
     public var leaseSeconds: Int
     /// Whether the kernel knows connection state in the bridge family of nftables (NF_CONNTRACK_BRIDGE). Without it, the state
     /// reaches the bridge rules as packet mark, through br_netfilter.
     public var hasBridgeConntrack: Bool
+    /// Whether instances can ask this host for metadata.
+    public var servesMetadata: Bool
     /// Helpers of connection tracking that the kernel has; nil when nobody looked, and all count as there.
     public var trackingHelpers: Set<TrackingHelper>?
 
     public init(
         stateDirectory: String, tunnelAddress: IPAddress? = nil, physicalNetworks: [String: String] = [:], vxlanPort: Int = 4789,
         domainName: String = "openstacklocal", leaseSeconds: Int = 86400, hasBridgeConntrack: Bool = false,
-        trackingHelpers: Set<TrackingHelper>? = nil
+        trackingHelpers: Set<TrackingHelper>? = nil, servesMetadata: Bool = true
     ) {
         precondition(stateDirectory.hasPrefix("/"), "daemons start in other directories, so the state directory must be absolute")
         self.stateDirectory = stateDirectory
@@ -35,5 +37,6 @@ public struct AgentSettings: Hashable, Sendable {
         self.leaseSeconds = leaseSeconds
         self.hasBridgeConntrack = hasBridgeConntrack
         self.trackingHelpers = trackingHelpers
+        self.servesMetadata = servesMetadata
     }
 }

@@ -24,11 +24,12 @@ public enum HostConverter {
         var routerProblems: [ResourceID: String] = [:]
         for pieces in view.dhcp.sorted(by: { $0.key < $1.key }).compactMap({ DHCPConverter.convert($0.value, view, settings) }) {
             host.namespaces[pieces.namespace] = pieces.configuration
-            host.daemons[pieces.daemon.key] = pieces.daemon
+            for daemon in pieces.daemons { host.daemons[daemon.key] = daemon }
             add(pieces.hostLink, to: &host, &problems)
         }
         for router in view.routers.values.sorted(by: { $0.id < $1.id }) {
-            let pieces = RouterConverter.convert(router: router, settings: settings)
+            var pieces = RouterConverter.convert(router: router, settings: settings)
+            MetadataConverter.addRouter(router, view, settings, to: &pieces)
             host.namespaces[pieces.namespace] = pieces.configuration
             problems += pieces.problems.map { "router \(router.id): \($0)" }
             routerProblems[router.id] = pieces.problems.first

@@ -45,14 +45,20 @@ extension Topology {
     private func notePort(_ port: Port, _ concerned: inout ConcernedKeys) {
         guard concerned.isRecording else { return }
         noteRemotePort(port, &concerned)
-        concerned.note(.reservation, port.id, on: dhcpHosts[port.networkID])
+        concerned.note(.reservation, port.id, on: reservationHosts(of: port.networkID))
         for group in port.securityGroupIDs { noteGroupMember(port.id, of: group, &concerned) }
         switch port.role {
         case .instance:
             concerned.note(.port, port.id, on: port.wiringHostIDs)
         case .dhcp:
             if !port.hostID.isEmpty { concerned.note(.dhcp, port.networkID, on: port.hostID) }
-        case .router, .haInterface: noteRouter(of: port, &concerned)
+            noteMetadata(on: port.networkID, &concerned)
+        case .router(let router):
+            noteRouter(of: port, &concerned)
+            noteReservations(behind: port, on: memberHosts[router], &concerned)
+            // Of several routers one has the address of metadata in IPv6.
+            noteRouters(on: port.networkID, &concerned)
+        case .haInterface: noteRouter(of: port, &concerned)
         case .floatingIP, .other: break
         }
     }

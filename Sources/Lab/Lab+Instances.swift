@@ -1,6 +1,8 @@
 import APISchema
 import Addressing
 import Glibc
+import HostModel
+import Metadata
 
 extension Lab {
     static let portReadyTimeoutMilliseconds = 20_000
@@ -11,11 +13,12 @@ extension Lab {
     ///   - network: name or id.
     ///   - securityGroups: names or ids; nil: the project's default group.
     ///   - attributes: more attributes of the port.
+    ///   - facts: what the metadata service tells the instance; without a hostname it is called by its name.
     /// - Returns: the instance, configured.
     @discardableResult
     public func createInstance(
         _ instanceName: String, host hostName: String, network: String, securityGroups: [String]? = nil,
-        configuration: Instance.Configuration = .dhcp, attributes: [String: JSONValue] = [:]
+        configuration: Instance.Configuration = .dhcp, attributes: [String: JSONValue] = [:], facts: InstanceFacts = InstanceFacts()
     ) async throws -> Instance {
         let host = try host(hostName)
         try checkNewName(instanceName)
@@ -31,6 +34,9 @@ extension Lab {
         request["binding:host_id"] = .string(hostName)
         request["device_owner"] = "compute:nova"
         request["device_id"] = .string(Self.makeDeviceID())
+        var facts = facts
+        facts.hostname = facts.hostname ?? instanceName
+        request["binding:profile"] = facts.profile
         if let securityGroups {
             var groups: [JSONValue] = []
             for group in securityGroups { groups.append(.string(try await find("security-groups", group))) }

@@ -9,8 +9,11 @@ import Foundation
 import KernelInterface
 import KernelLinux
 import Logging
+import Metadata
+import MetadataService
 import NetworkModel
 import ServiceLifecycle
+import ServiceProcesses
 
 struct AgentCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -50,11 +53,16 @@ struct AgentCommand: AsyncParsableCommand {
             valueName: "path"))
     var agentSecretFile: String?
 
+    @Option(help: "Seconds that addresses are leased for by DHCP, at least 120; -1: for ever.")
+    var dhcpLeaseDuration: Int = 86400
+
+    @OptionGroup var metadata: MetadataOptions
     @OptionGroup var log: LogOptions
 
     func run() async throws {
         var configuration = try agentConfiguration()
         let logger = try log.logger("agent")
+        configuration.settings.servesMetadata = metadata.isEnabled(logger)
         OpenFiles.allowMost()
         let problems = KernelRequirements.check()
         guard problems.isEmpty else { throw CleanExit.failure(problems.joined(separator: "\nneutrino: ")) }
@@ -66,9 +74,19 @@ struct AgentCommand: AsyncParsableCommand {
         } catch {
             throw CleanExit.failure("The state directory \(stateDirectory) cannot be made: \(error.localizedDescription)")
         }
+        let metadataConfiguration = try metadata.configuration(stateDirectory: stateDirectory)
         let events = try NetworkEvents(namespace: nil)
+        let instances = InstanceDirectory()
         let agent = Agent(
-            configuration: configuration, kernel: LinuxKernel(), processes: LinuxProcessHost(), senses: try senses(events), logger: logger)
+            configuration: configuration, kernel: LinuxKernel(), processes: LinuxProcessHost(), senses: try senses(events),
+            instances: instances, logger: logger)
+        var services: [ServiceGroupConfiguration.ServiceConfiguration] = [
+            .init(service: agent, successTerminationBehavior: .gracefullyShutdownGroup)
+        ]
+        if configuration.settings.servesMetadata {
+            services.insert(
+                .init(service: MetadataService(configuration: metadataConfiguration, directory: instances, logger: logger)), at: 0)
+        }
         logger.notice(
             "The agent starts",
             metadata: [
@@ -77,7 +95,7 @@ struct AgentCommand: AsyncParsableCommand {
             ])
         let group = ServiceGroup(
             configuration: .init(
-                services: [.init(service: agent, successTerminationBehavior: .gracefullyShutdownGroup)],
+                services: services,
                 gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
         try await group.run()
         events.close()
@@ -85,6 +103,9 @@ struct AgentCommand: AsyncParsableCommand {
 
     private func agentConfiguration() throws -> AgentConfiguration {
         guard (1...255).contains(availabilityZone.utf8.count) else { throw ValidationError("--availability-zone has 1 to 255 bytes.") }
+        guard dhcpLeaseDuration == DnsmasqConfiguration.infiniteLeaseSeconds || (120...0x7FFF_FFFF).contains(dhcpLeaseDuration) else {
+            throw ValidationError("--dhcp-lease-duration is -1 (for ever), or at least 120 seconds: dnsmasq gives no shorter leases.")
+        }
         guard heartbeat > 0 else { throw ValidationError("--heartbeat is at least one second.") }
         guard !server.isEmpty else { throw ValidationError("Name the server: --server http://ADDRESS:9696") }
         for address in server where URL(string: address)?.scheme == nil {
@@ -106,7 +127,8 @@ struct AgentCommand: AsyncParsableCommand {
         guard stateDirectory.hasPrefix("/") else { throw ValidationError("--state-directory must be absolute: daemons start elsewhere.") }
         return AgentConfiguration(
             hostID: host, serverURLs: server,
-            settings: AgentSettings(stateDirectory: stateDirectory, tunnelAddress: tunnel, physicalNetworks: networks),
+            settings: AgentSettings(
+                stateDirectory: stateDirectory, tunnelAddress: tunnel, physicalNetworks: networks, leaseSeconds: dhcpLeaseDuration),
             heartbeatSeconds: heartbeat, availabilityZone: availabilityZone,
             secret: try secret())
     }
