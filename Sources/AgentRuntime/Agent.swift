@@ -224,7 +224,7 @@ public actor Agent: Service {
         cleaner.clean(view, after: result, settings: configuration.settings, processes: processes, logger: logger)
         if cleaner.hasWork { cycleWakeUp() }
         noteRouters(conversion, result)
-        for report in reports.update(view: view, result: result) { outbox.add(report) }
+        for report in reports.update(view: view, unrealised: conversion.unrealisedNetworks, result: result) { outbox.add(report) }
         outbox.set(failures: conversion.problems + result.failures.map(\.description))
         isViewRealised = result.isComplete
         if isViewRealised { outbox.set(appliedRevision: revision) }

@@ -11,6 +11,8 @@ public enum HostConverter {
         public var problems: [String]
         /// The first sentence about each router that is among them.
         public var routerProblems: [ResourceID: String] = [:]
+        /// Networks that this host does not carry as it shall.
+        public var unrealisedNetworks: Set<ResourceID> = []
     }
 
     public static func convert(_ view: HostView, _ settings: AgentSettings) -> Conversion {
@@ -36,7 +38,8 @@ public enum HostConverter {
             for link in pieces.hostLinks { add(link, to: &host, &problems) }
         }
         host.own.firewall = SecurityGroupConverter.convert(view, links: host.own.links, settings)
-        return Conversion(configuration: host, problems: problems.sorted(), routerProblems: routerProblems)
+        return Conversion(
+            configuration: host, problems: problems.sorted(), routerProblems: routerProblems, unrealisedNetworks: layer2.unrealised)
     }
 
     /// The outer end of a service's veth pair. Without its bridge it stays unplugged.

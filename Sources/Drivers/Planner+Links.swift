@@ -121,7 +121,7 @@ extension Planner {
         let operation = PlannedOperation(.addLink(first, key.place), for: subject, role: .make)
         switch link.kind {
         case .bridge: phases.bridges.append(operation)
-        case .vxlan: phases.tunnels.append(operation)
+        case .vxlan, .vlan: phases.tunnels.append(operation)
         case .veth, .foreign: phases.pairs.append(operation)
         }
         if waits { phases.changes.append(PlannedOperation(.changeLink(link, key.place), for: subject, role: .make)) }
@@ -190,7 +190,7 @@ extension Planner {
                 let operation = PlannedOperation(.removeLink(name: name, place), for: .link(name, place), role: .remove)
                 switch link.kind {
                 case .bridge: phases.removedBridges.append(operation)
-                case .vxlan: phases.removedTunnels.append(operation)
+                case .vxlan, .vlan: phases.removedTunnels.append(operation)
                 case .veth, .foreign: phases.removedPairs.append(operation)
                 }
             }
