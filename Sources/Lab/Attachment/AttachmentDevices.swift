@@ -59,7 +59,7 @@ struct AttachmentDevices: Sendable {
         }
         var template = Array("/tmp/neutrino-dhcp-XXXXXX".utf8CString)
         guard mkdtemp(&template) != nil else { throw Files.failure("make a directory in /tmp") }
-        let directory = String(cString: template)
+        let directory = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
         defer { Files.remove(directory) }
         let script = "\(directory)/script"
         try Files.write(script, DHCPClient.script(resolverFile: nil))
