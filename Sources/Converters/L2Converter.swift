@@ -99,7 +99,8 @@ public enum L2Converter {
         guard let interface = interface(of: network, physicalNetwork, settings, &pieces) else { return }
         guard settings.hasVLANDevices else {
             return refuse(
-                network, "VLAN \(id) on \(physicalNetwork) needs 802.1Q devices, which this host's kernel has not (modprobe 8021q)", &pieces)
+                network, "VLAN \(id) on \(physicalNetwork) needs 802.1Q devices, which this host's kernel has not (modprobe 8021q)", &pieces
+            )
         }
         let name = L2Names.vlan(interface, id)
         guard pieces.links[name] == nil else {
@@ -107,7 +108,8 @@ public enum L2Converter {
         }
         if pieces.links[interface] == nil { pieces.links[interface] = Link(name: interface, kind: .foreign) }
         pieces.links[name] = Link(
-            name: name, kind: .vlan(parent: interface, id: id), mtu: network.mtu, bridge: L2Names.bridge(network.id), alias: "neutrino:vlan")
+            name: name, kind: .vlan(parent: interface, id: id), mtu: network.mtu, bridge: L2Names.bridge(network.id), alias: "neutrino:vlan"
+        )
         let silence = silence(name)
         pieces.sysctls[silence.path] = silence.value
     }

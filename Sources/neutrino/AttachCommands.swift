@@ -5,7 +5,8 @@ import Lab
 
 struct AttachCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "attach", abstract: "Plug a namespace, a virtual machine or a device into a port on this host, where there is no Nova.",
+        commandName: "attach",
+        abstract: "Plug a namespace, a virtual machine or a device into a port on this host, where there is no Nova.",
         discussion: """
             Binds the port to this host, as Nova does, makes the device that the agent looks for, waits until the port is ACTIVE, and prints what comes \
             next. 'neutrino detach' undoes it. It takes root, an agent that runs on this host, and an administrator: OS_AUTH_URL, OS_USERNAME, \
@@ -50,7 +51,8 @@ struct AttachCommand: AsyncParsableCommand {
             throw ValidationError("Say what is plugged in: --namespace NAME, --tap, or --device DEVICE.")
         }
         guard network != nil || (fixedIp.isEmpty && securityGroup.isEmpty && mac == nil) else {
-            throw ValidationError("--fixed-ip, --security-group and --mac are of a new port: change an existing one with 'openstack port set'.")
+            throw ValidationError(
+                "--fixed-ip, --security-group and --mac are of a new port: change an existing one with 'openstack port set'.")
         }
         guard namespace != nil || !dhcp else { throw ValidationError("--dhcp runs a DHCP client in a namespace: give --namespace.") }
         guard tap || owner == nil else { throw ValidationError("--owner is of a tap: give --tap.") }

@@ -33,7 +33,7 @@ struct IncrementalConversionTests {
     }
 
     @Test("A new member of a group changes one set of the host, and nothing else is even another storage")
-    func member() throws {
+    func newMember() throws {
         var (view, changes) = (
             view(network(), .port(port(7, groups: [id(50)])), .securityGroup(defaultGroup(id(50))), member(id(50), port: 7)), HostChanges()
         )
@@ -110,7 +110,9 @@ private struct RandomItems {
     }
 
     private mutating func member() -> HostItem {
-        let prefixes = [prefix("10.0.0.\(number(2..<9))/32"), prefix("2001:db8::\(number(2..<9))/128"), prefix("10.9.\(number(0..<4)).0/24")]
+        let prefixes = [
+            prefix("10.0.0.\(number(2..<9))/32"), prefix("2001:db8::\(number(2..<9))/128"), prefix("10.9.\(number(0..<4)).0/24"),
+        ]
         return .groupMember(
             HostGroupMember(groupID: id(50 + number(0..<3)), portID: id(20 + number(0..<12)), addresses: prefixes.filter { _ in isTrue() }))
     }

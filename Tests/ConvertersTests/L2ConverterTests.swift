@@ -107,7 +107,10 @@ struct L2ConverterTests {
         #expect(pieces.problems.count == 4)
         #expect(pieces.problems[0].hasSuffix("needs 802.1Q devices, which this host's kernel has not (modprobe 8021q)"))
         #expect(pieces.unrealised == [id(2), id(3), id(5), id(6)])
-        #expect(pieces.links.keys.sorted() == ["brq00000002-00", "brq00000003-00", "brq00000004-00", "brq00000005-00", "brq00000006-00", "eth9", tap(9)])
+        #expect(
+            pieces.links.keys.sorted() == [
+                "brq00000002-00", "brq00000003-00", "brq00000004-00", "brq00000005-00", "brq00000006-00", "eth9", tap(9),
+            ])
         #expect(pieces.links["eth9"]?.bridge == "brq00000004-00")
     }
 
@@ -137,7 +140,8 @@ struct L2ConverterTests {
         let pieces = L2Converter.convert(
             view(
                 network(.flat(physicalNetwork: "physnet1")), network(.flat(physicalNetwork: "physnet2"), id: id(2)),
-                network(.vlan(physicalNetwork: "physnet1", id: 7), id: id(3)), network(.vlan(physicalNetwork: "physnet2", id: 7), id: id(4))),
+                network(.vlan(physicalNetwork: "physnet1", id: 7), id: id(3)), network(.vlan(physicalNetwork: "physnet2", id: 7), id: id(4))
+            ),
             rich)
         #expect(pieces.problems.isEmpty)
         #expect(pieces.links["eth1"]?.bridge == bridge && pieces.links["eth2"]?.bridge == "brq00000002-00")

@@ -32,7 +32,9 @@ struct AttachTests {
             let tap = "tap" + (try existing.text("id").prefix(11))
             let mac = try existing.text("mac_address")
             try await h1.output(["ip", "netns", "add", "box"])
-            try await h1.output(["ip", "link", "add", "box0", "mtu", "1400", "type", "veth", "peer", "eth0", "netns", "box", "address", mac])
+            try await h1.output([
+                "ip", "link", "add", "box0", "mtu", "1400", "type", "veth", "peer", "name", "eth0", "netns", "box", "address", mac,
+            ])
             let box = try await lab.attach(on: "h1", ["mine", "--device", "box0"])
             #expect(box.standardOutput.contains("must use the MAC \(mac)"))
             let boxAddress = try existing["fixed_ips"]?.arrayValue?.first?.text("ip_address") ?? ""
@@ -76,7 +78,9 @@ struct AttachTests {
             #expect(try await refusal(["--network", "private", "--tap", "--fixed-ip", "10.9.9.9"]).contains("The server refused"))
             #expect(try await refusal(["--network", "private"]).contains("Say what is plugged in"))
             #expect(try await lab.api.list("ports", "device_owner=compute:nova").isEmpty)
-            #expect(try await host.output(["ip", "-brief", "link"]).split(separator: "\n").count <= before + 4, "only the network's own devices came")
+            #expect(
+                try await host.output(["ip", "-brief", "link"]).split(separator: "\n").count <= before + 4,
+                "only the network's own devices came")
             #expect(try await host.output(["ip", "netns"]).contains("a ") == false)
         }
     }

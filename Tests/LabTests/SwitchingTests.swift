@@ -98,7 +98,8 @@ struct SwitchingTests {
                 let place = try lab.host(host).place
                 try await place.output(["ip", "netns", "add", "self"])
                 try await place.output([
-                    "ip", "link", "add", moving.tap, "up", "type", "veth", "peer", "eth0", "netns", "self", "address", try port.text("mac_address"),
+                    "ip", "link", "add", moving.tap, "up", "type", "veth", "peer", "name", "eth0", "netns", "self", "address",
+                    try port.text("mac_address"),
                 ])
                 try await place.output(["ip", "-n", "self", "address", "add", "\(address)/24", "dev", "eth0"])
             }

@@ -10,7 +10,6 @@ struct VirtualMachine {
     static let package = "\(FileManager.default.currentDirectoryPath)/.guest"
     static let bootTimeoutMilliseconds = 180_000
     private static let memoryMegabytes = 192
-    /// In the order in which they need each other.
     private static let modules = [
         "virtio", "virtio_ring", "virtio_pci_legacy_dev", "virtio_pci_modern_dev", "virtio_pci", "failover", "net_failover", "virtio_net",
     ]
@@ -38,7 +37,8 @@ struct VirtualMachine {
         let device = arguments.map { $0.hasPrefix("virtio-net-pci") ? $0 + ",romfile=" : $0 }
         try await host.place.start(
             [
-                "nice", "-n", "5", "qemu-system-x86_64", "-machine", "q35,accel=tcg", "-cpu", "max", "-m", "\(memoryMegabytes)", "-nodefaults",
+                "nice", "-n", "5", "qemu-system-x86_64", "-machine", "q35,accel=tcg", "-cpu", "max", "-m", "\(memoryMegabytes)",
+                "-nodefaults",
                 "-nographic", "-no-reboot", "-serial", "stdio", "-kernel", try #require(kernel), "-initrd", disk, "-append",
                 "console=ttyS0 quiet panic=-1 target=\(target)",
             ] + device, log: machine.console)
@@ -96,7 +96,8 @@ struct VirtualMachine {
         /bin/busybox --install -s /bin
         export PATH=/bin
         mount -t proc proc /proc; mount -t sysfs sysfs /sys; mount -t devtmpfs dev /dev
-        for module in \(modules.joined(separator: " ")); do insmod /modules/$module.ko 2>/dev/null; done
+        # Each time those go in whose needs are there.
+        for pass in 1 2 3 4; do for module in \(modules.joined(separator: " ")); do insmod /modules/$module.ko 2>/dev/null; done; done
         ip link set lo up
         device=$(ls /sys/class/net | grep -v lo | head -n 1)
         ip link set "$device" up
@@ -107,7 +108,7 @@ struct VirtualMachine {
         target=$(sed 's/.*target=\\([^ ]*\\).*/\\1/' /proc/cmdline)
         for attempt in $(seq 60); do ping -c 1 -W 1 "$target" > /dev/null && break; done
         ping -c 3 -W 1 "$target" > /dev/null && echo "ping: answered" || echo "ping: no answer"
-        echo "metadata: $(wget -q -T 5 -O - http://169.254.169.254/openstack/latest/meta_data.json 2>/dev/null | tr -d '\\n')"
+        echo "metadata: $(wget -q -T 5 -O - http://169.254.169.254:80/openstack/latest/meta_data.json 2>/dev/null | tr -d '\\n')"
         echo "end: 0"
         sleep 3600
         """

@@ -26,7 +26,8 @@ func put(_ number: Int, in view: inout HostView) {
     view.put(
         .reservation(
             HostReservation(
-                portID: port.id, networkID: port.networkID, mac: port.mac, addresses: port.addresses, hostname: "host-\(number)", revision: 1)))
+                portID: port.id, networkID: port.networkID, mac: port.mac, addresses: port.addresses, hostname: "host-\(number)",
+                revision: 1)))
 }
 
 func putMember(_ number: Int, in view: inout HostView) {

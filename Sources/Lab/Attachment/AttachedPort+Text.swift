@@ -42,7 +42,7 @@ extension AttachedPort {
             return ["qemu-system-x86_64 … " + qemuArguments.joined(separator: " "), "or, in a libvirt domain:"] + xml
         case .existing(let name, _):
             return [
-                "what is behind \(name) (now called \(tapName)) must use the MAC \(mac) and the addresses above, by DHCP or set by hand",
+                "what is behind \(name) (now called \(tapName)) must use the MAC \(mac) and the addresses above, by DHCP or set by hand"
             ]
         }
     }

@@ -51,7 +51,8 @@ public struct Attacher: Sendable {
         guard owner.isEmpty, port["device_id"]?.stringValue ?? "" == "" else {
             let place = host.isEmpty ? "" : " on \(host)"
             throw LabError(
-                "Port \(id) is in use already (\(owner.isEmpty ? "by a device" : owner)\(place)): 'neutrino detach \(id)' frees one that attach took.")
+                "Port \(id) is in use already (\(owner.isEmpty ? "by a device" : owner)\(place)): 'neutrino detach \(id)' frees one that attach took."
+            )
         }
         var attributes = InstancePort.binding(host: request.host, deviceID: InstancePort.makeDeviceID())
         attributes["binding:profile"] = profile(attachment, request)
@@ -148,7 +149,8 @@ public struct Attacher: Sendable {
         }
         let bound = port["binding:host_id"]?.stringValue ?? ""
         guard bound == host else {
-            throw LabError("Port \(portID) is attached on host \(bound), and this is \(host): detach it there, or say --host \(bound) if this is it.")
+            throw LabError(
+                "Port \(portID) is attached on host \(bound), and this is \(host): detach it there, or say --host \(bound) if this is it.")
         }
         await AttachmentDevices().remove(attachment.device, portID: portID)
         try await release(portID, attachment)

@@ -10,9 +10,13 @@ struct AttachmentDevices: Sendable {
     func plan(_ plug: AttachmentRequest.Plug) async throws -> Attachment.Device {
         switch plug {
         case .namespace(let name, let device, let usesDHCP):
-            guard Self.isGoodNamespace(name) else { throw LabError("'\(name)' is no name for a namespace: use letters, digits, - . and _.") }
+            guard Self.isGoodNamespace(name) else {
+                throw LabError("'\(name)' is no name for a namespace: use letters, digits, - . and _.")
+            }
             guard !usesDHCP || KernelRequirements.path(ofProgram: "busybox") != nil else {
-                throw LabError("The DHCP client is missing: 'apt-get install busybox' installs it, and without --dhcp addresses are set as the API says.")
+                throw LabError(
+                    "The DHCP client is missing: 'apt-get install busybox' installs it, and without --dhcp addresses are set as the API says."
+                )
             }
             let isThere = access("\(Self.namespaces)/\(name)", F_OK) == 0
             if isThere, try await run(["ip", "-n", name, "link", "show", "dev", device]).exitCode == 0 {
@@ -114,7 +118,8 @@ struct AttachmentDevices: Sendable {
 
     private static func isGoodNamespace(_ name: String) -> Bool {
         let isPlain = name.utf8.allSatisfy { byte in
-            (0x61...0x7A).contains(byte) || (0x41...0x5A).contains(byte) || (0x30...0x39).contains(byte) || [0x2D, 0x2E, 0x5F].contains(byte)
+            (0x61...0x7A).contains(byte) || (0x41...0x5A).contains(byte) || (0x30...0x39).contains(byte)
+                || [0x2D, 0x2E, 0x5F].contains(byte)
         }
         return isPlain && !name.hasPrefix(".") && !name.hasPrefix("-") && (1...200).contains(name.utf8.count)
     }

@@ -58,7 +58,8 @@ public struct PortAddress: Hashable, Sendable {
             addresses.append(
                 PortAddress(
                     address: try fixed.text("ip_address"), prefixLength: length, gateway: subnet["gateway_ip"]?.stringValue,
-                    isServedByDHCP: subnet["enable_dhcp"]?.boolValue == true && subnet["ip_version"]?.integerValue == 4, hostRoutes: routes))
+                    isServedByDHCP: subnet["enable_dhcp"]?.boolValue == true && subnet["ip_version"]?.integerValue == 4, hostRoutes: routes)
+            )
         }
         return addresses
     }

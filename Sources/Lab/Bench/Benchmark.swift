@@ -62,7 +62,8 @@ public struct Benchmark: Sendable {
         static let ofHosts: [Part] = [.instances]
         /// In a cloud with one HA router. In this order: what is idle first, what leaves most behind last.
         static let inCloud: [Part] = [
-            .memory, .tenant, .wire, .move, .rule, .floating, .uplink, .power, .keepalived, .drain, .agent, .server, .reload, .partition, .unattended,
+            .memory, .tenant, .wire, .move, .rule, .floating, .uplink, .power, .keepalived, .drain, .agent, .server, .reload, .partition,
+            .unattended,
             .restart,
         ]
         /// In a cloud with hundreds of HA routers.
@@ -115,7 +116,9 @@ public struct Benchmark: Sendable {
         }
         for part in Part.ofHosts where parts.contains(part) {
             await measure(part, &report) { _ in
-                try await withLab(labs.hosts, hosts: 2, startsAgents: true) { try await InstancesBenchmark(lab: $0, narrator: narrator).run() }
+                try await withLab(labs.hosts, hosts: 2, startsAgents: true) {
+                    try await InstancesBenchmark(lab: $0, narrator: narrator).run()
+                }
             }
         }
         await measureAll(Part.inCloud.filter(parts.contains), in: labs.cloud, &report, BenchmarkCloud.build, measureInCloud)

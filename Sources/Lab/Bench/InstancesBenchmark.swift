@@ -46,7 +46,9 @@ struct InstancesBenchmark {
             ports = result.ports
             wired.append(result.active)
             answered.append(result.answered)
-            narrator.say("instances, run \(run) of \(Self.runs): answered after \(number(result.answered)) s, ACTIVE after \(number(result.active)) s")
+            narrator.say(
+                "instances, run \(run) of \(Self.runs): answered after \(number(result.answered)) s, ACTIVE after \(number(result.active)) s"
+            )
         }
         try await Task.sleep(for: .seconds(Self.idleSeconds))
         guard let agent = host.agentProcessID else { throw LabError("The agent of \(host.name) is not running.") }
@@ -54,8 +56,10 @@ struct InstancesBenchmark {
         narrator.say("instances: agent \(number(size)) MB")
         var measurements = [
             Measurement(
-                .instances, "1,000 ports of 10 networks wired on one host: first POST to last ACTIVE", unit: "s", .atMost(10), .worst, wired,
-                remark: "median of the last answer to a POST: \(number(answered.median)) s after the first; \(Self.connections) connections"),
+                .instances, "1,000 ports of 10 networks wired on one host: first POST to last ACTIVE", unit: "s", .atMost(10), .worst,
+                wired,
+                remark: "median of the last answer to a POST: \(number(answered.median)) s after the first; \(Self.connections) connections"
+            ),
             Measurement(
                 .instances, "agent with 1,000 ports, resident", unit: "MB", .atMost(60), .worst, [size],
                 remark: "\(BenchmarkReport.build) build"),
@@ -183,7 +187,9 @@ struct InstancesBenchmark {
             Measurement(
                 .instances, "agent killed and started with 1,000 ports: in sync", unit: "s", .atMost(2), .worst, synced,
                 remark: "from the start of the process until a port that was made while it was away is ACTIVE"),
-            Measurement(.instances, "the same, pings lost", unit: "pings", .atMost(0), .worst, lost, remark: "every 10 ms, both ways between two hosts"),
+            Measurement(
+                .instances, "the same, pings lost", unit: "pings", .atMost(0), .worst, lost,
+                remark: "every 10 ms, both ways between two hosts"),
         ]
     }
 
@@ -197,7 +203,9 @@ struct InstancesBenchmark {
         ).text("id")
         let place = host.place
         try await BackgroundThread.run {
-            try place.batch(["link add \(InstancePort.tapName(portID: id)) mtu \(network.mtu) up type veth peer name marker mtu \(network.mtu)"])
+            try place.batch([
+                "link add \(InstancePort.tapName(portID: id)) mtu \(network.mtu) up type veth peer name marker mtu \(network.mtu)"
+            ])
         }
         return id
     }

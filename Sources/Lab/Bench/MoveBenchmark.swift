@@ -28,8 +28,8 @@ struct MoveBenchmark {
         for way in [Way.migration, .rebinding] {
             var gaps: [Double] = []
             for run in 1...Self.runs {
-                let hosts = run.isMultiple(of: 2) ? [hosts[1], hosts[0]] : [hosts[0], hosts[1]]
-                gaps.append(try await move(way, from: hosts[0], to: hosts[1], observer, mtu: mtu))
+                let (source, destination) = run.isMultiple(of: 2) ? (hosts[1], hosts[0]) : (hosts[0], hosts[1])
+                gaps.append(try await move(way, from: source, to: destination, observer, mtu: mtu))
                 cloud.narrator.say("move by \(way.rawValue), run \(run) of \(Self.runs): \(number(gaps.last ?? 0)) ms")
             }
             measurements.append(
@@ -86,7 +86,9 @@ struct MoveBenchmark {
         return gap
     }
 
-    private func isActive(_ portID: String) async throws -> Bool { try await cloud.lab.api.show("ports", portID)["status"]?.stringValue == "ACTIVE" }
+    private func isActive(_ portID: String) async throws -> Bool {
+        try await cloud.lab.api.show("ports", portID)["status"]?.stringValue == "ACTIVE"
+    }
 
     private func place(_ name: String, _ portID: String, on host: LabHost, mtu: Int?) async throws -> Place {
         let lab = cloud.lab

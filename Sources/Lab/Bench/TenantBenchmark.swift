@@ -14,7 +14,9 @@ struct TenantBenchmark {
 
     func run() async throws -> [Measurement] {
         let instances = Array(cloud.instances.prefix(2))
-        guard instances.count == 2, instances[0].host != instances[1].host else { throw LabError("There are no two instances on two hosts.") }
+        guard instances.count == 2, instances[0].host != instances[1].host else {
+            throw LabError("There are no two instances on two hosts.")
+        }
         let mtu = try await cloud.lab.api.show("networks", cloud.network)["mtu"]?.integerValue ?? 1450
         try await connectBare(instances, mtu: mtu)
         var shares: [Double] = []
@@ -24,10 +26,12 @@ struct TenantBenchmark {
             var bare = 0.0
             var tenant = 0.0
             for isBare in round.isMultiple(of: 2) ? [true, false] : [false, true] {
-                let rate = try await rate(from: instances[0], to: instances[1], address: isBare ? Self.bareAddresses[1] : instances[1].address)
+                let rate = try await rate(
+                    from: instances[0], to: instances[1], address: isBare ? Self.bareAddresses[1] : instances[1].address)
                 if isBare { bare = rate } else { tenant = rate }
             }
-            cloud.narrator.say("tenant, round \(round) of \(Self.rounds): bare \(number(bare)) Gbit/s, tenant network \(number(tenant)) Gbit/s")
+            cloud.narrator.say(
+                "tenant, round \(round) of \(Self.rounds): bare \(number(bare)) Gbit/s, tenant network \(number(tenant)) Gbit/s")
             guard round > 0 else { continue }
             rates.append((bare, tenant))
             shares.append(tenant / max(bare, 0.001) * 100)
@@ -35,7 +39,8 @@ struct TenantBenchmark {
         for instance in instances { _ = try? await instance.place.run(["ip", "link", "delete", "bare"]) }
         return [
             Measurement(
-                .tenant, "TCP between instances on two hosts against bare VXLAN between the same namespaces", unit: "%", .atLeast(95), .median, shares,
+                .tenant, "TCP between instances on two hosts against bare VXLAN between the same namespaces", unit: "%", .atLeast(95),
+                .median, shares,
                 remark: """
                     medians: bare \(number(rates.map(\.bare).median)) Gbit/s, tenant network \(number(rates.map(\.tenant).median)) Gbit/s; iperf3, one \
                     connection, \(Self.secondsPerRun) s in turns; stateful security groups
