@@ -7,7 +7,7 @@ public struct AgentSettings: Hashable, Sendable {
     public var stateDirectory: String
     /// The address that tunnels start from; nil when the host carries no tunnels.
     public var tunnelAddress: IPAddress?
-    /// Physical network → interface, as flat networks name it.
+    /// Physical network → interface, as flat and VLAN networks name it.
     public var physicalNetworks: [String: String]
     /// The UDP port of VXLAN: 4789 (RFC 7348).
     public var vxlanPort: Int
@@ -20,13 +20,15 @@ public struct AgentSettings: Hashable, Sendable {
     public var hasBridgeConntrack: Bool
     /// Whether instances can ask this host for metadata.
     public var servesMetadata: Bool
+    /// Whether the kernel has 802.1Q sub-interfaces, which VLAN networks need.
+    public var hasVLANDevices: Bool
     /// Helpers of connection tracking that the kernel has; nil when nobody looked, and all count as there.
     public var trackingHelpers: Set<TrackingHelper>?
 
     public init(
         stateDirectory: String, tunnelAddress: IPAddress? = nil, physicalNetworks: [String: String] = [:], vxlanPort: Int = 4789,
         domainName: String = "openstacklocal", leaseSeconds: Int = 86400, hasBridgeConntrack: Bool = false,
-        trackingHelpers: Set<TrackingHelper>? = nil, servesMetadata: Bool = true
+        hasVLANDevices: Bool = true, trackingHelpers: Set<TrackingHelper>? = nil, servesMetadata: Bool = true
     ) {
         precondition(stateDirectory.hasPrefix("/"), "daemons start in other directories, so the state directory must be absolute")
         self.stateDirectory = stateDirectory
@@ -36,6 +38,7 @@ public struct AgentSettings: Hashable, Sendable {
         self.domainName = domainName
         self.leaseSeconds = leaseSeconds
         self.hasBridgeConntrack = hasBridgeConntrack
+        self.hasVLANDevices = hasVLANDevices
         self.trackingHelpers = trackingHelpers
         self.servesMetadata = servesMetadata
     }
