@@ -48,7 +48,7 @@ let pureRooms: [Target] = [
     tests("NetworkModelTests", ["Addressing", "NetworkModel"]),
     tests(
         "ConvertersTests",
-        ["Addressing", "NetworkModel", "HostModel", "KernelInterface", "KernelLinux", "ServiceProcesses", "Converters"]),
+        ["Addressing", "NetworkModel", "HostModel", "KernelInterface", "KernelLinux", "ServiceProcesses", "Drivers", "Converters"]),
     tests(
         "ElectionServiceTests",
         ["Addressing", "NetworkModel", "Election", "ElectionService", "ServiceProcesses", "KernelInterface", "KernelLinux", "CLinux"]),
@@ -118,7 +118,7 @@ let wholeRooms: [Target] = [
         name: "neutrino",
         dependencies: [
             "Addressing", "APISchema", "NetworkModel", "KernelInterface", "HostProjection", "Converters", "ControllerServer",
-            "AgentRuntime", "Election", "ElectionService", "Identity", "IdentityService", "KernelLinux", "Lab", "Store", "Operations",
+            "AgentRuntime", "Drivers", "Election", "ElectionService", "Identity", "IdentityService", "KernelLinux", "Lab", "Store", "Operations",
             arguments, log, lifecycle,
         ],
         swiftSettings: strict),

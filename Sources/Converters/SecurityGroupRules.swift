@@ -73,7 +73,7 @@ enum SecurityGroupRuleText {
         return members.map { (clauses + ["\(field) @\($0)"] + transport).joined(separator: " ") }
     }
 
-    private static func isPossible(_ rule: HostSecurityGroup.Rule) -> Bool {
+    static func isPossible(_ rule: HostSecurityGroup.Rule) -> Bool {
         let isICMP = rule.protocolNumber == 1 || rule.protocolNumber == 58
         let values = 0...(isICMP ? 255 : 65535)
         let range = [rule.portRangeMinimum, rule.portRangeMaximum].compactMap { $0 }
@@ -81,18 +81,16 @@ enum SecurityGroupRuleText {
             && rule.protocolNumber.map((0...255).contains) ?? true
     }
 
+    /// As nft calls them, by number.
+    static let protocolsWithPorts = [6: "tcp", 17: "udp", 33: "dccp", 132: "sctp", 136: "udplite"]
+
     private static func transportClause(_ rule: HostSecurityGroup.Rule, _ version: IPVersion) -> [String] {
         guard let number = rule.protocolNumber else { return [] }
         switch number {
         case 1, 58:
             // Either number means the family's own ICMP, as in Neutron.
             return icmpClause(rule, version)
-        case 6: return portClause("tcp", 6, rule)
-        case 17: return portClause("udp", 17, rule)
-        case 33: return portClause("dccp", 33, rule)
-        case 132: return portClause("sctp", 132, rule)
-        case 136: return portClause("udplite", 136, rule)
-        default: return ["meta l4proto \(number)"]
+        default: return protocolsWithPorts[number].map { portClause($0, number, rule) } ?? ["meta l4proto \(number)"]
         }
     }
 

@@ -1,10 +1,12 @@
 import Addressing
+import Foundation
 import HostModel
 import KernelInterface
 import NetworkModel
 import Testing
 
 @testable import Converters
+@testable import Drivers
 
 /// Security groups with real frames: a host namespace with a bridge, instances as namespaces behind veth pairs, nft, ping, DHCP.
 @Suite("Security groups with real frames", .enabled(if: isRoot, needsRoot), .serialized)
@@ -94,6 +96,64 @@ struct SecurityGroupPacketTests {
         // The kernel's own view of it: loaded, and replaced by itself.
         try bench.load(items, trusted: [11])
         #expect(try bench.test.run("nft list table bridge neutrino", in: bench.host).text.contains("ingress_\(group)"))
+    }
+
+    @Test("A change of rules, groups, ports and members leaves what loading everything anew would, and counters go on")
+    func changes() throws {
+        let bench = try Bench()
+        defer { bench.test.remove() }
+        let addresses = id(102)
+        let states: [[HostItem]] = [
+            [network(), .securityGroup(defaultGroup(group)), .port(port(7, groups: [group])), member(group, port: 7)],
+            [
+                network(), .securityGroup(defaultGroup(group)), .securityGroup(defaultGroup(web)), .port(port(7, groups: [group, web])),
+                .port(port(8, groups: [web])), member(group, port: 7), member(web, port: 7), member(web, port: 8),
+            ],
+            [
+                network(),
+                .securityGroup(
+                    HostSecurityGroup(
+                        id: web,
+                        rules: [
+                            .init(direction: .ingress, ipVersion: 4, remoteAddressGroupID: addresses),
+                            .init(direction: .ingress, ipVersion: 6, protocolNumber: 6, portRangeMinimum: 22),
+                        ], isStateful: false)),
+                .addressGroup(HostAddressGroup(id: addresses, addresses: [prefix("192.0.2.0/24"), prefix("192.0.3.1/32")])),
+                .port(port(8, groups: [web])), .port(port(9, isSecure: false)),
+            ],
+            [network()],
+        ]
+        var configuration = [FirewallTable]()
+        try bench.load(states[0])
+        configuration = SecurityGroupConverter.convert(view(states[0]), links: [:], settings)
+        for number in [1, 2, 0, 3, 2, 1] {
+            let next = SecurityGroupConverter.convert(view(states[number]), links: [:], settings)
+            let script = zip(configuration, next).map { FirewallScript.changes(from: $0, to: $1) ?? "no change is enough" }.joined()
+            #expect(!script.contains("delete table"))
+            try bench.test.expect("nft -f \(try bench.test.write("change.nft", script))", in: bench.host)
+            configuration = next
+            #expect(try ruleset(bench) == ruleset(bench, fresh: states[number]))
+        }
+        try bench.test.expect("nft add rule bridge neutrino forward counter name spoofed_mac", in: bench.host)
+    }
+
+    /// The chains and sets that there are, or that the items give in a namespace of their own, in an order of their own.
+    private func ruleset(_ bench: Bench, fresh items: [HostItem]? = nil) throws -> [String] {
+        let list = "nft -s list ruleset"
+        var text: String
+        if let items {
+            let path = try bench.test.write("fresh.nft", firewallScript(SecurityGroupConverter.convert(view(items), links: [:], settings)))
+            text = try bench.test.run("unshare -n sh -c 'nft -f \(path) && \(list)'").text
+        } else {
+            text = try bench.test.run(list, in: bench.host).text
+        }
+        text = text.replacing("}", with: "").replacing(",", with: " ")
+        return text.components(separatedBy: "\n\n").map { block in
+            let lines = block.split(separator: "\n")
+            // The order of a set's elements says nothing.
+            guard block.contains("elements = {") else { return block.split(whereSeparator: \.isWhitespace).joined(separator: " ") }
+            return lines.joined(separator: " ").split(whereSeparator: \.isWhitespace).sorted().joined(separator: " ")
+        }.sorted()
     }
 
     @Test("The table for bridge conntrack has no error but that this kernel may lack it")
