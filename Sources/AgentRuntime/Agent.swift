@@ -48,6 +48,7 @@ public actor Agent: Service {
     private var viewRevision: Int?
     /// What the view converts to; nil after the view changed.
     private var conversion: HostConverter.Conversion?
+    private var groupTables: SecurityGroupTables
     /// Whether the last cycle realised all of the view.
     private var isViewRealised = false
     /// Whether the connection in use has brought anything.
@@ -97,6 +98,7 @@ public actor Agent: Service {
             physicalNetworks: configuration.settings.physicalNetworks, stateDirectory: configuration.settings.stateDirectory,
             availabilityZone: configuration.availabilityZone)
         connection = ServerConnection(configuration: configuration)
+        groupTables = SecurityGroupTables(configuration.settings)
         groupConnections = senses.connections.map { GroupConnectionCleaner(tracker: $0, logger: logger) }
         errands = RouterErrands(kernel: kernel, processes: processes, settings: configuration.settings, logger: logger)
         reconciler = Reconciler(
@@ -239,7 +241,7 @@ public actor Agent: Service {
     /// Link events, timers and retries leave the view as it is: only the feed makes a conversion necessary, which costs as much as the host holds.
     private func currentConversion() -> HostConverter.Conversion {
         if let conversion { return conversion }
-        let new = HostConverter.convert(view, configuration.settings)
+        let new = HostConverter.convert(view, configuration.settings, &groupTables)
         conversion = new
         return new
     }

@@ -14,6 +14,12 @@ public enum HostConverter {
     }
 
     public static func convert(_ view: HostView, _ settings: AgentSettings) -> Conversion {
+        var tables = SecurityGroupTables(settings)
+        return convert(view, settings, &tables)
+    }
+
+    /// The same at a lower cost: `tables` holds what earlier views of the run gave.
+    public static func convert(_ view: HostView, _ settings: AgentSettings, _ tables: inout SecurityGroupTables) -> Conversion {
         var host = HostConfiguration()
         let layer2 = L2Converter.convert(view, settings)
         host.own.links = layer2.links
@@ -35,7 +41,7 @@ public enum HostConverter {
             for daemon in pieces.daemons { host.daemons[daemon.key] = daemon }
             for link in pieces.hostLinks { add(link, to: &host, &problems) }
         }
-        host.own.firewall = SecurityGroupConverter.convert(view, links: host.own.links, settings)
+        host.own.firewall = tables.update(view, links: host.own.links)
         return Conversion(configuration: host, problems: problems.sorted(), routerProblems: routerProblems)
     }
 

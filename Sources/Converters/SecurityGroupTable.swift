@@ -3,11 +3,10 @@ import HostModel
 import KernelInterface
 import NetworkModel
 
-/// Builds the table `bridge neutrino`.
-struct SecurityGroupTable {
+/// The table `bridge neutrino` under construction.
+struct SecurityGroupTable: Sendable {
     private(set) var table = FirewallTable(family: .bridge, name: "neutrino")
-    /// Every combination of groups that some port has, sorted by id.
-    private var combinations: Set<[ResourceID]> = []
+    private let fixedChains: [String: FirewallTable.Chain]
 
     init(hasBridgeConntrack: Bool) {
         table.sets = [
@@ -28,70 +27,97 @@ struct SecurityGroupTable {
             "to_port": .init(form: .map, type: "type ifname : verdict"),
         ]
         table.objects = DropReason.counters
-        table.chains = SecurityGroupChains(hasBridgeConntrack: hasBridgeConntrack).chains
+        var chains = SecurityGroupChains(hasBridgeConntrack: hasBridgeConntrack).chains
+        if hasBridgeConntrack {
+            chains["zone"] = .init(
+                hook: "type filter hook prerouting priority -310; policy accept;", rules: ["ct zone set iifname map @zones"])
+        }
+        fixedChains = chains
+        table.chains = chains
     }
 
-    // MARK: Ports
+    // MARK: Elements
 
-    mutating func trust(_ device: String) {
-        insert(quoted(device), "trusted")
-        insert("\(quoted(device)) : accept", "to_port")
+    /// An element of a set or map.
+    struct Element: Hashable, Sendable {
+        var set: String
+        var text: String
     }
 
-    mutating func guardPort(_ port: HostPort, groups: [ResourceID]) {
+    /// What lets a device send what it likes and receive everything.
+    static func trusting(_ device: String) -> [Element] {
+        [Element(set: "trusted", text: quoted(device)), Element(set: "to_port", text: "\(quoted(device)) : accept")]
+    }
+
+    /// What lets a port send and receive what its groups, sorted, allow.
+    static func guarding(_ port: HostPort, groups: [ResourceID]) -> [Element] {
         let device = quoted(port.deviceName)
-        let combination = Set(groups).sorted()
-        combinations.insert(combination)
-        let name = Self.combinationName(combination)
-        insert(device, "guarded")
-        insert("\(device) : goto from_\(name)", "from_port")
-        insert("\(device) : goto to_\(name)", "to_port")
+        let name = combinationName(groups)
         let pairs = PortIdentity.pairs(of: port)
+        var elements = [
+            Element(set: "guarded", text: device), Element(set: "from_port", text: "\(device) : goto from_\(name)"),
+            Element(set: "to_port", text: "\(device) : goto to_\(name)"),
+        ]
         for mac in Set(pairs.map(\.mac)) {
-            insert("\(device) . \(mac)", "port_macs")
-            insert("\(device) . \(Self.hexadecimal(mac.rawValue))", "port_hardware")
+            elements.append(Element(set: "port_macs", text: "\(device) . \(mac)"))
+            elements.append(Element(set: "port_hardware", text: "\(device) . \(hexadecimal(mac.rawValue))"))
         }
-        for pair in pairs { allow(pair, device) }
+        for pair in pairs { elements += allowing(pair, device) }
+        return elements
     }
 
-    private mutating func allow(_ pair: HostPort.Pair, _ device: String) {
-        let (prefix, mac) = (pair.prefix, pair.mac)
+    private static func allowing(_ pair: HostPort.Pair, _ device: String) -> [Element] {
+        let (prefix, source) = (pair.prefix, "\(device) . \(pair.mac) . ")
         let family = prefix.version == .v4 ? "port_ipv4" : "port_ipv6"
-        insert("\(device) . \(mac) . " + (prefix.isHost ? "\(prefix.address)" : "\(prefix)"), prefix.isHost ? family : family + "_prefixes")
-        guard prefix.version == .v6 else { return }
-        let first = Self.hexadecimal(prefix.address.number)
-        if prefix.isHost {
-            insert("\(device) . \(mac) . \(first)", "port_targets")
-        } else {
-            insert("\(device) . \(mac) . \(first)-\(Self.hexadecimal(prefix.last.number))", "port_target_prefixes")
-        }
+        let element = Element(
+            set: prefix.isHost ? family : family + "_prefixes", text: source + (prefix.isHost ? "\(prefix.address)" : "\(prefix)"))
+        guard prefix.version == .v6 else { return [element] }
+        let first = hexadecimal(prefix.address.number)
+        if prefix.isHost { return [element, Element(set: "port_targets", text: source + first)] }
+        return [element, Element(set: "port_target_prefixes", text: source + "\(first)-\(hexadecimal(prefix.last.number))")]
     }
 
     private static func hexadecimal(_ number: some BinaryInteger) -> String { "0x" + String(number, radix: 16) }
 
+    mutating func insert(_ elements: [Element]) {
+        for element in elements { table.sets[element.set]?.elements.insert(element.text) }
+    }
+
+    mutating func remove(_ elements: [Element]) {
+        for element in elements { table.sets[element.set]?.elements.remove(element.text) }
+    }
+
     // MARK: Groups
 
-    /// Chains of every group that a port has, chains of every combination, and the members of every remote group that they name.
-    mutating func addGroups(_ view: HostView) {
+    mutating func setElements(of old: RemoteGroupSets?, to new: RemoteGroupSets?) {
+        if let old { removeSets(Set(old.names)) }
+        if let new { table.sets.merge(new.sets) { $1 } }
+    }
+
+    mutating func removeSets(_ names: Set<String>) {
+        for name in names { table.sets[name] = nil }
+    }
+
+    /// Chains of every combination of groups that a port has, and of every group among them.
+    mutating func setGroups(
+        _ combinations: [[ResourceID]], _ remotes: [RemoteGroup: RemoteGroupSets], _ groups: [ResourceID: HostSecurityGroup]
+    ) {
+        var chains = fixedChains
         for combination in combinations {
             let name = Self.combinationName(combination)
-            let isStateless = !combination.isEmpty && combination.allSatisfy { view.securityGroups[$0]?.isStateful == false }
-            if isStateless { table.chains.merge(SecurityGroupChains.stateless) { $1 } }
+            let isStateless = !combination.isEmpty && combination.allSatisfy { groups[$0]?.isStateful == false }
+            if isStateless { chains.merge(SecurityGroupChains.stateless) { $1 } }
             let all = isStateless ? "stateless" : "any"
-            table.chains["from_\(name)"] = .init(rules: ["jump from_\(all)"] + combination.map { "jump egress_\($0)" } + [DropReason.refusedEgress.drop])
-            table.chains["to_\(name)"] = .init(rules: ["jump to_\(all)"] + combination.map { "jump ingress_\($0)" } + [DropReason.refusedIngress.drop])
+            let (from, to) = (combination.map { "jump egress_\($0)" }, combination.map { "jump ingress_\($0)" })
+            chains["from_\(name)"] = .init(rules: ["jump from_\(all)"] + from + [DropReason.refusedEgress.drop])
+            chains["to_\(name)"] = .init(rules: ["jump to_\(all)"] + to + [DropReason.refusedIngress.drop])
         }
-        var remoteGroups: [RemoteGroup: RemoteGroupSets] = [:]
         for id in Set(combinations.joined()) {
-            guard let group = view.securityGroups[id] else { continue }
-            for rule in group.rules {
-                guard let remote = RemoteGroup(rule), remoteGroups[remote] == nil else { continue }
-                remoteGroups[remote] = RemoteGroupSets(remote, remote.addresses(in: view))
-            }
-            table.chains["egress_\(id)"] = chain(group, .egress, remoteGroups)
-            table.chains["ingress_\(id)"] = chain(group, .ingress, remoteGroups)
+            guard let group = groups[id] else { continue }
+            chains["egress_\(id)"] = chain(group, .egress, remotes)
+            chains["ingress_\(id)"] = chain(group, .ingress, remotes)
         }
-        for sets in remoteGroups.values { table.sets.merge(sets.sets) { first, _ in first } }
+        table.chains = chains
     }
 
     /// The group's rules of one direction. A packet that no rule allows returns to the chain of its combination, where the
@@ -118,17 +144,13 @@ struct SecurityGroupTable {
     // MARK: Bridge conntrack
 
     /// With bridge conntrack the zone goes by the device that a frame came in through.
-    mutating func addZones(_ links: [String: Link], _ bridgeZones: [String: Int]) {
+    mutating func setZones(_ links: [String: Link], _ bridgeZones: [String: Int]) {
         let elements = links.values.compactMap { link in
-            link.bridge.flatMap { bridgeZones[$0] }.map { "\(quoted(link.name)) : \($0)" }
+            link.bridge.flatMap { bridgeZones[$0] }.map { "\(Self.quoted(link.name)) : \($0)" }
         }
         table.sets["zones"] = .init(form: .map, type: "typeof iifname : ct zone", elements: Set(elements))
-        table.chains["zone"] = .init(
-            hook: "type filter hook prerouting priority -310; policy accept;", rules: ["ct zone set iifname map @zones"])
     }
 
-    private mutating func insert(_ element: String, _ set: String) { table.sets[set]?.elements.insert(element) }
-
     /// Device names hold hyphens and may begin with digits.
-    private func quoted(_ device: String) -> String { "\"\(device)\"" }
+    private static func quoted(_ device: String) -> String { "\"\(device)\"" }
 }

@@ -318,4 +318,92 @@ struct SecurityGroupPacketTests {
             #expect(try !bench.pings(bench.host, "10.0.0.7"))
         }
     }
+
+    /// Whether a datagram gets from one namespace to another. It is sent until it has, or several times in vain.
+    private func passes(_ bench: Bench, _ from: String, _ to: String, send: String, receive: String) throws -> Bool {
+        let file = "\(bench.test.directory)/\(UInt32.random(in: 0...UInt32.max))"
+        try bench.test.expect("timeout 10 socat -u \(receive) OPEN:\(file),creat >/dev/null 2>&1 & echo $! > \(file).pid", in: to)
+        let script = """
+            for try in $(seq 8); do
+                echo hello | socat -u - \(send) >/dev/null 2>&1
+                [ -s \(file) ] && break
+                timeout 0.1 tail -f /dev/null
+            done
+            kill $(cat \(file).pid)
+            [ -s \(file) ]
+            """
+        return try bench.test.run(script, in: from).status == 0
+    }
+
+    @Test("Protocols and port ranges are told apart, over IPv4 and IPv6")
+    func protocols() throws {
+        let bench = try Bench()
+        defer { bench.test.remove() }
+        let (first, second) = (try bench.instance(7), try bench.instance(8))
+        for (name, number) in [(first, 7), (second, 8)] { try bench.test.expect("ip addr add 2001:db8::\(number)/64 dev eth nodad", in: name) }
+        let open = HostSecurityGroup(id: web, rules: [.init(direction: .egress, ipVersion: 4), .init(direction: .egress, ipVersion: 6)])
+        func port(_ number: Int, _ group: ResourceID) -> HostItem {
+            .port(HostPort(id: id(number), networkID: networkID, mac: mac(number), addresses: [ip("10.0.0.\(number)"), ip("2001:db8::\(number)")], securityGroupIDs: [group]))
+        }
+        func load(_ rules: HostSecurityGroup.Rule...) throws {
+            try bench.load([
+                network(), .securityGroup(open), .securityGroup(HostSecurityGroup(id: group, rules: Set(rules))), port(7, web),
+                port(8, group),
+            ])
+        }
+        func udp(_ number: Int, _ version: Int = 4) throws -> Bool {
+            let address = version == 4 ? "10.0.0.8" : "[2001:db8::8]"
+            return try passes(
+                bench, first, second, send: "UDP\(version)-SENDTO:\(address):\(number)", receive: "UDP\(version)-RECV:\(number)")
+        }
+        func raw(_ number: Int, _ version: Int = 4) throws -> Bool {
+            let address = version == 4 ? "10.0.0.8" : "[2001:db8::8]"
+            return try passes(
+                bench, first, second, send: "IP\(version)-SENDTO:\(address):\(number)", receive: "IP\(version)-RECV:\(number)")
+        }
+        try load(
+            .init(direction: .ingress, ipVersion: 4, protocolNumber: 17, portRangeMinimum: 5000, portRangeMaximum: 5002),
+            .init(direction: .ingress, ipVersion: 4, protocolNumber: 47),
+            .init(direction: .ingress, ipVersion: 6, protocolNumber: 17, portRangeMinimum: 6000),
+            .init(direction: .ingress, ipVersion: 6, protocolNumber: 112))
+        #expect(try udp(5002) && raw(47) && udp(6000, 6) && raw(112, 6))
+        #expect(try !udp(5003) && !raw(50) && !udp(6001, 6) && !raw(47, 6))
+        #expect(try !udp(6000) && !udp(5001, 6), "a rule of the other version")
+        #expect(try bench.test.run("ping -n -6 -c 1 -W 1 2001:db8::8", in: first).status != 0)
+        try load(.init(direction: .ingress, ipVersion: 6, protocolNumber: 58, portRangeMinimum: 128, portRangeMaximum: 0))
+        // Its neighbour is found without a rule.
+        try bench.test.expect("ip -6 neigh flush dev eth; ping -n -6 -c 1 -W 2 2001:db8::8", in: first)
+        #expect(try !udp(6000, 6))
+    }
+
+    @Test("Stateless groups let answers in by a rule only, and address groups allow the addresses that are in them")
+    func statelessAndAddressGroups() throws {
+        let bench = try Bench()
+        defer { bench.test.remove() }
+        let (first, second) = (try bench.instance(7), try bench.instance(8))
+        let (quick, addresses) = (id(104), id(105))
+        let open = HostSecurityGroup(
+            id: web, rules: [.init(direction: .egress, ipVersion: 4), .init(direction: .ingress, ipVersion: 4)])
+        func load(_ rules: [HostSecurityGroup.Rule], _ prefixes: [String] = [], isStateful: Bool) throws {
+            try bench.load([
+                network(), .securityGroup(open), .securityGroup(HostSecurityGroup(id: quick, rules: Set(rules), isStateful: isStateful)),
+                .addressGroup(HostAddressGroup(id: addresses, addresses: prefixes.map { prefix($0) })), .port(port(7, groups: [quick])),
+                .port(port(8, groups: [web])),
+            ])
+        }
+        let send = HostSecurityGroup.Rule(direction: .egress, ipVersion: 4)
+        try load([send], isStateful: true)
+        #expect(try bench.pings(first, "10.0.0.8"))
+        try load([send], isStateful: false)
+        #expect(try !bench.pings(first, "10.0.0.8"), "the answer needs a rule")
+        try load([send, .init(direction: .ingress, ipVersion: 4, protocolNumber: 1, portRangeMinimum: 0)], isStateful: false)
+        #expect(try bench.pings(first, "10.0.0.8"))
+        #expect(try !bench.pings(second, "10.0.0.7"))
+
+        let named = HostSecurityGroup.Rule(direction: .ingress, ipVersion: 4, protocolNumber: 1, remoteAddressGroupID: addresses)
+        for (prefixes, isAllowed) in [([], false), (["10.0.0.8/32"], true), (["10.0.0.9/32"], false), (["10.0.0.8/29"], true)] {
+            try load([named], prefixes, isStateful: true)
+            #expect(try bench.pings(second, "10.0.0.7") == isAllowed, "\(prefixes)")
+        }
+    }
 }

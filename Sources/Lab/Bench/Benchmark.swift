@@ -17,6 +17,10 @@ public struct Benchmark: Sendable {
         case wire
         /// From the request for a security group rule to the first reply that it allows.
         case rule
+        /// From a new member of a large group until ports on every host let it in.
+        case groups
+        /// What security groups cost the packets of a host with many ports.
+        case packets
         /// From the association of a floating IP to its first reply.
         case floating
         /// The master's host loses its uplinks, and returns.
@@ -57,13 +61,17 @@ public struct Benchmark: Sendable {
             .memory, .wire, .rule, .floating, .uplink, .power, .keepalived, .drain, .agent, .server, .reload, .partition, .unattended,
             .restart,
         ]
+        /// Each in a lab of its own, with thousands of ports.
+        static let ofGroups: [Part] = [.groups, .packets]
         /// In a cloud with hundreds of HA routers.
         static let inFleet: [Part] = [.footprint, .idle, .saturation, .sync, .fleet]
 
         /// What is measured unless something else is asked for: minutes, not hours.
         public static let usual: Set<Part> = [.ports, .list, .memory, .wire, .rule, .floating, .uplink, .restart]
         /// Everything about routers.
-        public static let ofRouters: Set<Part> = Set(allCases).subtracting([.ports, .list, .api, .memory, .wire, .rule, .restart])
+        public static let ofRouters: Set<Part> = Set(allCases).subtracting([
+            .ports, .list, .api, .memory, .wire, .rule, .groups, .packets, .restart,
+        ])
     }
 
     public let name: String
@@ -83,7 +91,9 @@ public struct Benchmark: Sendable {
     }
 
     /// The names of the labs that it uses.
-    private var labs: (api: String, cloud: String, fleet: String) { ("\(name)-api", "\(name)-cloud", "\(name)-fleet") }
+    private var labs: (api: String, groups: String, cloud: String, fleet: String) {
+        ("\(name)-api", "\(name)-groups", "\(name)-cloud", "\(name)-fleet")
+    }
 
     /// Measures all parts; one that fails does not keep the others from being measured.
     public func run() async -> BenchmarkReport {
@@ -96,6 +106,13 @@ public struct Benchmark: Sendable {
                     case .list: try await PortListBenchmark(lab: lab, narrator: narrator).run()
                     default: try await APIBenchmark(lab: lab, narrator: narrator).run()
                     }
+                }
+            }
+        }
+        for part in Part.ofGroups where parts.contains(part) {
+            await measure(part, &report) { part in
+                try await withLab(labs.groups, hosts: 3, startsAgents: true) { lab in
+                    try await GroupBenchmark(lab: lab, narrator: narrator).run(part)
                 }
             }
         }
@@ -176,7 +193,7 @@ public struct Benchmark: Sendable {
 
     /// Ends every lab of this benchmark, whoever started it.
     public func cleanUp() async {
-        for lab in [labs.api, labs.cloud, labs.fleet] { try? await Lab.down(name: lab) }
+        for lab in [labs.api, labs.groups, labs.cloud, labs.fleet] { try? await Lab.down(name: lab) }
     }
 
     /// Starts a lab whose database is a file on a disk, and ends it whatever happens.
