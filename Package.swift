@@ -118,7 +118,8 @@ let wholeRooms: [Target] = [
         name: "neutrino",
         dependencies: [
             "Addressing", "APISchema", "NetworkModel", "KernelInterface", "HostProjection", "Converters", "ControllerServer",
-            "AgentRuntime", "Drivers", "Election", "ElectionService", "Identity", "IdentityService", "KernelLinux", "Lab", "Store", "Operations",
+            "AgentRuntime", "Drivers", "Election", "ElectionService", "Identity", "IdentityService", "KernelLinux", "Lab", "Store",
+            "Operations",
             arguments, log, lifecycle,
         ],
         swiftSettings: strict),

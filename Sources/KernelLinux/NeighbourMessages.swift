@@ -28,7 +28,9 @@ enum NeighbourMessages {
 
     /// The link's index and what a permanent neighbour entry says.
     static func parse(_ reply: NetlinkReply) -> (index: Int32, address: IPAddress, mac: MACAddress)? {
-        guard reply.type == Int(RTM_NEWNEIGH), let entry = Entry(reply), entry.state & Int(NUD_PERMANENT) != 0, let address = entry.address, let mac = entry.mac else {
+        guard reply.type == Int(RTM_NEWNEIGH), let entry = Entry(reply), entry.state & Int(NUD_PERMANENT) != 0, let address = entry.address,
+            let mac = entry.mac
+        else {
             return nil
         }
         return (entry.index, address, mac)

@@ -89,7 +89,9 @@ struct ConnectionReviewTests {
     func ports() {
         let groups = [group(group, ssh, out), group(web, pings)]
         func state(_ port: HostPort?) -> HostView { view([network()] + groups + (port.map { [.port($0)] } ?? [])) }
-        let all = [connection("192.0.2.9", "10.0.0.7"), connection("10.0.0.7", "192.0.2.9"), connection("192.0.2.9", "10.0.0.7", 1, type: 8)]
+        let all = [
+            connection("192.0.2.9", "10.0.0.7"), connection("10.0.0.7", "192.0.2.9"), connection("192.0.2.9", "10.0.0.7", 1, type: 8),
+        ]
         let old = state(port(7, groups: [group, web]))
         #expect(ended(all, old, state(port(7, groups: [group]))) == [all[2]])
         #expect(ended(all, state(port(7, isSecure: false)), state(port(7, groups: [web]))) == Array(all[0...1]))

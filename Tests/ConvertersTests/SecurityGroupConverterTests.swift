@@ -120,8 +120,14 @@ struct SecurityGroupConverterTests {
                 network(), .securityGroup(defaultGroup(groupA)), .securityGroup(HostSecurityGroup(id: groupB)),
                 .port(port(7, groups: [groupA, groupB])), .port(port(8, groups: [groupB, groupA])), .port(port(9, groups: [groupB]))))
         let several = SecurityGroupTable.combinationName([groupA, groupB])
-        #expect(table.chains["to_\(several)"]?.rules == ["jump to_any", "jump ingress_\(groupA)", "jump ingress_\(groupB)", DropReason.refusedIngress.drop])
-        #expect(table.chains["from_\(several)"]?.rules == ["jump from_any", "jump egress_\(groupA)", "jump egress_\(groupB)", DropReason.refusedEgress.drop])
+        #expect(
+            table.chains["to_\(several)"]?.rules == [
+                "jump to_any", "jump ingress_\(groupA)", "jump ingress_\(groupB)", DropReason.refusedIngress.drop,
+            ])
+        #expect(
+            table.chains["from_\(several)"]?.rules == [
+                "jump from_any", "jump egress_\(groupA)", "jump egress_\(groupB)", DropReason.refusedEgress.drop,
+            ])
         #expect(table.chains["to_\(groupB)"]?.rules == ["jump to_any", "jump ingress_\(groupB)", DropReason.refusedIngress.drop])
         #expect(table.sets["to_port"]?.elements.contains("\"\(tap(8))\" : goto to_\(several)") == true)
         #expect(table.chains.keys.filter { $0.hasPrefix("to_") }.count == 3)

@@ -14,52 +14,6 @@ struct SecurityGroupPacketTests {
     let group = id(100)
     let web = id(101)
 
-    /// A bridge `brq…` in a namespace, to which instances are attached as the agent does it.
-    struct Bench {
-        let test: TestHost
-        let host: String
-        let bridge = L2Names.bridge(networkID)
-
-        init() throws {
-            test = try TestHost()
-            host = try test.namespace("host")
-            try test.expect(
-                """
-                ip link add name \(bridge) type bridge stp_state 0 forward_delay 0 mcast_snooping 0
-                ip link set dev \(bridge) up
-                echo 1 > /proc/sys/net/ipv6/conf/\(bridge)/disable_ipv6
-                echo 1 > /proc/sys/net/bridge/bridge-nf-call-iptables
-                echo 1 > /proc/sys/net/bridge/bridge-nf-call-ip6tables
-                """, in: host)
-        }
-
-        /// A namespace with device `eth` (MAC and address 10.0.0.number of the port with that number) behind `tap…` on the bridge.
-        func instance(_ number: Int) throws -> String {
-            let name = try test.namespace("i\(number)")
-            try test.expect(
-                """
-                ip -n \(host) link add \(tap(number)) type veth peer name eth address \(mac(number)) netns \(name)
-                ip -n \(host) link set dev \(tap(number)) master \(bridge) up
-                ip -n \(name) link set dev eth up
-                ip -n \(name) addr add 10.0.0.\(number)/24 dev eth
-                """)
-            return name
-        }
-
-        func load(_ items: [HostItem], trusted: [Int] = []) throws {
-            var links: [String: Link] = [:]
-            for number in trusted {
-                links[tap(number)] = Link(name: tap(number), kind: .veth(peer: "ns-x", peerNamespace: nil), bridge: bridge)
-            }
-            let tables = SecurityGroupConverter.convert(view(items), links: links, settings)
-            try test.expect("nft -f \(try test.write("rules.nft", firewallScript(tables)))", in: host)
-        }
-
-        func pings(_ from: String, _ address: String, source: String? = nil) throws -> Bool {
-            try test.run("ping -n -c 2 -i 0.2 -W 1 \(source.map { "-I \($0)" } ?? "") \(address)", in: from).status == 0
-        }
-    }
-
     @Test("nft accepts every kind of rule, set and element")
     func syntax() throws {
         let bench = try Bench()
@@ -340,10 +294,15 @@ struct SecurityGroupPacketTests {
         let bench = try Bench()
         defer { bench.test.remove() }
         let (first, second) = (try bench.instance(7), try bench.instance(8))
-        for (name, number) in [(first, 7), (second, 8)] { try bench.test.expect("ip addr add 2001:db8::\(number)/64 dev eth nodad", in: name) }
+        for (name, number) in [(first, 7), (second, 8)] {
+            try bench.test.expect("ip addr add 2001:db8::\(number)/64 dev eth nodad", in: name)
+        }
         let open = HostSecurityGroup(id: web, rules: [.init(direction: .egress, ipVersion: 4), .init(direction: .egress, ipVersion: 6)])
         func port(_ number: Int, _ group: ResourceID) -> HostItem {
-            .port(HostPort(id: id(number), networkID: networkID, mac: mac(number), addresses: [ip("10.0.0.\(number)"), ip("2001:db8::\(number)")], securityGroupIDs: [group]))
+            .port(
+                HostPort(
+                    id: id(number), networkID: networkID, mac: mac(number), addresses: [ip("10.0.0.\(number)"), ip("2001:db8::\(number)")],
+                    securityGroupIDs: [group]))
         }
         func load(_ rules: HostSecurityGroup.Rule...) throws {
             try bench.load([

@@ -67,7 +67,9 @@ struct SecurityGroupTablesTests {
             view.put(.groupMember(HostGroupMember(groupID: group, portID: id(number), addresses: addresses)))
         case 10: view.drop(HostItemKey(.groupMember, id(number), of: group))
         default:
-            let addresses = ["192.0.2.0/24", "192.0.2.9/32", "2001:db8::/32"].map { prefix($0) }.filter { _ in Bool.random(using: &generator) }
+            let addresses = ["192.0.2.0/24", "192.0.2.9/32", "2001:db8::/32"].map { prefix($0) }.filter { _ in
+                Bool.random(using: &generator)
+            }
             view.put(.addressGroup(HostAddressGroup(id: id(110), addresses: addresses)))
         }
     }

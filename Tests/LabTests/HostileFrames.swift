@@ -115,7 +115,8 @@ struct HostileFrames {
             [icmpv6(FrameBuilder.neighbour(type: 136, target: victim.ipv6, mac: own.mac, marker: marker), optionsLength: 16)]
         }
         add("spoofed_nd", "an advertisement that the first fragment hides") { marker in
-            hidden(FrameBuilder.neighbour(type: 136, target: victim.ipv6, mac: own.mac, marker: marker), FrameBuilder.ProtocolNumber.icmpv6, 1)
+            hidden(
+                FrameBuilder.neighbour(type: 136, target: victim.ipv6, mac: own.mac, marker: marker), FrameBuilder.ProtocolNumber.icmpv6, 1)
         }
     }
 
@@ -123,7 +124,9 @@ struct HostileFrames {
         let offer: ([UInt8]) -> [UInt8] = { FrameBuilder.udp(67, 68, FrameBuilder.dhcp(operation: 2, client: victim.mac, marker: $0)) }
         add("dhcp_server", "a DHCP offer") { [ipv4(FrameBuilder.ProtocolNumber.udp, offer($0))] }
         add("dhcp_server", "a DHCP offer in fragments") { fragments4(offer($0), FrameBuilder.ProtocolNumber.udp, first: 8, 2) }
-        add("dhcp_server", "a DHCPv6 advertisement") { [ipv6(FrameBuilder.ProtocolNumber.udp, FrameBuilder.udp(547, 546, [2, 0, 0, 1] + $0))] }
+        add("dhcp_server", "a DHCPv6 advertisement") {
+            [ipv6(FrameBuilder.ProtocolNumber.udp, FrameBuilder.udp(547, 546, [2, 0, 0, 1] + $0))]
+        }
         add("dhcp_server", "a DHCPv6 advertisement that the first fragment hides") {
             hidden(FrameBuilder.udp(547, 546, [2, 0, 0, 1] + $0), FrameBuilder.ProtocolNumber.udp, 3)
         }

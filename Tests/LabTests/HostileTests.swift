@@ -6,7 +6,9 @@ import Testing
 /// What a hostile instance sends, and who sees it.
 @Suite(.serialized, .enabled(if: isRoot, needsRoot))
 struct HostileTests {
-    @Test("Nothing forged arrives on its own host or another, each drop is counted by its reason, and without port security all of it arrives")
+    @Test(
+        "Nothing forged arrives on its own host or another, each drop is counted by its reason, and without port security all of it arrives"
+    )
     func catalogue() async throws {
         try await withLab { lab in
             let scene = try await Scene(lab)

@@ -52,7 +52,9 @@ struct RepairTests {
         try await host.place.output(["sh", "-c", "nft delete table bridge neutrino && mkfifo \(owner)"])
         try await host.place.output(["ip", "link", "set", early.tapName, "nomaster"])
         try await host.place.start(["sh", "-c", "nft -i < \(owner)"], log: lab.logPath("owner"))
-        let holder = try await host.place.output(["sh", "-c", "{ echo 'add table bridge neutrino { flags owner; }'; exec sleep 600; } > \(owner) & echo $!"])
+        let holder = try await host.place.output([
+            "sh", "-c", "{ echo 'add table bridge neutrino { flags owner; }'; exec sleep 600; } > \(owner) & echo $!",
+        ])
         try await waitUntil("the table to be taken", timeoutMilliseconds: 10_000) {
             try await host.place.output(["nft", "list", "tables"]).contains("bridge neutrino")
         }
@@ -60,7 +62,9 @@ struct RepairTests {
         try await waitUntil("the agent to say that the firewall could not be loaded", timeoutMilliseconds: 30_000) {
             try scene.log().contains("the firewall that protects it could not be loaded")
         }
-        #expect(try await host.place.run(["ip", "-brief", "link", "show", "master", scene.bridge]).standardOutput.contains(early.tapName) == false)
+        #expect(
+            try await host.place.run(["ip", "-brief", "link", "show", "master", scene.bridge]).standardOutput.contains(early.tapName)
+                == false)
         #expect(try await lab.api.show("ports", early.portID)["status"]?.stringValue != "ACTIVE")
         #expect(try await lab.probe(from: early.place, to: scene.pair[1].address, seconds: 0.3).received == 0)
         try await host.place.output(["kill", String(holder.prefix { $0.isNumber })])
@@ -102,10 +106,13 @@ struct RepairTests {
             _ = try await allow(["remote_ip_prefix": try prefix("stays")])
             _ = try await allow(["remote_group_id": .string(members)])
             _ = try await allow(["remote_address_group_id": .string(addresses)])
-            try await lab.api.call("PUT", "/v2.0/address-groups/\(addresses)/add_addresses", ["address_group": ["addresses": [try prefix("office")]]])
+            try await lab.api.call(
+                "PUT", "/v2.0/address-groups/\(addresses)/add_addresses", ["address_group": ["addresses": [try prefix("office")]]])
 
             var transfers: [String: Transfer] = [:]
-            for name in names { transfers[name] = try await Transfer.start(.upload, from: client(name).place, to: server.place, at: server.address) }
+            for name in names {
+                transfers[name] = try await Transfer.start(.upload, from: client(name).place, to: server.place, at: server.address)
+            }
             defer { for transfer in transfers.values { transfer.stop() } }
             func transfer(_ name: String) throws -> Transfer { try #require(transfers[name]) }
             for name in names { #expect(try await transfer(name).goesOn()) }
@@ -115,12 +122,18 @@ struct RepairTests {
                 ("remote", { try await lab.api.delete("security-group-rules", remoteRule) }),
                 (
                     "member",
-                    { _ = try await lab.api.update("ports", try client("member").portID, ["security_groups": [.string(try await lab.find("security-groups", "default"))]]) }
+                    {
+                        _ = try await lab.api.update(
+                            "ports", try client("member").portID,
+                            ["security_groups": [.string(try await lab.find("security-groups", "default"))]])
+                    }
                 ),
                 (
                     "office",
                     {
-                        try await lab.api.call("PUT", "/v2.0/address-groups/\(addresses)/remove_addresses", ["address_group": ["addresses": [try prefix("office")]]])
+                        try await lab.api.call(
+                            "PUT", "/v2.0/address-groups/\(addresses)/remove_addresses",
+                            ["address_group": ["addresses": [try prefix("office")]]])
                     }
                 ),
             ]
@@ -195,15 +208,18 @@ private struct RepairScene {
         return [
             Damage(command: "ip link del \(tunnel)", finding: "device \(tunnel) is gone", check: isPort(tunnel)),
             Damage(command: "ip link set \(tap) nomaster", finding: "device \(tap) is not in bridge \(bridge)", check: isPort(tap)),
-            Damage(command: "ip link set \(tunnel) down", finding: "device \(tunnel) is down", check: "ip link show up | grep -q \(tunnel)"),
+            Damage(
+                command: "ip link set \(tunnel) down", finding: "device \(tunnel) is down", check: "ip link show up | grep -q \(tunnel)"),
             Damage(
                 command: "bridge fdb del \(remote.mac) dev \(tunnel) dst \(Underlay.hostAddress(2)) self",
-                finding: "forwarding entry \(remote.mac) to \(Underlay.hostAddress(2)) of \(tunnel) is gone", check: "\(entries) -q ' self'"),
+                finding: "forwarding entry \(remote.mac) to \(Underlay.hostAddress(2)) of \(tunnel) is gone", check: "\(entries) -q ' self'"
+            ),
             Damage(
                 command: "bridge fdb del \(remote.mac) dev \(tunnel) master static",
                 finding: "forwarding entry \(remote.mac) to port \(tunnel) is gone", check: "\(entries) -q 'master .* static'"),
             Damage(
-                command: "ip neigh del \(remote.address) dev \(bridge)", finding: "neighbour \(remote.address) at \(remote.mac) on \(bridge) is gone",
+                command: "ip neigh del \(remote.address) dev \(bridge)",
+                finding: "neighbour \(remote.address) at \(remote.mac) on \(bridge) is gone",
                 check: "ip neigh show dev \(bridge) nud permanent | grep -q '^\(remote.address) '"),
             Damage(
                 command: "nft flush set bridge neutrino port_ipv6", finding: "the ruleset was changed",
