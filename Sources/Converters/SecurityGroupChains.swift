@@ -24,7 +24,11 @@ struct SecurityGroupChains {
             // The policy is what is left when somebody flushes the table: nothing passes until the agent has loaded it again.
             "forward": .init(hook: "type filter hook forward priority filter; policy drop;", rules: Self.forward),
             "deliver": .init(rules: Self.deliver),
+            // Instances do not send tagged frames: the tag would hide the packet from connection tracking.
+            "refuse_tagged": .init(rules: [DropReason.tagged.drop]),
             "from_any": .init(rules: fromAny),
+            "from_ipv6": .init(rules: Self.fromIPv6),
+            "to_ipv6": .init(rules: Self.toIPv6),
             "to_any": .init(rules: toAny),
             // The host does not speak with instances: neither its addresses nor its services are theirs.
             "input": .init(
@@ -39,8 +43,7 @@ struct SecurityGroupChains {
     /// For ports of stateless groups: what is known to the tracking of connections passes no easier, and what is not passes no harder. Their
     /// packets are tracked all the same, for the ports at the other end.
     static let stateless: [String: FirewallTable.Chain] = [
-        "from_stateless": .init(rules: fromEverybody + fromServiceClients),
-        "to_stateless": .init(rules: addressed + toEverybody + toServiceClients),
+        "from_stateless": .init(rules: fromEverybody), "to_stateless": .init(rules: addressed + toEverybody),
     ]
 
     // MARK: Frames, before br_netfilter and before the bridge learns the source MAC
@@ -54,17 +57,13 @@ struct SecurityGroupChains {
     ]
 
     private static let antispoof = [
-        // Instances do not send tagged frames: the tag would hide the packet from connection tracking.
-        "ether type { 8021q, 8021ad } \(DropReason.tagged.drop)",
-        "ether type ip goto antispoof_ipv4",
-        "ether type ip6 goto antispoof_ipv6",
-        "iifname . ether saddr != @port_macs \(DropReason.spoofedMAC.drop)",
-        "ether type arp goto antispoof_arp",
+        "ether type vmap { ip : goto antispoof_ipv4, ip6 : goto antispoof_ipv6, arp : goto antispoof_arp, 8021q : goto refuse_tagged, "
+            + "8021ad : goto refuse_tagged }",
         DropReason.otherProtocol.drop,
     ]
 
     private static let antispoofIPv4 = [
-        "udp dport { 67, 68 } jump antispoof_dhcp",
+        "udp dport 67-68 jump antispoof_dhcp",
         "iifname . ether saddr . ip saddr @port_ipv4 accept",
         "iifname . ether saddr . ip saddr @port_ipv4_prefixes accept",
         "iifname . ether saddr != @port_macs \(DropReason.spoofedMAC.drop)",
@@ -91,6 +90,7 @@ struct SecurityGroupChains {
     ]
 
     private static let antispoofARP = [
+        "iifname . ether saddr != @port_macs \(DropReason.spoofedMAC.drop)",
         "iifname . arp saddr ether . arp saddr ip @port_ipv4 accept",
         "iifname . arp saddr ether . arp saddr ip @port_ipv4_prefixes accept",
         // A probe for an address of its own that somebody else may have (RFC 5227); for another's it would keep that one from using it.
@@ -101,12 +101,13 @@ struct SecurityGroupChains {
 
     // MARK: What an instance must not announce, in frames and in packets
 
-    /// An instance is no IPv6 router and no DHCP server, and is neighbour by its own addresses only.
+    /// Over IPv6: an instance is no router and no DHCP server, and is neighbour by its own addresses only. (Over IPv4 a first fragment always
+    /// has the ports.)
     private static let announcements = [
         "icmpv6 type nd-router-advert \(DropReason.routerAdvertisement.drop)",
         "icmpv6 type nd-neighbor-advert goto advertisement",
         "icmpv6 type nd-neighbor-solicit goto solicitation",
-        "udp sport . udp dport { 67 . 68, 547 . 546 } \(DropReason.dhcpServer.drop)",
+        "udp sport 547 udp dport 546 \(DropReason.dhcpServer.drop)",
     ]
 
     /// RFC 4861, section 4.4: the target address is 8 octets into the message, the first option 24 (2: target link-layer address).
@@ -136,23 +137,23 @@ struct SecurityGroupChains {
     private var known: String { hasBridgeConntrack ? "ct state established,related" : "meta mark \(ConnectionStateTable.Mark.known)" }
     private var invalid: String { hasBridgeConntrack ? "ct state invalid" : "meta mark \(ConnectionStateTable.Mark.invalid)" }
 
-    private var fromAny: [String] {
-        ["\(known) goto deliver", "\(invalid) \(DropReason.invalidState.drop)"] + Self.fromEverybody + Self.fromServiceClients
-    }
+    private var fromAny: [String] { ["\(known) goto deliver", "\(invalid) \(DropReason.invalidState.drop)"] + Self.fromEverybody }
+
+    /// Who asks for an address or a neighbour needs no rule.
+    private static let fromEverybody = [
+        "ether type vmap { arp : goto deliver, ip6 : jump from_ipv6 }", "udp sport 68 udp dport 67 goto deliver",
+    ]
 
     /// Also of packets that came in fragments.
-    private static let fromEverybody = ["ether type arp goto deliver", "meta l4proto { 17, 58 } jump announcements"]
-
-    /// Who asks for an address or a neighbour.
-    private static let fromServiceClients = [
-        "udp sport 68 udp dport 67 goto deliver",
+    private static let fromIPv6 = [
+        "meta l4proto { 17, 58 } jump announcements",
         "ip6 daddr ff02::1:2 udp sport 546 udp dport 547 goto deliver",
         "icmpv6 type { nd-router-solicit, nd-neighbor-solicit, nd-neighbor-advert, mld-listener-report, mld-listener-done, "
             + "mld2-listener-report } goto deliver",
     ]
 
     private var toAny: [String] {
-        Self.addressed + ["\(known) accept", "\(invalid) \(DropReason.invalidState.drop)"] + Self.toEverybody + Self.toServiceClients
+        Self.addressed + ["\(known) accept", "\(invalid) \(DropReason.invalidState.drop)"] + Self.toEverybody
     }
 
     /// A bridge floods what is for a MAC that it does not know: it is nobody else's business.
@@ -160,9 +161,12 @@ struct SecurityGroupChains {
         "ether daddr & 01:00:00:00:00:00 == 00:00:00:00:00:00 oifname . ether daddr != @port_macs \(DropReason.notAddressed.drop)"
     ]
 
-    private static let toEverybody = ["ether type arp accept", "ether type { 8021q, 8021ad } \(DropReason.tagged.drop)"]
-    private static let toServiceClients = [
+    private static let toEverybody = [
+        "ether type vmap { arp : accept, ip6 : jump to_ipv6, 8021q : goto refuse_tagged, 8021ad : goto refuse_tagged }",
         "udp sport 67 udp dport 68 accept",
+    ]
+
+    private static let toIPv6 = [
         "ip6 saddr fe80::/10 udp sport 547 udp dport 546 accept",
         "icmpv6 type { nd-router-advert, nd-neighbor-solicit, nd-neighbor-advert, mld-listener-query } accept",
     ]
