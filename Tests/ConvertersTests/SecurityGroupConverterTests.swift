@@ -130,7 +130,7 @@ struct SecurityGroupConverterTests {
             ])
         #expect(table.chains["to_\(groupB)"]?.rules == ["jump to_any", "jump ingress_\(groupB)", DropReason.refusedIngress.drop])
         #expect(table.sets["to_port"]?.elements.contains("\"\(tap(8))\" : goto to_\(several)") == true)
-        #expect(table.chains.keys.filter { $0.hasPrefix("to_") }.count == 3)
+        #expect(table.chains.keys.filter { $0.hasPrefix("to_") && $0 != "to_ipv6" }.count == 3)
     }
 
     @Test("Allowed address pairs add their MACs and addresses, prefixes in a set of their own and only the largest of those that overlap")
