@@ -45,12 +45,12 @@ struct GroupBenchmark {
             "newcomer", host: "h3", network: network, securityGroups: [outsiders], configuration: .fixed)
         for instance in witnesses + [newcomer] { try await WiringBenchmark.hastenARP(instance.place) }
         let scene = Scene(network: network, members: members, outsiders: outsiders, witnesses: witnesses, newcomer: newcomer)
-        return part == .groups ? try await members(scene) : try await packets(scene)
+        return part == .groups ? try await membership(scene) : try await packets(scene)
     }
 
     // MARK: A new member
 
-    private func members(_ scene: Scene) async throws -> [Measurement] {
+    private func membership(_ scene: Scene) async throws -> [Measurement] {
         for host in ["h1", "h2"] { try await addPorts(Self.fewPorts, host, scene) }
         try await addPorts(Self.remoteMembers - Self.fewPorts, "h3", scene)
         let few = try await times(scene)
