@@ -8,7 +8,8 @@ func address(_ text: String) -> IPAddress { IPAddress(text) ?? { preconditionFai
 struct HostileFrames {
     struct Row {
         var what: String
-        /// As `nft list counters` names it; nil for what the kernel drops by itself, whatever the rules are.
+        /// As `nft list counters` names it; nil for fragments that the kernel may drop by itself (Linux 6.18 does: they overlap, or the first one has
+        /// not all headers), so that they never arrive, whatever the rules are.
         var counter: String?
         var marker: [UInt8]
         var frames: [[UInt8]]
@@ -114,7 +115,7 @@ struct HostileFrames {
         add("spoofed_nd", "an advertisement behind extension headers") { marker in
             [icmpv6(FrameBuilder.neighbour(type: 136, target: victim.ipv6, mac: own.mac, marker: marker), optionsLength: 16)]
         }
-        add("spoofed_nd", "an advertisement that the first fragment hides") { marker in
+        add(nil, "an advertisement that the first fragment hides") { marker in
             hidden(
                 FrameBuilder.neighbour(type: 136, target: victim.ipv6, mac: own.mac, marker: marker), FrameBuilder.ProtocolNumber.icmpv6, 1)
         }
@@ -127,7 +128,7 @@ struct HostileFrames {
         add("dhcp_server", "a DHCPv6 advertisement") {
             [ipv6(FrameBuilder.ProtocolNumber.udp, FrameBuilder.udp(547, 546, [2, 0, 0, 1] + $0))]
         }
-        add("dhcp_server", "a DHCPv6 advertisement that the first fragment hides") {
+        add(nil, "a DHCPv6 advertisement that the first fragment hides") {
             hidden(FrameBuilder.udp(547, 546, [2, 0, 0, 1] + $0), FrameBuilder.ProtocolNumber.udp, 3)
         }
         let request: ([UInt8]) -> [UInt8] = { FrameBuilder.udp(68, 67, FrameBuilder.dhcp(operation: 1, client: victim.mac, marker: $0)) }
@@ -148,7 +149,7 @@ struct HostileFrames {
         add(counter, "a router advertisement behind extension headers") {
             [icmpv6(FrameBuilder.routerAdvertisement(marker: $0), optionsLength: 24)]
         }
-        add(counter, "a router advertisement that the first fragment hides") {
+        add(nil, "a router advertisement that the first fragment hides") {
             hidden(FrameBuilder.routerAdvertisement(marker: $0), FrameBuilder.ProtocolNumber.icmpv6, 5)
         }
     }
@@ -187,7 +188,7 @@ struct HostileFrames {
         add("refused_egress", "the same over IPv6 in fragments") { marker in
             fragments6(FrameBuilder.checksummed(refused(marker), from: own.ipv6, to: victim.ipv6, number), next: number, first: 16, 7)
         }
-        add("refused_egress", "the same over IPv6, its port hidden from the first fragment") {
+        add(nil, "the same over IPv6, its port hidden from the first fragment") {
             hidden(refused($0), number, 8, to: victim.ipv6)
         }
         add(nil, "fragments that overlap, the second with another port") { marker in
