@@ -51,7 +51,7 @@ let pureRooms: [Target] = [
     tests("NetworkModelTests", ["Addressing", "NetworkModel"]),
     tests(
         "ConvertersTests",
-        ["Addressing", "NetworkModel", "HostModel", "KernelInterface", "KernelLinux", "ServiceProcesses", "Converters"]),
+        ["Addressing", "NetworkModel", "HostModel", "KernelInterface", "KernelLinux", "ServiceProcesses", "Drivers", "Converters"]),
     tests(
         "ElectionServiceTests",
         ["Addressing", "NetworkModel", "Election", "ElectionService", "ServiceProcesses", "KernelInterface", "KernelLinux", "CLinux"]),
@@ -132,7 +132,7 @@ let wholeRooms: [Target] = [
         name: "neutrino",
         dependencies: [
             "AccessPolicy", "Addressing", "APISchema", "NetworkModel", "KernelInterface", "HostProjection", "Converters", "ControllerServer",
-            "AgentRuntime", "Election", "ElectionService", "HostModel", "Metadata", "MetadataService", "ServiceProcesses", "Identity",
+            "AgentRuntime", "Drivers", "Election", "ElectionService", "HostModel", "Metadata", "MetadataService", "ServiceProcesses", "Identity",
             "IdentityService", "KernelLinux", "Lab", "Store", "Operations",
             arguments, log, lifecycle,
         ],

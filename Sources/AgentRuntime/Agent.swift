@@ -75,6 +75,7 @@ public actor Agent: Service {
     /// What the agent counts its milliseconds from.
     let clockStart = ContinuousClock.now
     private var cleaner = ConnectionCleaner()
+    private let groupConnections: GroupConnectionCleaner?
     private var needsFullCheck = true
     /// Whether the last cycle left something of a resync to look at.
     private var isResyncing = false
@@ -105,6 +106,7 @@ public actor Agent: Service {
             physicalNetworks: configuration.settings.physicalNetworks, stateDirectory: configuration.settings.stateDirectory,
             availabilityZone: configuration.availabilityZone)
         connection = ServerConnection(configuration: configuration)
+        groupConnections = senses.connections.map { GroupConnectionCleaner(tracker: $0, logger: logger) }
         errands = RouterErrands(kernel: kernel, processes: processes, settings: configuration.settings, logger: logger)
         reconciler = Reconciler(
             kernel: kernel, processes: processes, stateDirectory: configuration.settings.stateDirectory,
@@ -121,6 +123,7 @@ public actor Agent: Service {
             group.addTask { await self.watchNamespaceLinks() }
             group.addTask { await self.requestFullChecks() }
             group.addTask { await self.watchFirewalls() }
+            group.addTask { await self.watchEntries() }
             group.addTask { await self.followElection() }
             group.addTask { await self.watchAddresses() }
             group.addTask {
@@ -236,6 +239,7 @@ public actor Agent: Service {
         refreshElection()
         cleaner.clean(view, after: result, settings: configuration.settings, processes: processes, logger: logger)
         if cleaner.hasWork { cycleWakeUp() }
+        if !result.concernsFirewall { groupConnections?.review(view) }
         noteRouters(conversion, result)
         for report in reports.update(view: view, unrealised: conversion.unrealisedNetworks, result: result) { outbox.add(report) }
         outbox.set(failures: conversion.problems + result.failures.map(\.description))
@@ -255,6 +259,7 @@ public actor Agent: Service {
     }
 
     private func log(_ result: ApplyReport) {
+        for finding in result.findings { logger.warning("Repairing what somebody else changed", metadata: ["found": "\(finding)"]) }
         for failure in result.failures { logger.error("Could not realise a part of the host", metadata: ["failure": "\(failure)"]) }
         for action in result.daemonActions { logger.info("Daemon", metadata: ["key": "\(action.key)", "action": "\(action.kind)"]) }
         if result.performed > 0 { logger.debug("Applied", metadata: ["operations": "\(result.performed)"]) }
@@ -290,8 +295,22 @@ public actor Agent: Service {
         }
     }
 
+    /// A forwarding entry or neighbour that is gone sends packets astray.
+    private func watchEntries() async {
+        for await entry in senses.entryLosses {
+            if Task.isCancelled { return }
+            if reconciler.noteLoss(of: entry) { cycleWakeUp() }
+        }
+    }
+
     /// A flushed ruleset protects nobody: it does not wait for the next full check.
     private func watchFirewalls() async {
+        if let changes = senses.rulesetChanges {
+            for await place in changes {
+                if Task.isCancelled { return }
+                if reconciler.findChangedFirewall(in: place) { cycleWakeUp() }
+            }
+        }
         while !Task.isCancelled {
             try? await Task.sleep(for: .milliseconds(configuration.firewallCheckMilliseconds))
             if reconciler.findChangedFirewalls() { cycleWakeUp() }

@@ -22,10 +22,14 @@ public struct HostConverter: Sendable {
     private var layer2 = L2Converter.Pieces()
     private var dhcp: [ResourceID: DHCPConverter.Pieces] = [:]
     private var routers: [ResourceID: RouterPieces] = [:]
+    private var groupTables: SecurityGroupTables
     /// Nil before the first conversion.
     private var last: Conversion?
 
-    public init(settings: AgentSettings) { self.settings = settings }
+    public init(settings: AgentSettings) {
+        self.settings = settings
+        groupTables = SecurityGroupTables(settings)
+    }
 
     /// Everything from nothing.
     public static func convert(_ view: HostView, _ settings: AgentSettings) -> Conversion {
@@ -45,10 +49,8 @@ public struct HostConverter: Sendable {
         for id in changes.dhcpNetworks where replaceDHCP(of: id, view, &result.configuration) { hasNewLinks = true }
         for id in changes.routers where replaceRouter(id, view, &result.configuration) { hasNewLinks = true }
         if hasNewLinks { linkUp(&result) }
-        if hasNewLinks || changes.hasFilters {
-            result.configuration.own.firewall = Self.firewall(view, result.configuration.own.links, settings)
-        } else {
-            for group in changes.memberGroups.sorted() { replaceMembers(of: group, view, &result.configuration.own) }
+        if hasNewLinks || changes.hasFilters || !changes.memberGroups.isEmpty {
+            result.configuration.own.firewall = groupTables.update(view, links: result.configuration.own.links)
         }
         if !changes.routers.isEmpty || hasNewLinks { collectProblems(&result) }
         last = result
@@ -62,7 +64,8 @@ public struct HostConverter: Sendable {
         for id in view.dhcp.keys { _ = replaceDHCP(of: id, view, &result.configuration) }
         for id in view.routers.keys { _ = replaceRouter(id, view, &result.configuration) }
         linkUp(&result)
-        result.configuration.own.firewall = Self.firewall(view, result.configuration.own.links, settings)
+        groupTables = SecurityGroupTables(settings)
+        result.configuration.own.firewall = groupTables.update(view, links: result.configuration.own.links)
         collectProblems(&result)
         last = result
         return result
@@ -132,15 +135,6 @@ public struct HostConverter: Sendable {
     }
 
     private func lacksBridge(_ link: Link) -> Bool { link.bridge.map { layer2.links[$0] == nil } ?? false }
-
-    private static func firewall(_ view: HostView, _ links: [String: Link], _ settings: AgentSettings) -> [FirewallTable] {
-        SecurityGroupConverter.convert(view, links: links, settings)
-    }
-
-    private func replaceMembers(of group: ResourceID, _ view: HostView, _ own: inout NamespaceConfiguration) {
-        guard !SecurityGroupConverter.replaceMembers(of: group, in: &own.firewall, view) else { return }
-        own.firewall = Self.firewall(view, own.links, settings)
-    }
 
     private func collectProblems(_ result: inout Conversion) {
         var problems = layer2.problems

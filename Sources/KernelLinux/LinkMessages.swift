@@ -84,6 +84,17 @@ enum LinkMessages {
         return message
     }
 
+    /// Keeps a bridge that somebody else made from learning from frames that no rule sees.
+    static func bridgeOptions(index: Int32) -> NetlinkMessage {
+        var message = NetlinkMessage(type: Int(RTM_NEWLINK), flags: acknowledged)
+        message.appendLinkHeader(index: index)
+        message.nested(Int(IFLA_LINKINFO)) { message in
+            message.attribute(Int(IFLA_INFO_KIND), text: "bridge")
+            message.nested(Int(IFLA_INFO_DATA)) { $0.attribute(Int(IFLA_BR_MULTI_BOOLOPT), noLinkLocalLearning) }
+        }
+        return message
+    }
+
     static func removal(index: Int32) -> NetlinkMessage {
         var message = NetlinkMessage(type: Int(RTM_DELLINK), flags: acknowledged)
         message.appendLinkHeader(index: index)
@@ -130,6 +141,7 @@ enum LinkMessages {
                 message.attribute(Int(IFLA_BR_FORWARD_DELAY), UInt32(0))
                 message.attribute(Int(IFLA_BR_STP_STATE), UInt32(0))
                 message.attribute(Int(IFLA_BR_MCAST_SNOOPING), UInt8(0))
+                message.attribute(Int(IFLA_BR_MULTI_BOOLOPT), noLinkLocalLearning)
             }
         case .vxlan(let vni, let local, let port, let isLearning):
             message.attribute(Int(IFLA_INFO_KIND), text: "vxlan")
@@ -182,6 +194,9 @@ extension NetlinkMessage {
 
 /// VLAN_FLAG_LOOSE_BINDING (linux/if_vlan.h).
 private let looseBinding: UInt32 = 4
+/// struct br_boolopt_multi with BR_BOOLOPT_NO_LL_LEARN (linux/if_bridge.h): values, then which of them are meant. A bridge learns the source MACs of
+/// LLDP frames without showing them to netfilter (br_handle_frame in net/bridge/br_input.c): an instance could draw another's frames to itself.
+private let noLinkLocalLearning = UInt64(1) << 32 | 1
 /// IFF_UP.
 let interfaceIsUp: UInt32 = 1
 /// PF_BRIDGE: the family of requests to the bridge itself.

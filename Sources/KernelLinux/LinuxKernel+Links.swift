@@ -52,6 +52,7 @@ extension LinuxKernel {
             let isRising = changesPort && change.isUp == true
             if isRising { change.isUp = nil }
             if !change.isEmpty { try socket.perform(LinkMessages.change(index: now.index, change)) }
+            if link.kind == .bridge { try socket.perform(LinkMessages.bridgeOptions(index: now.index)) }
             if changesPort { try socket.perform(LinkMessages.portFlags(index: now.index, link.bridgePort)) }
             if isRising { try socket.perform(LinkMessages.change(index: now.index, LinkMessages.Change(isUp: true))) }
         }

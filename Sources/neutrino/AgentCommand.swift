@@ -3,6 +3,7 @@ import AgentRuntime
 import ArgumentParser
 import ControllerServer
 import Converters
+import Drivers
 import Election
 import ElectionService
 import Foundation
@@ -144,15 +145,26 @@ struct AgentCommand: AsyncParsableCommand {
     /// The kernel's events and keepalived's pipes, as the agent hears them.
     private func senses(_ events: NetworkEvents) throws -> AgentSenses {
         let (changes, continuation) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+        let (losses, lossesContinuation) = AsyncStream.makeStream(of: LostEntry.self, bufferingPolicy: .bufferingOldest(4096))
         Task {
-            for await event in events where Self.isOfInterest(event) { continuation.yield() }
+            for await event in events {
+                if Self.isOfInterest(event) { continuation.yield() }
+                // What does not fit is found by the resync.
+                if let loss = Self.loss(event) { lossesContinuation.yield(loss) }
+            }
             continuation.finish()
+            lossesContinuation.finish()
         }
         // Of more namespaces than these the resync finds the rest.
         let (names, namesContinuation) = AsyncStream.makeStream(of: NamespaceName.self, bufferingPolicy: .bufferingNewest(4096))
-        let namespaceEvents = try NamespaceEvents { namesContinuation.yield($0) }
+        let (rulesets, rulesetsContinuation) = AsyncStream.makeStream(of: NamespaceName?.self, bufferingPolicy: .bufferingNewest(4096))
+        let namespaceEvents = try NamespaceEvents(
+            onChange: { namesContinuation.yield($0) }, onRulesetChange: { rulesetsContinuation.yield($0) })
+        let rulesetEvents = try RulesetEvents()
+        Task { for await _ in rulesetEvents { rulesetsContinuation.yield(nil) } }
         return AgentSenses(
-            linkChanges: changes, namespaceChanges: names, watchNamespaces: { namespaceEvents.watch($0) }, openPipe: Self.open,
+            linkChanges: changes, namespaceChanges: names, watchNamespaces: { namespaceEvents.watch($0) }, entryLosses: losses,
+            rulesetChanges: rulesets, connections: try LinuxConnectionTracker(), openPipe: Self.open,
             hasEnded: LinuxProcessHost.hasEnded, election: try election(),
             findConflicts: try findConflicts())
     }
@@ -193,7 +205,16 @@ struct AgentCommand: AsyncParsableCommand {
     private static func isOfInterest(_ event: NetworkEvent) -> Bool {
         switch event {
         case .linkChanged, .linkRemoved, .resync: true
-        case .addressAdded, .addressRemoved: false
+        case .addressAdded, .addressRemoved, .forwardingRemoved, .neighbourRemoved: false
+        }
+    }
+
+    private static func loss(_ event: NetworkEvent) -> LostEntry? {
+        switch event {
+        case .forwardingRemoved(let entry): .forwarding(entry)
+        case .neighbourRemoved(let link, let address): .neighbour(link: link, address: address)
+        case .resync: .unknown
+        case .linkChanged, .linkRemoved, .addressAdded, .addressRemoved: nil
         }
     }
 }

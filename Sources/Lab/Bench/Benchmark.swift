@@ -23,6 +23,10 @@ public struct Benchmark: Sendable {
         case move
         /// From the request for a security group rule to the first reply that it allows.
         case rule
+        /// From a new member of a large group until ports on every host let it in.
+        case groups
+        /// What security groups cost the packets of a host with many ports.
+        case packets
         /// From the association of a floating IP to its first reply.
         case floating
         /// The master's host loses its uplinks, and returns.
@@ -66,6 +70,8 @@ public struct Benchmark: Sendable {
             .unattended,
             .restart,
         ]
+        /// Each in a lab of its own, with thousands of ports.
+        static let ofGroups: [Part] = [.groups, .packets]
         /// In a cloud with hundreds of HA routers.
         static let inFleet: [Part] = [.footprint, .idle, .saturation, .sync, .fleet]
 
@@ -75,7 +81,7 @@ public struct Benchmark: Sendable {
         ]
         /// Everything about routers.
         public static let ofRouters: Set<Part> = Set(allCases).subtracting([
-            .ports, .list, .api, .instances, .memory, .tenant, .wire, .move, .rule, .restart,
+            .ports, .list, .api, .instances, .memory, .tenant, .wire, .move, .rule, .groups, .packets, .restart,
         ])
     }
 
@@ -98,8 +104,8 @@ public struct Benchmark: Sendable {
     }
 
     /// The names of the labs that it uses.
-    private var labs: (api: String, hosts: String, cloud: String, fleet: String) {
-        ("\(name)-api", "\(name)-hosts", "\(name)-cloud", "\(name)-fleet")
+    private var labs: (api: String, hosts: String, groups: String, cloud: String, fleet: String) {
+        ("\(name)-api", "\(name)-hosts", "\(name)-groups", "\(name)-cloud", "\(name)-fleet")
     }
 
     /// Measures all parts; one that fails does not keep the others from being measured.
@@ -120,6 +126,13 @@ public struct Benchmark: Sendable {
             await measure(part, &report) { _ in
                 try await withLab(labs.hosts, hosts: 2, startsAgents: true) {
                     try await InstancesBenchmark(lab: $0, narrator: narrator).run()
+                }
+            }
+        }
+        for part in Part.ofGroups where parts.contains(part) {
+            await measure(part, &report) { part in
+                try await withLab(labs.groups, hosts: 3, startsAgents: true) { lab in
+                    try await GroupBenchmark(lab: lab, narrator: narrator).run(part)
                 }
             }
         }
@@ -204,7 +217,7 @@ public struct Benchmark: Sendable {
 
     /// Ends every lab of this benchmark, whoever started it.
     public func cleanUp() async {
-        for lab in [labs.api, labs.hosts, labs.cloud, labs.fleet] { try? await Lab.down(name: lab) }
+        for lab in [labs.api, labs.hosts, labs.groups, labs.cloud, labs.fleet] { try? await Lab.down(name: lab) }
     }
 
     /// Starts a lab whose database is a file on a disk, and ends it whatever happens.
