@@ -134,12 +134,12 @@ struct FleetBenchmark {
     private func sync() async throws -> [Measurement] {
         guard let host = fleet.lab.hosts.last else { return [] }
         narrator.say("sync: \(host.name) loses its power and boots")
-        let processes = HostUsage.routers(on: host).processes
+        let withConntrackd = HostUsage.routers(on: host).withConntrackd
         try await host.fault(.power)
         try await host.heal(startsAgent: false)
         var start = MonotonicTime.nanoseconds
         try await host.startAgent()
-        try await fleet.waitUntilSynchronized(host, processes: processes)
+        try await fleet.waitUntilSynchronized(host, withConntrackd: withConntrackd)
         let absent = Double(MonotonicTime.nanoseconds - start) / 1_000_000_000
         try await fleet.waitUntilSettled()
         narrator.say("sync: \(number(absent)) s with namespaces absent")
@@ -150,12 +150,12 @@ struct FleetBenchmark {
         try await master.endAgent()
         start = MonotonicTime.nanoseconds
         try await master.startAgent()
-        try await fleet.waitUntilSynchronized(master, processes: HostUsage.routers(on: master).processes)
+        try await fleet.waitUntilSynchronized(master, withConntrackd: HostUsage.routers(on: master).withConntrackd)
         let present = Double(MonotonicTime.nanoseconds - start) / 1_000_000_000
         try await Task.sleep(for: .seconds(2))
         let report = try await probe.stop()
         narrator.say("sync: \(number(present)) s with namespaces present, \(report.lost) of \(report.sent) pings lost")
-        let remark = "from the agent's start until every router has the processes that it had and a new port is ACTIVE"
+        let remark = "from the agent's start until every router has the daemons that it had and a new port is ACTIVE"
         return [
             Measurement(
                 .sync, "full sync of an agent with \(count) HA routers, namespaces absent", unit: "s", .atMost(20), .worst, [absent],
