@@ -12,7 +12,7 @@ struct SecurityGroupTablesTests {
     func oracle(hasBridgeConntrack: Bool, seed: Int) {
         var settings = settings
         settings.hasBridgeConntrack = hasBridgeConntrack
-        var generator = SeededGenerator(state: UInt64(seed))
+        var generator = SeededGenerator(seed: seed)
         var carried = SecurityGroupTables(settings)
         var current = HostView()
         for _ in 0..<60 {
@@ -72,18 +72,5 @@ struct SecurityGroupTablesTests {
             }
             view.put(.addressGroup(HostAddressGroup(id: id(110), addresses: addresses)))
         }
-    }
-}
-
-/// The same numbers for the same seed (SplitMix64).
-private struct SeededGenerator: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var value = state
-        value = (value ^ value >> 30) &* 0xBF58_476D_1CE4_E5B9
-        value = (value ^ value >> 27) &* 0x94D0_49BB_1331_11EB
-        return value ^ value >> 31
     }
 }
