@@ -200,7 +200,6 @@ extension Verb {
 
     /// Floating IPs and routes need the interface.
     private func refuseNeeded(_ subnet: Subnet, _ router: Router) throws {
-        guard !isNeededByRoute(subnet, router) else { throw APIError.routerInterfaceInUseByRoute(router.id, subnetID: subnet.id) }
         for floating in try list(FloatingIP.self, where: "router_id", router.id) {
             if floating.portForwardings.contains(where: { subnet.prefix.contains($0.internalAddress) }) {
                 throw APIError.routerInterfaceInUseByFloatingIP(router.id, subnetID: subnet.id)
@@ -210,5 +209,6 @@ extension Verb {
             else { continue }
             throw APIError.routerInterfaceInUseByFloatingIP(router.id, subnetID: subnet.id)
         }
+        guard !isNeededByRoute(subnet, router) else { throw APIError.routerInterfaceInUseByRoute(router.id, subnetID: subnet.id) }
     }
 }

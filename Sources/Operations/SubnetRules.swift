@@ -153,7 +153,10 @@ enum SubnetRules {
             guard let first = json["start"]?.stringValue.flatMap({ IPAddress($0) }),
                 let last = json["end"]?.stringValue.flatMap({ IPAddress($0) }), let pool = IPRange(first, last),
                 pool.version == subnet.prefix.version
-            else { throw APIError.invalidAllocationPool(json.pythonText) }
+            else {
+                let (start, end) = (json["start"] ?? .null, json["end"] ?? .null)
+                throw APIError.invalidAllocationPool("{'start': '\(start.pythonText)', 'end': '\(end.pythonText)'}")
+            }
             try checkBounds(pool, subnet.prefix)
             if let other = pools.first(where: { $0.overlaps(pool) }) {
                 throw APIError.overlappingAllocationPools(other, pool, subnet.prefix)
