@@ -59,13 +59,12 @@ enum MetadataConverter {
         guard settings.servesMetadata, router.isAdminStateUp else { return }
         let interfaces = router.interfaces.filter(\.isAdminStateUp)
         let own = interfaces.filter { $0.metadata?.answers == true && hasInstances($0.networkID, view) }.sorted { $0.id < $1.id }
-        let ports = Dictionary(own.enumerated().map { ($1.id, firstRouterPort + $0) }) { first, _ in first }
+        // A network may have several interfaces: each IPv6 port of a router is one of its own.
+        let networks = Set(own.map(\.networkID)).sorted()
+        let ports = Dictionary(networks.enumerated().map { ($1, firstRouterPort + $0) }) { first, _ in first }
         pieces.configuration.firewall += [ipv4Table(interfaces, ports), ipv6Table(own, ports)].compactMap { $0 }
         guard !own.isEmpty else { return }
-        let listeners = own.map { port in
-            MetadataProxyConfiguration.Listener(
-                addresses: .all, port: ports[port.id] ?? firstRouterPort, network: port.networkID.description)
-        }
+        let listeners = ports.map { MetadataProxyConfiguration.Listener(addresses: .all, port: $1, network: $0.description) }
         pieces.daemons.append(
             MetadataProxyDaemon.daemon(
                 owner: router.id.description, namespace: pieces.namespace, stateDirectory: settings.stateDirectory,
@@ -87,7 +86,7 @@ enum MetadataConverter {
             port.metadata?.neighbour.map { "\(request(from: port, .v4)) dup to \($0) drop" }
         }
         let answered = interfaces.filter { $0.metadata?.answersIPv4 == true }
-        guard !passed.isEmpty || answered.contains(where: { ports[$0.id] != nil }) else { return nil }
+        guard !passed.isEmpty || answered.contains(where: { ports[$0.networkID] != nil }) else { return nil }
         var table = FirewallTable(family: .ip, name: tableName)
         if !passed.isEmpty {
             table.chains["pass"] = .init(hook: "type filter hook prerouting priority raw; policy accept;", rules: passed)
@@ -111,7 +110,7 @@ enum MetadataConverter {
         table.chains["answer"] = .init(
             // Before the router's own translation: what was translated once is not looked at again.
             hook: "type nat hook prerouting priority -101; policy accept;",
-            rules: interfaces.compactMap { port in ports[port.id].map { "\(request(from: port, version)) redirect to :\($0)" } })
+            rules: interfaces.compactMap { port in ports[port.networkID].map { "\(request(from: port, version)) redirect to :\($0)" } })
         table.chains["input"] = .init(
             hook: "type filter hook input priority filter; policy accept;",
             rules: ["tcp dport \(firstRouterPort)-\(last) ct status dnat accept", "tcp dport \(firstRouterPort)-\(last) drop"])

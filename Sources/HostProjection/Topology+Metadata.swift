@@ -71,9 +71,11 @@ extension Topology {
         }
         metadata.answersIPv6 =
             addresses.contains { $0.address.version == .v6 } && !hasDHCP(port.networkID)
-            && interfaces(on: port.networkID).map(\.id).min() == port.id
+            && interfaces(on: port.networkID).filter(hasIPv6Address).map(\.id).min() == port.id
         return metadata == HostRouter.Metadata() ? nil : metadata
     }
+
+    private func hasIPv6Address(_ port: Port) -> Bool { port.fixedIPs.contains { $0.address.version == .v6 } }
 
     private func neighbour(of addresses: [InterfaceAddress], on networkID: ResourceID) -> IPAddress? {
         for port in boundDHCPPorts(on: networkID) {

@@ -107,6 +107,8 @@ public struct MetadataProxyConfiguration: Hashable, Sendable {
         }
         lines += [
             "    http-request del-header ^x- -m reg", "    http-request del-header forwarded",
+            // haproxy writes its own; what else an instance writes into it is left out.
+            "    http-request del-header connection",
             "    http-request set-header \(Self.networkHeader) \(listener.network)",
         ]
         if let router { lines.append("    http-request set-header \(Self.routerHeader) \(router)") }

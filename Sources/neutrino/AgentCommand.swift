@@ -54,7 +54,7 @@ struct AgentCommand: AsyncParsableCommand {
             valueName: "path"))
     var agentSecretFile: String?
 
-    @Option(help: "Seconds that addresses are leased for by DHCP, at least 120; -1: for ever.")
+    @Option(parsing: .unconditional, help: "Seconds that addresses are leased for by DHCP, at least 120; -1: for ever.")
     var dhcpLeaseDuration: Int = 86400
 
     @OptionGroup var metadata: MetadataOptions
