@@ -191,12 +191,12 @@ struct HostileFrames {
         add(nil, "the same over IPv6, its port hidden from the first fragment") {
             hidden(refused($0), number, 8, to: victim.ipv6)
         }
-        add(nil, "fragments that overlap, the second with another port") { marker in
+        add(nil, "fragments that overlap, with different ports") { marker in
             let first = FrameBuilder.udp(4000, Self.allowedPort, [UInt8](repeating: 0, count: 16) + marker)
             let (id, padding) = (round << 8 | 9, [UInt8](repeating: 0, count: 16))
             let lies = FrameBuilder.udp(4000, Self.refusedPort, padding + marker)
             return [
-                fragment4(Array(first[..<24]), number, (0, true, id)), fragment4(Array(lies[..<16]), number, (0, true, id)),
+                fragment4(Array(lies[..<16]), number, (0, true, id)), fragment4(Array(first[..<24]), number, (0, true, id)),
                 fragment4(Array(lies[24...]), number, (24, false, id)),
             ]
         }

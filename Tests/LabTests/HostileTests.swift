@@ -93,8 +93,9 @@ struct HostileTests {
         for receiver in scene.receivers { #expect(!receiver.hasReceived(marker), "an encapsulated frame arrived at \(receiver.name)") }
         // The same packet from the host itself is taken.
         let text = payload.map { "\\x" + ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+        // The shell's own printf would send it line by line.
         try await scene.host.place.output([
-            "bash", "-c", "printf '\(text)' > /dev/udp/\(Underlay.hostAddress(2))/4789",
+            "sh", "-c", "env printf '\(text)' | socat -u - UDP4-SENDTO:\(Underlay.hostAddress(2)):4789",
         ])
         try await waitUntil("the packet to arrive when a host sends it", timeoutMilliseconds: 5000, intervalMilliseconds: 10) {
             scene.receivers[1].hasReceived(marker)

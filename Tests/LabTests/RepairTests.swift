@@ -107,7 +107,7 @@ struct RepairTests {
             _ = try await allow(["remote_group_id": .string(members)])
             _ = try await allow(["remote_address_group_id": .string(addresses)])
             try await lab.api.call(
-                "PUT", "/v2.0/address-groups/\(addresses)/add_addresses", ["address_group": ["addresses": [try prefix("office")]]])
+                "PUT", "/v2.0/address-groups/\(addresses)/add_addresses", ["addresses": [try prefix("office")]])
 
             var transfers: [String: Transfer] = [:]
             for name in names {
@@ -133,7 +133,7 @@ struct RepairTests {
                     {
                         try await lab.api.call(
                             "PUT", "/v2.0/address-groups/\(addresses)/remove_addresses",
-                            ["address_group": ["addresses": [try prefix("office")]]])
+                            ["addresses": [try prefix("office")]])
                     }
                 ),
             ]
