@@ -15,6 +15,12 @@ public struct Benchmark: Sendable {
         case memory
         /// From the request for a port to its first reply to a ping.
         case wire
+        /// 1,000 ports on one host: wired, the agent's memory, its restart.
+        case instances
+        /// TCP between instances on two hosts against bare VXLAN.
+        case tenant
+        /// A port moves between hosts.
+        case move
         /// From the request for a security group rule to the first reply that it allows.
         case rule
         /// From the association of a floating IP to its first reply.
@@ -52,18 +58,25 @@ public struct Benchmark: Sendable {
 
         /// In a lab with a server and no agents.
         static let ofServer: [Part] = [.ports, .list, .api]
+        /// In a lab of two hosts with nothing in it.
+        static let ofHosts: [Part] = [.instances]
         /// In a cloud with one HA router. In this order: what is idle first, what leaves most behind last.
         static let inCloud: [Part] = [
-            .memory, .wire, .rule, .floating, .uplink, .power, .keepalived, .drain, .agent, .server, .reload, .partition, .unattended,
+            .memory, .tenant, .wire, .move, .rule, .floating, .uplink, .power, .keepalived, .drain, .agent, .server, .reload, .partition,
+            .unattended,
             .restart,
         ]
         /// In a cloud with hundreds of HA routers.
         static let inFleet: [Part] = [.footprint, .idle, .saturation, .sync, .fleet]
 
         /// What is measured unless something else is asked for: minutes, not hours.
-        public static let usual: Set<Part> = [.ports, .list, .memory, .wire, .rule, .floating, .uplink, .restart]
+        public static let usual: Set<Part> = [
+            .ports, .list, .instances, .memory, .tenant, .wire, .move, .rule, .floating, .uplink, .restart,
+        ]
         /// Everything about routers.
-        public static let ofRouters: Set<Part> = Set(allCases).subtracting([.ports, .list, .api, .memory, .wire, .rule, .restart])
+        public static let ofRouters: Set<Part> = Set(allCases).subtracting([
+            .ports, .list, .api, .instances, .memory, .tenant, .wire, .move, .rule, .restart,
+        ])
     }
 
     public let name: String
@@ -83,7 +96,9 @@ public struct Benchmark: Sendable {
     }
 
     /// The names of the labs that it uses.
-    private var labs: (api: String, cloud: String, fleet: String) { ("\(name)-api", "\(name)-cloud", "\(name)-fleet") }
+    private var labs: (api: String, hosts: String, cloud: String, fleet: String) {
+        ("\(name)-api", "\(name)-hosts", "\(name)-cloud", "\(name)-fleet")
+    }
 
     /// Measures all parts; one that fails does not keep the others from being measured.
     public func run() async -> BenchmarkReport {
@@ -96,6 +111,13 @@ public struct Benchmark: Sendable {
                     case .list: try await PortListBenchmark(lab: lab, narrator: narrator).run()
                     default: try await APIBenchmark(lab: lab, narrator: narrator).run()
                     }
+                }
+            }
+        }
+        for part in Part.ofHosts where parts.contains(part) {
+            await measure(part, &report) { _ in
+                try await withLab(labs.hosts, hosts: 2, startsAgents: true) {
+                    try await InstancesBenchmark(lab: $0, narrator: narrator).run()
                 }
             }
         }
@@ -139,6 +161,8 @@ public struct Benchmark: Sendable {
     private func measureInCloud(_ part: Part, _ cloud: BenchmarkCloud) async throws -> [Measurement] {
         switch part {
         case .memory: return try await MemoryBenchmark(cloud: cloud).run()
+        case .tenant: return try await TenantBenchmark(cloud: cloud).run()
+        case .move: return try await MoveBenchmark(cloud: cloud).run()
         case .wire: return try await WiringBenchmark(cloud: cloud).run()
         case .rule: return try await RuleBenchmark(cloud: cloud).run()
         case .floating: return try await FloatingIPBenchmark(cloud: cloud, runs: runs).run()
@@ -176,7 +200,7 @@ public struct Benchmark: Sendable {
 
     /// Ends every lab of this benchmark, whoever started it.
     public func cleanUp() async {
-        for lab in [labs.api, labs.cloud, labs.fleet] { try? await Lab.down(name: lab) }
+        for lab in [labs.api, labs.hosts, labs.cloud, labs.fleet] { try? await Lab.down(name: lab) }
     }
 
     /// Starts a lab whose database is a file on a disk, and ends it whatever happens.
