@@ -93,7 +93,7 @@ import Testing
         #expect(refused?.status == 400)
         #expect(
             refused?.message
-                == "Specifying 'project_id' or 'tenant_id' other than the authenticated project in request requires admin or service privileges"
+                == "Specifying 'project_id' or 'tenant_id' other than the authenticated project in request requires admin or advsvc privileges"
         )
         let network = try await cloud.network()
         let body: [String: JSONValue] = [
@@ -131,6 +131,9 @@ import Testing
         let body: [String: JSONValue] = ["security_group_id": .string(group.id.description), "direction": "ingress", "protocol": "tcp"]
         #expect(try await apiError { try await cloud.create(SecurityGroupRule.self, body, as: self.reader) }?.status == 403)
         #expect(try await apiError { try await cloud.create(SecurityGroupRule.self, body, as: self.stranger) }?.status == 404)
+        let unknown = body.merging(["remote_group_id": "11111111-1111-4111-8111-111111111111"]) { $1 }
+        let missing = try await apiError { try await cloud.create(SecurityGroupRule.self, unknown, as: self.member) }
+        #expect(missing?.status == 404 && missing?.type == "SecurityGroupNotFound")
         // An administrator's rule in somebody's group is the owner's to see and to delete.
         let rule = try await cloud.create(SecurityGroupRule.self, body.merging(["project_id": "p9"]) { $1 })
         #expect(try await cloud.list(SecurityGroupRule.self, as: reader).map(\.id).contains(rule.id))

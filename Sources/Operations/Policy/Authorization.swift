@@ -79,7 +79,7 @@ extension Verb {
             policy[Self.serviceRule] != .always
         else { return }
         throw APIError.badRequest(
-            "Specifying 'project_id' or 'tenant_id' other than the authenticated project in request requires admin or service privileges")
+            "Specifying 'project_id' or 'tenant_id' other than the authenticated project in request requires admin or advsvc privileges")
     }
 
     private static let serviceRule = "service_api"
