@@ -144,7 +144,8 @@ public enum DHCPConverter {
             } + routes(of: item, subnets))
     }
 
-    /// A client that heeds classless routes heeds no router (RFC 3442): a port with a router of its own is told of routes with that router.
+    /// A client that heeds classless routes heeds no router (RFC 3442): a port with a router of its own is told of routes with that
+    /// router.
     private static func routes(
         of item: HostReservation, _ subnets: [DnsmasqConfiguration.Subnet]
     ) -> [DnsmasqConfiguration.PortOptions.Option] {
