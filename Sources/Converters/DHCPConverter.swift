@@ -119,7 +119,8 @@ public enum DHCPConverter {
             interface: ServiceLink.innerName(.dhcp, dhcp.portID), directory: directory(dhcp.networkID, settings),
             domain: settings.domainName, leaseSeconds: settings.leaseSeconds, mtu: dhcp.mtu,
             subnets: served,
-            reservations: reservations(items), names: items.flatMap { names($0, settings.domainName) }, options: items.compactMap { options($0, served) })
+            reservations: reservations(items), names: items.flatMap { names($0, settings.domainName) },
+            options: items.compactMap { options($0, served) })
     }
 
     /// A name without a domain is answered alone, in the domain of all networks, and in those that clients gave.
