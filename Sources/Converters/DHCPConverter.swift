@@ -119,7 +119,8 @@ public enum DHCPConverter {
             interface: ServiceLink.innerName(.dhcp, dhcp.portID), directory: directory(dhcp.networkID, settings),
             domain: settings.domainName, leaseSeconds: settings.leaseSeconds, mtu: dhcp.mtu,
             subnets: served,
-            reservations: reservations(items), names: items.flatMap { names($0, settings.domainName) }, options: items.compactMap { options($0, served) })
+            reservations: reservations(items), names: items.flatMap { names($0, settings.domainName) },
+            options: items.compactMap { options($0, served) })
     }
 
     /// A name without a domain is answered alone, in the domain of all networks, and in those that clients gave.
@@ -144,7 +145,8 @@ public enum DHCPConverter {
             } + routes(of: item, subnets))
     }
 
-    /// A client that heeds classless routes heeds no router (RFC 3442): a port with a router of its own is told of routes with that router.
+    /// A client that heeds classless routes heeds no router (RFC 3442): a port with a router of its own is told of routes with that
+    /// router.
     private static func routes(
         of item: HostReservation, _ subnets: [DnsmasqConfiguration.Subnet]
     ) -> [DnsmasqConfiguration.PortOptions.Option] {

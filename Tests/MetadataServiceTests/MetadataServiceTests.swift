@@ -27,7 +27,7 @@ import Testing
 
     @Test("Who is no instance of the network is told nothing, nor is who says twice who it is, or not at all")
     func strangers() async throws {
-        try await Host().run { client in
+        try await Host().run { (client: SocketClient) async throws in
             #expect(try await client.get("/latest/meta-data/instance-id", from: "10.0.0.77").status == 404)
             #expect(try await client.get("/latest/meta-data/instance-id", on: 3, from: "10.0.0.5").status == 404)
             for headers in [
@@ -43,7 +43,7 @@ import Testing
 
     @Test("A host that has not heard of its instances yet asks to be asked again")
     func early() async throws {
-        try await Host(items: nil).run { client in
+        try await Host(items: nil).run { (client: SocketClient) async throws in
             #expect(try await client.get("/latest/meta-data/instance-id", from: "10.0.0.5").status == 503)
         }
     }
@@ -86,7 +86,7 @@ import Testing
 
     @Test("A Nova that cannot be reached is said to be")
     func unreachable() async throws {
-        try await Host(nova: .init(url: "http://127.0.0.1:1", secret: "s")).run { client in
+        try await Host(nova: .init(url: "http://127.0.0.1:1", secret: "s")).run { (client: SocketClient) async throws in
             #expect(try await client.get("/latest/meta-data/", from: "10.0.0.5").status == 503)
         }
     }
