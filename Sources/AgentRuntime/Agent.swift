@@ -46,9 +46,11 @@ public actor Agent: Service {
     private(set) var view = HostView()
     /// The revision that the view holds; nil before the first bookmark.
     private var viewRevision: Int?
+    /// What became of the view since it was converted.
+    private var changes = HostChanges.everything
+    private var converter: HostConverter
     /// What the view converts to; nil after the view changed.
     private var conversion: HostConverter.Conversion?
-    private var groupTables: SecurityGroupTables
     /// Whether the last cycle realised all of the view.
     private var isViewRealised = false
     /// Whether the connection in use has brought anything.
@@ -88,6 +90,7 @@ public actor Agent: Service {
     ) {
         thread = CycleThread(name: "agent.cycle")
         self.configuration = configuration
+        converter = HostConverter(settings: configuration.settings)
         self.kernel = kernel
         self.processes = processes
         self.senses = senses
@@ -98,7 +101,6 @@ public actor Agent: Service {
             physicalNetworks: configuration.settings.physicalNetworks, stateDirectory: configuration.settings.stateDirectory,
             availabilityZone: configuration.availabilityZone)
         connection = ServerConnection(configuration: configuration)
-        groupTables = SecurityGroupTables(configuration.settings)
         groupConnections = senses.connections.map { GroupConnectionCleaner(tracker: $0, logger: logger) }
         errands = RouterErrands(kernel: kernel, processes: processes, settings: configuration.settings, logger: logger)
         reconciler = Reconciler(
@@ -183,8 +185,11 @@ public actor Agent: Service {
             batch.append(message)
             return
         }
-        let isNews = viewRevision == nil || !batch.isEmpty
-        for message in batch { view.apply(message) }
+        var new = HostChanges()
+        for message in batch { new.apply(message, to: &view) }
+        // The server says again what only became ACTIVE.
+        let isNews = viewRevision == nil || !new.isEmpty
+        changes.formUnion(new)
         batch = []
         viewRevision = revision
         if isNews {
@@ -230,7 +235,7 @@ public actor Agent: Service {
         if cleaner.hasWork { cycleWakeUp() }
         if !result.concernsFirewall { groupConnections?.review(view) }
         noteRouters(conversion, result)
-        for report in reports.update(view: view, result: result) { outbox.add(report) }
+        for report in reports.update(view: view, unrealised: conversion.unrealisedNetworks, result: result) { outbox.add(report) }
         outbox.set(failures: conversion.problems + result.failures.map(\.description))
         isViewRealised = result.isComplete
         if isViewRealised { outbox.set(appliedRevision: revision) }
@@ -238,10 +243,11 @@ public actor Agent: Service {
         scheduleRetry(result)
     }
 
-    /// Link events, timers and retries leave the view as it is: only the feed makes a conversion necessary, which costs as much as the host holds.
+    /// Link events, timers and retries leave the view as it is: only the feed makes a conversion necessary.
     private func currentConversion() -> HostConverter.Conversion {
         if let conversion { return conversion }
-        let new = HostConverter.convert(view, configuration.settings, &groupTables)
+        let new = converter.convert(view, changes)
+        changes = HostChanges()
         conversion = new
         return new
     }

@@ -7,7 +7,7 @@ public struct AgentSettings: Hashable, Sendable {
     public var stateDirectory: String
     /// The address that tunnels start from; nil when the host carries no tunnels.
     public var tunnelAddress: IPAddress?
-    /// Physical network → interface, as flat networks name it.
+    /// Physical network → interface, as flat and VLAN networks name it.
     public var physicalNetworks: [String: String]
     /// The UDP port of VXLAN: 4789 (RFC 7348).
     public var vxlanPort: Int
@@ -18,12 +18,15 @@ public struct AgentSettings: Hashable, Sendable {
     /// Whether the kernel knows connection state in the bridge family of nftables (NF_CONNTRACK_BRIDGE). Without it, the state
     /// reaches the bridge rules as packet mark, through br_netfilter.
     public var hasBridgeConntrack: Bool
+    /// Whether the kernel has 802.1Q sub-interfaces, which VLAN networks need.
+    public var hasVLANDevices: Bool
     /// Helpers of connection tracking that the kernel has; nil when nobody looked, and all count as there.
     public var trackingHelpers: Set<TrackingHelper>?
 
     public init(
         stateDirectory: String, tunnelAddress: IPAddress? = nil, physicalNetworks: [String: String] = [:], vxlanPort: Int = 4789,
         domainName: String = "openstacklocal", leaseSeconds: Int = 86400, hasBridgeConntrack: Bool = false,
+        hasVLANDevices: Bool = true,
         trackingHelpers: Set<TrackingHelper>? = nil
     ) {
         precondition(stateDirectory.hasPrefix("/"), "daemons start in other directories, so the state directory must be absolute")
@@ -34,6 +37,7 @@ public struct AgentSettings: Hashable, Sendable {
         self.domainName = domainName
         self.leaseSeconds = leaseSeconds
         self.hasBridgeConntrack = hasBridgeConntrack
+        self.hasVLANDevices = hasVLANDevices
         self.trackingHelpers = trackingHelpers
     }
 }

@@ -6,6 +6,10 @@ extension Topology {
     mutating func replacePort(_ id: ResourceID, with new: Port?, _ concerned: inout ConcernedKeys) {
         let old = ports[id]
         guard old != new else { return }
+        if let old, let new, old.differsOnlyInStatus(from: new) {
+            ports[id] = new
+            return
+        }
         let oldClaims = old.map { claims(of: $0) } ?? []
         if let old {
             notePort(old, &concerned)
@@ -55,5 +59,14 @@ extension Topology {
         case .router, .haInterface: noteRouter(of: port, &concerned)
         case .floatingIP, .other: break
         }
+    }
+}
+
+extension Port {
+    /// What the server says of a port when hosts have realised it tells no host anything.
+    fileprivate func differsOnlyInStatus(from other: Port) -> Bool {
+        var same = other
+        same.status = status
+        return same == self
     }
 }

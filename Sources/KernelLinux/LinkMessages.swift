@@ -6,6 +6,8 @@ import KernelInterface
 struct LinkCreationContext: Hashable, Sendable {
     /// The index of ``Link/bridge``.
     var bridgeIndex: Int32?
+    /// The index of a VLAN device's parent.
+    var parentIndex: Int32?
     /// A descriptor of a veth's peer's namespace; nil when the peer stays in the link's own.
     var peerNamespace: Int32?
 }
@@ -27,6 +29,7 @@ enum LinkMessages {
         if let mac = link.mac { message.attribute(Int(IFLA_ADDRESS), mac) }
         if let mtu = link.mtu { message.attribute(Int(IFLA_MTU), UInt32(mtu)) }
         if let bridge = context.bridgeIndex { message.attribute(Int(IFLA_MASTER), UInt32(bridge)) }
+        if let parent = context.parentIndex { message.attribute(Int(IFLA_LINK), parent) }
         message.nested(Int(IFLA_LINKINFO)) { appendKind(of: link, context, to: &$0) }
         return message
     }
@@ -148,6 +151,14 @@ enum LinkMessages {
                 message.attribute(Int(IFLA_VXLAN_PORT), UInt16(port).bigEndian)
                 message.attribute(Int(IFLA_VXLAN_LEARNING), UInt8(isLearning ? 1 : 0))
             }
+        case .vlan(_, let id):
+            message.attribute(Int(IFLA_INFO_KIND), text: "vlan")
+            message.nested(Int(IFLA_INFO_DATA)) { message in
+                message.attribute(Int(IFLA_VLAN_ID), UInt16(id))
+                // struct ifla_vlan_flags: the flags, and which of them are meant. The device may be up while its parent is not: else its parent had to
+                // be up first, and took it down with itself.
+                message.attribute(Int(IFLA_VLAN_FLAGS), UInt64(looseBinding) << 32 | UInt64(looseBinding))
+            }
         case .veth(let peer, _):
             message.attribute(Int(IFLA_INFO_KIND), text: "veth")
             message.nested(Int(IFLA_INFO_DATA)) { message in
@@ -181,6 +192,8 @@ extension NetlinkMessage {
     }
 }
 
+/// VLAN_FLAG_LOOSE_BINDING (linux/if_vlan.h).
+private let looseBinding: UInt32 = 4
 /// struct br_boolopt_multi with BR_BOOLOPT_NO_LL_LEARN (linux/if_bridge.h): values, then which of them are meant. A bridge learns the source MACs of
 /// LLDP frames without showing them to netfilter (br_handle_frame in net/bridge/br_input.c): an instance could draw another's frames to itself.
 private let noLinkLocalLearning = UInt64(1) << 32 | 1

@@ -61,6 +61,7 @@ struct AgentCommand: AsyncParsableCommand {
         guard problems.isEmpty else { throw CleanExit.failure(problems.joined(separator: "\nneutrino: ")) }
         guard let connectionState = BridgeConntrack.detect() else { throw CleanExit.failure(BridgeConntrack.advice) }
         configuration.settings.hasBridgeConntrack = connectionState == .native
+        configuration.settings.hasVLANDevices = VLANDevices.detect()
         configuration.settings.trackingHelpers = TrackingHelpers.detect()
         do {
             try FileManager.default.createDirectory(atPath: stateDirectory, withIntermediateDirectories: true)
@@ -75,6 +76,7 @@ struct AgentCommand: AsyncParsableCommand {
             metadata: [
                 "host": "\(host)", "servers": "\(server.joined(separator: ","))",
                 "connection state": connectionState == .native ? "bridge conntrack" : "marks set through br_netfilter",
+                "VLAN networks": configuration.settings.hasVLANDevices ? "802.1Q sub-interfaces" : "none: the kernel has no 802.1Q",
             ])
         let group = ServiceGroup(
             configuration: .init(

@@ -12,6 +12,8 @@ struct BenchCommand: AsyncParsableCommand {
 
             Parts that are measured when none is named, in some fifteen minutes:
               ports list memory wire rule   the API and the wiring of ports
+              instances                     1,000 ports on one host
+              tenant move                   traffic between hosts, and ports that move
               floating                      a floating IP: from the API's answer to its effect
               uplink                        the master's host is cut off, and returns
               restart                       an agent with 20 routers restarts

@@ -15,6 +15,12 @@ public struct Benchmark: Sendable {
         case memory
         /// From the request for a port to its first reply to a ping.
         case wire
+        /// 1,000 ports on one host: wired, the agent's memory, its restart.
+        case instances
+        /// TCP between instances on two hosts against bare VXLAN.
+        case tenant
+        /// A port moves between hosts.
+        case move
         /// From the request for a security group rule to the first reply that it allows.
         case rule
         /// From a new member of a large group until ports on every host let it in.
@@ -56,9 +62,12 @@ public struct Benchmark: Sendable {
 
         /// In a lab with a server and no agents.
         static let ofServer: [Part] = [.ports, .list, .api]
+        /// In a lab of two hosts with nothing in it.
+        static let ofHosts: [Part] = [.instances]
         /// In a cloud with one HA router. In this order: what is idle first, what leaves most behind last.
         static let inCloud: [Part] = [
-            .memory, .wire, .rule, .floating, .uplink, .power, .keepalived, .drain, .agent, .server, .reload, .partition, .unattended,
+            .memory, .tenant, .wire, .move, .rule, .floating, .uplink, .power, .keepalived, .drain, .agent, .server, .reload, .partition,
+            .unattended,
             .restart,
         ]
         /// Each in a lab of its own, with thousands of ports.
@@ -67,10 +76,12 @@ public struct Benchmark: Sendable {
         static let inFleet: [Part] = [.footprint, .idle, .saturation, .sync, .fleet]
 
         /// What is measured unless something else is asked for: minutes, not hours.
-        public static let usual: Set<Part> = [.ports, .list, .memory, .wire, .rule, .floating, .uplink, .restart]
+        public static let usual: Set<Part> = [
+            .ports, .list, .instances, .memory, .tenant, .wire, .move, .rule, .floating, .uplink, .restart,
+        ]
         /// Everything about routers.
         public static let ofRouters: Set<Part> = Set(allCases).subtracting([
-            .ports, .list, .api, .memory, .wire, .rule, .groups, .packets, .restart,
+            .ports, .list, .api, .instances, .memory, .tenant, .wire, .move, .rule, .groups, .packets, .restart,
         ])
     }
 
@@ -91,8 +102,8 @@ public struct Benchmark: Sendable {
     }
 
     /// The names of the labs that it uses.
-    private var labs: (api: String, groups: String, cloud: String, fleet: String) {
-        ("\(name)-api", "\(name)-groups", "\(name)-cloud", "\(name)-fleet")
+    private var labs: (api: String, hosts: String, groups: String, cloud: String, fleet: String) {
+        ("\(name)-api", "\(name)-hosts", "\(name)-groups", "\(name)-cloud", "\(name)-fleet")
     }
 
     /// Measures all parts; one that fails does not keep the others from being measured.
@@ -106,6 +117,13 @@ public struct Benchmark: Sendable {
                     case .list: try await PortListBenchmark(lab: lab, narrator: narrator).run()
                     default: try await APIBenchmark(lab: lab, narrator: narrator).run()
                     }
+                }
+            }
+        }
+        for part in Part.ofHosts where parts.contains(part) {
+            await measure(part, &report) { _ in
+                try await withLab(labs.hosts, hosts: 2, startsAgents: true) {
+                    try await InstancesBenchmark(lab: $0, narrator: narrator).run()
                 }
             }
         }
@@ -156,6 +174,8 @@ public struct Benchmark: Sendable {
     private func measureInCloud(_ part: Part, _ cloud: BenchmarkCloud) async throws -> [Measurement] {
         switch part {
         case .memory: return try await MemoryBenchmark(cloud: cloud).run()
+        case .tenant: return try await TenantBenchmark(cloud: cloud).run()
+        case .move: return try await MoveBenchmark(cloud: cloud).run()
         case .wire: return try await WiringBenchmark(cloud: cloud).run()
         case .rule: return try await RuleBenchmark(cloud: cloud).run()
         case .floating: return try await FloatingIPBenchmark(cloud: cloud, runs: runs).run()
@@ -193,7 +213,7 @@ public struct Benchmark: Sendable {
 
     /// Ends every lab of this benchmark, whoever started it.
     public func cleanUp() async {
-        for lab in [labs.api, labs.groups, labs.cloud, labs.fleet] { try? await Lab.down(name: lab) }
+        for lab in [labs.api, labs.hosts, labs.groups, labs.cloud, labs.fleet] { try? await Lab.down(name: lab) }
     }
 
     /// Starts a lab whose database is a file on a disk, and ends it whatever happens.
