@@ -108,7 +108,7 @@ struct QoSRuleTypeRoutes: Sendable {
             // What drivers can do is the operator's business, in Neutron as well.
             guard context.caller.isAdmin else { throw APIError(status: 403, type: "NotAuthorized", message: "Not authorized.") }
             guard let type = Self.types.first(where: { $0.name == context.id }) else {
-                throw APIError(status: 404, type: "HTTPNotFound", message: "The resource could not be found.")
+                throw APIError.pathNotFound
             }
             return Self.answer([
                 "rule_type": [

@@ -75,7 +75,12 @@ extension Verb {
 
     /// Who is neither administrator nor a service makes things for its own project only.
     private func checkProject<R: ManagedResource>(of request: ResourceRequest<R>) throws {
-        guard let project = request.values["project_id"]?.stringValue, project != caller.projectID, !caller.isAdmin,
+        let named = request.values["project_id"]?.stringValue
+        // Of no project: a token without a scope, or of a domain. Its resources would belong to nobody.
+        if R.table["project_id"] != nil, caller.projectID.isEmpty, named == nil {
+            throw APIError.badRequest("Running without keystone AuthN requires that tenant_id is specified")
+        }
+        guard let project = named, project != caller.projectID, !caller.isAdmin,
             policy[Self.serviceRule] != .always
         else { return }
         throw APIError.badRequest(
