@@ -31,7 +31,8 @@ struct RequestIdentity: RouterMiddleware {
     /// Nil where none is needed: everything that is not named here needs one.
     private func caller(of request: Request) async throws(AuthenticationFailure) -> Caller? {
         let path = request.uri.path
-        if path == "/" || path == OpenAPIRoutes.path || path == IdentityRoutes.path || path.hasPrefix(IdentityRoutes.path + "/") { return nil }
+        if path == "/" || path == OpenAPIRoutes.path { return nil }
+        if path == IdentityRoutes.path || path.hasPrefix(IdentityRoutes.path + "/") { return nil }
         if path.hasPrefix("/agent/") || path == "/metrics" { return try await agent(of: request.headers) }
         return try await authenticator.caller(of: request.headers)
     }

@@ -64,7 +64,10 @@ public struct HostChanges: Hashable, Sendable {
             guard let network = view.reservations[key.id]?.networkID else { return }
             dhcpNetworks.insert(network)
             // The first instance of a network is the first that may ask its router for metadata.
-            for router in view.routers.values where router.interfaces.contains(where: { $0.networkID == network }) { routers.insert(router.id) }
+            if isEverything { return }
+            for router in view.routers.values where router.interfaces.contains(where: { $0.networkID == network }) {
+                routers.insert(router.id)
+            }
         case .router:
             // In which networks somebody announces addresses is layer 2's business.
             routers.insert(key.id)
