@@ -1,6 +1,5 @@
 import Addressing
-import AsyncHTTPClient
-import CLinux
+import Dispatch
 import Glibc
 import HTTPTypes
 import HostModel
@@ -85,7 +84,7 @@ struct SocketClient: Sendable {
     func send(_ method: String, _ path: String, headers: [(String, String)], body: String? = nil) async throws -> Answer {
         let lines = headers.map { "\($0.0): \($0.1)\r\n" }.joined()
         let length = body.map { "Content-Length: \($0.utf8.count)\r\n" } ?? ""
-        let text = try exchange(
+        let text = try await exchange(
             "\(method) \(path) HTTP/1.1\r\nHost: 169.254.169.254\r\nConnection: close\r\n\(lines)\(length)\r\n\(body ?? "")")
         let parts = text.split(separator: "\r\n\r\n", maxSplits: 1, omittingEmptySubsequences: false)
         let head = parts[0].split(separator: "\r\n")
@@ -101,8 +100,15 @@ struct SocketClient: Sendable {
 
     struct Failure: Error { var code: Int32 }
 
-    /// Sends octets over a new connection and answers what comes until the other end closes it.
-    func exchange(_ text: String) throws -> String {
+    /// Sends octets over a new connection and answers what comes until the other end closes it. On a thread of its own: it blocks, and the
+    /// server under test needs those that tasks run on.
+    func exchange(_ text: String) async throws -> String {
+        try await withCheckedThrowingContinuation { continuation in
+            DispatchQueue.global().async { continuation.resume(with: Result { try exchangeBlocking(text) }) }
+        }
+    }
+
+    private func exchangeBlocking(_ text: String) throws -> String {
         let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
         defer { close(descriptor) }
         var limit = timeval(tv_sec: 60, tv_usec: 0)

@@ -95,7 +95,7 @@ import Testing
     func oneRequest() async throws {
         try await Host().run { client in
             let two = client.raw("/latest/meta-data/instance-id", "10.0.0.5") + client.raw("/latest/meta-data/instance-id", "10.0.0.6")
-            let answer = try client.exchange(two)
+            let answer = try await client.exchange(two)
             #expect(answer.contains("device-5") && !answer.contains("device-6"))
         }
     }
