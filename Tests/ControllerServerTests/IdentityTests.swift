@@ -65,10 +65,12 @@ struct IdentityTests {
     func spelledPaths() async throws {
         try await withIdentity { cloud in
             for path in ["/v2.0/networks", "/v2.0/nothing", "/agent/v1/hosts/h1/feed", "/metrics", "/nothing"] {
-                #expect(try await cloud.client.send(.GET, path).status == 401, "\(path)")
+                let answer = try await cloud.client.send(.GET, path)
+                #expect(answer.status == 401, "\(path)")
             }
             for path in ["//v2.0/networks", "/v2.0//networks", "//agent/v1/hosts/h1/feed", "//metrics", "//"] {
-                #expect(try await cloud.client.send(.GET, path).status == 404, "\(path)")
+                let answer = try await cloud.client.send(.GET, path)
+                #expect(answer.status == 404, "\(path)")
             }
         }
     }
