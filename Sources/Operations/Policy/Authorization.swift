@@ -48,8 +48,11 @@ extension Verb {
     /// - Parameter parentID: what the path names before it; nil where a resource stands by itself.
     func authorizeCreation<R: ManagedResource>(_ request: ResourceRequest<R>, under parentID: ResourceID? = nil) throws {
         guard !policy.profile.isUnrestricted else { return }
+        let rule = "create_\(R.policyName)"
+        // Before the project, which a token of another scope has none of.
+        guard !policy.isOutOfScope(rule) else { throw policy.refusal(PolicyAction(rule)) }
         try checkProject(of: request)
-        let action = action("create_\(R.policyName)", request, isCreation: true)
+        let action = action(rule, request, isCreation: true)
         var given = request.values
         if R.table["project_id"] != nil, given["project_id"] == nil { given["project_id"] = .string(caller.projectID) }
         if let parentID, let parent = R.policyParents.first(where: { $0.name == parentName }) {
