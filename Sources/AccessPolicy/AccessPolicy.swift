@@ -18,7 +18,7 @@ public enum AccessPolicy {
     ]
 
     /// What project members may see, but only managers of a project and administrators may write.
-    static let managerResources: Set<String> = ["policies", "bandwidth_limit_rules", "dscp_marking_rules"]
+    static let managerResources: Set<String> = ["policies", "bandwidth_limit_rules", "dscp_marking_rules", "packet_rate_limit_rules"]
 
     /// Whether project members may use the resource at all.
     static let administratorResources: Set<String> = ["agents", "service_profiles", "segments", "network_segment_ranges"]

@@ -36,6 +36,7 @@ public enum HostConverter {
             for link in pieces.hostLinks { add(link, to: &host, &problems) }
         }
         host.own.firewall = SecurityGroupConverter.convert(view, links: host.own.links, settings)
+        if let table = PortQuality.table(for: view) { host.own.firewall.append(table) }
         return Conversion(configuration: host, problems: problems.sorted(), routerProblems: routerProblems)
     }
 

@@ -35,10 +35,12 @@ public struct HostDHCP: Hashable, Sendable, Codable {
     public var mtu: Int
     /// Subnets with DHCP enabled, in the order of their creation; of IPv6 those that DHCPv6 serves (no SLAAC alone).
     public var subnets: [Subnet]
+    /// Of the port's own QoS policy.
+    public var portQuality: HostQuality?
 
     public init(
         networkID: ResourceID, portID: ResourceID, portMAC: MACAddress, portAddresses: [InterfaceAddress], portRevision: Int, mtu: Int,
-        subnets: [Subnet]
+        subnets: [Subnet], portQuality: HostQuality? = nil
     ) {
         self.networkID = networkID
         self.portID = portID
@@ -47,6 +49,7 @@ public struct HostDHCP: Hashable, Sendable, Codable {
         self.portRevision = portRevision
         self.mtu = mtu
         self.subnets = subnets
+        self.portQuality = portQuality
     }
 }
 

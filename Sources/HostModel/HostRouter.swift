@@ -21,11 +21,13 @@ public struct HostRouter: Hashable, Sendable, Codable {
         public var scope6: ResourceID?
         /// What the router advertises to the port's network (RFC 4861); nil where it does not advertise.
         public var advertisement: Advertisement?
+        /// Of the port's own QoS policy: for what passes between it and its network.
+        public var quality: HostQuality?
 
         public init(
             id: ResourceID, networkID: ResourceID, mac: MACAddress, addresses: [InterfaceAddress], gateways: [IPAddress] = [], mtu: Int,
             isAdminStateUp: Bool = true, revision: Int = 0, scope4: ResourceID? = nil, scope6: ResourceID? = nil,
-            advertisement: Advertisement? = nil, onLinkPrefixes: [IPPrefix] = []
+            advertisement: Advertisement? = nil, onLinkPrefixes: [IPPrefix] = [], quality: HostQuality? = nil
         ) {
             self.id = id
             self.networkID = networkID
@@ -39,6 +41,7 @@ public struct HostRouter: Hashable, Sendable, Codable {
             self.scope6 = scope6
             self.advertisement = advertisement
             self.onLinkPrefixes = onLinkPrefixes
+            self.quality = quality
         }
     }
 

@@ -16,7 +16,8 @@ extension Topology {
                 HostDHCP.Subnet(
                     id: $0.id, prefix: $0.prefix, gateway: $0.gatewayAddress, dnsNameservers: $0.dnsNameservers,
                     hostRoutes: $0.hostRoutes, addressMode: $0.ipv6AddressMode)
-            })
+            },
+            portQuality: quality(of: port))
     }
 
     private func dhcpPort(on network: ResourceID, host: String) -> Port? {
