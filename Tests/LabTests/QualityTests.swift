@@ -5,7 +5,7 @@ import Testing
 /// QoS rules as instances see them.
 @Suite(.serialized, .enabled(if: isRoot, needsRoot))
 struct QualityTests {
-    /// What iperf3 says that arrived, in kbit/s or in packets per second.
+    /// What iperf3 says that arrived.
     private struct Load {
         var kilobitsPerSecond: Double
         var packetsPerSecond: Double
@@ -48,7 +48,7 @@ struct QualityTests {
             }
             _ = try await lab.api.update("ports", second.portID, ["qos_policy_id": .string(own)])
             #expect(try await lab.api.show("ports", second.portID)["qos_network_policy_id"] == .string(slow))
-            try await waitForActive(second, lab)
+            try await waitForElement("limit rate over 1000000 bytes/second", lab)
             let toPort = try await load(from: first, to: second).kilobitsPerSecond
             let fromPort = try await load(from: first, to: second, ["-R"]).kilobitsPerSecond
             #expect(toPort < 8000 * 1.6 && fromPort < 4000 * 1.6 && fromPort > 1000 && toPort > fromPort, "\(toPort), \(fromPort)")
@@ -59,7 +59,7 @@ struct QualityTests {
                 "POST", "/v2.0/qos/policies/\(packets)/packet_rate_limit_rules",
                 ["packet_rate_limit_rule": ["max_kpps": 1, "direction": "ingress"]])
             _ = try await lab.api.update("ports", second.portID, ["qos_policy_id": .string(packets)])
-            try await waitForActive(second, lab)
+            try await waitForElement("limit rate over 1000/second", lab)
             let arrived = try await load(from: first, to: second, ["-u", "-b", "8M", "-l", "50"]).packetsPerSecond
             #expect(arrived < 2000 && arrived > 100, "\(arrived)")
             #expect(try await transfer.goesOn() && transfer.failure == nil)
@@ -73,10 +73,11 @@ struct QualityTests {
         return (transfer.receivedBytes - before.bytes) * 8 / max(MonotonicTime.milliseconds - before.time, 1)
     }
 
-    /// What the server waits for, the agent has done.
-    private func waitForActive(_ instance: Instance, _ lab: Lab) async throws {
-        try await waitUntil("port \(instance.portID) to be ACTIVE as changed", timeoutMilliseconds: 60_000) {
-            try await lab.api.show("ports", instance.portID)["status"]?.stringValue == "ACTIVE"
+    /// Until the host of vm2 has the element.
+    private func waitForElement(_ text: String, _ lab: Lab) async throws {
+        let place = try lab.host("h2").place
+        try await waitUntil("'\(text)' on h2", timeoutMilliseconds: 60_000) {
+            try await place.run(["nft", "list", "table", "bridge", "neutrino_qos"]).standardOutput.contains(text)
         }
     }
 
