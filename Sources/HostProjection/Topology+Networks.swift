@@ -107,7 +107,7 @@ extension Topology {
     }
 
     /// Routers with an interface, gateway or HA port on the network.
-    func noteRouters(on networkID: ResourceID, _ concerned: inout ConcernedKeys) {
+    private func noteRouters(on networkID: ResourceID, _ concerned: inout ConcernedKeys) {
         for id in routerPortsByNetwork[networkID] {
             guard let port = ports[id] else { continue }
             noteRouter(of: port, &concerned)

@@ -60,7 +60,11 @@ extension Topology {
             guard let port = ports[port], port.role == .instance else { continue }
             concerned.note(.port, port.id, on: port.wiringHostIDs)
         }
-        noteRouters(on: id, &concerned)
+        for router in routersByGatewayNetwork[id] { concerned.note(.router, router, on: memberHosts[router]) }
+        for floating in floatingIPsByNetwork[id] {
+            guard let router = floatingIPs[floating]?.routerID else { continue }
+            concerned.note(.router, router, on: memberHosts[router])
+        }
     }
 
     private func noteQuality(of id: ResourceID, _ concerned: inout ConcernedKeys) {
@@ -74,6 +78,8 @@ extension Topology {
     }
 
     mutating func indexGateway(_ id: ResourceID, of old: Router?, _ new: Router?) {
+        if let network = old?.gateway?.networkID { routersByGatewayNetwork.remove(id, at: network) }
+        if let network = new?.gateway?.networkID { routersByGatewayNetwork.insert(id, at: network) }
         if let policy = old?.gateway?.qosPolicyID { routersByQoSPolicy.remove(id, at: policy) }
         if let policy = new?.gateway?.qosPolicyID { routersByQoSPolicy.insert(id, at: policy) }
     }

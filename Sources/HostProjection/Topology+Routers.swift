@@ -65,6 +65,8 @@ extension Topology {
             floatingIPsByRouter.remove(id, at: router)
             concerned.note(.router, router, on: memberHosts[router])
         }
+        if let network = old?.floatingNetworkID { floatingIPsByNetwork.remove(id, at: network) }
+        if let network = new?.floatingNetworkID { floatingIPsByNetwork.insert(id, at: network) }
         if let policy = old?.qosPolicyID { floatingIPsByQoSPolicy.remove(id, at: policy) }
         if let policy = new?.qosPolicyID { floatingIPsByQoSPolicy.insert(id, at: policy) }
         floatingIPs[id] = new

@@ -104,6 +104,11 @@ struct PortQualityPacketTests {
             try bench.test.expect("nft -f \(try bench.test.write("qos.nft", firewallScript([table])))", in: bench.host)
         }
 
+        /// The next packet that the filter lets through.
+        func capture(_ filter: String, in place: String) throws -> String {
+            try bench.test.run("timeout 15 tcpdump -c 1 -nv -i eth '\(filter)'", in: place).text
+        }
+
         /// Octets that arrive of 40 MB in packets of 1000, sent as fast as it goes.
         func flood() throws -> Int {
             let file = "\(bench.test.directory)/received"
@@ -158,12 +163,12 @@ struct PortQualityPacketTests {
             ("fd00::7", "fd00::8", "icmp6 and ip6[40] == 128", "class 0xb8"),
         ] {
             try scene.bench.test.expect("ping -n -i 0.1 -c 100 \(target) >/dev/null 2>&1 </dev/null &", in: scene.sender)
-            let seen = try scene.bench.test.run("timeout 15 tcpdump -c 1 -nv -i eth 'dst \(target) and (\(filter))'", in: scene.receiver).text
+            let seen = try scene.capture("dst \(target) and (\(filter))", in: scene.receiver)
             #expect(seen.contains(text), "\(seen)")
             #expect(try scene.bench.pings(scene.sender, target))
             // A reply has the mark of its request; what the other instance asks has none.
             try scene.bench.test.expect("ping -n -i 0.1 -c 100 \(source) >/dev/null 2>&1 </dev/null &", in: scene.receiver)
-            let asked = try scene.bench.test.run("timeout 15 tcpdump -c 1 -nv -i eth 'dst \(source) and (\(filter))'", in: scene.sender).text
+            let asked = try scene.capture("dst \(source) and (\(filter))", in: scene.sender)
             #expect(asked.contains("echo request") && !asked.contains(text), "\(asked)")
         }
     }
