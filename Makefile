@@ -69,4 +69,4 @@ clean: ## Remove what was built
 	@rm -rf .build .build-pure .build-store bench.json
 
 distclean: clean ## Remove the OpenStack client as well
-	@rm -rf .venv .venv-fuzz
+	@rm -rf .venv .venv-fuzz .guest

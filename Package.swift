@@ -27,8 +27,9 @@ let pureRooms: [Target] = [
     room("Drivers", ["Addressing", "KernelInterface"]),
     room("ServiceProcesses", ["Addressing", "KernelInterface"]),
     room("Election", ["Addressing", "NetworkModel"]),
+    room("Metadata", ["Addressing", "NetworkModel", "APISchema", "HostModel"]),
     // Level 4.
-    room("HostProjection", ["Addressing", "NetworkModel", "HostModel"]),
+    room("HostProjection", ["Addressing", "NetworkModel", "HostModel", "Metadata"]),
     room("Converters", ["Addressing", "NetworkModel", "HostModel", "KernelInterface", "ServiceProcesses"]),
     // The kernels behind KernelInterface.
     .target(name: "CLinux"),
@@ -41,14 +42,16 @@ let pureRooms: [Target] = [
     .target(
         name: "KernelConformance", dependencies: ["Addressing", "KernelInterface"], path: "Tests/KernelConformance", swiftSettings: strict),
 
+    tests("AccessPolicyTests", ["APISchema", "AccessPolicy"]),
     tests("AddressingTests", ["Addressing"]),
     tests("APISchemaTests", ["Addressing", "NetworkModel", "APISchema"]),
+    tests("MetadataTests", ["Addressing", "NetworkModel", "APISchema", "HostModel", "Metadata"]),
     tests("ElectionTests", ["Addressing", "NetworkModel", "Election"]),
     tests("HostProjectionTests", ["Addressing", "NetworkModel", "HostModel", "HostProjection"]),
     tests("NetworkModelTests", ["Addressing", "NetworkModel"]),
     tests(
         "ConvertersTests",
-        ["Addressing", "NetworkModel", "HostModel", "KernelInterface", "KernelLinux", "ServiceProcesses", "Converters"]),
+        ["Addressing", "NetworkModel", "HostModel", "KernelInterface", "KernelLinux", "ServiceProcesses", "Drivers", "Converters"]),
     tests(
         "ElectionServiceTests",
         ["Addressing", "NetworkModel", "Election", "ElectionService", "ServiceProcesses", "KernelInterface", "KernelLinux", "CLinux"]),
@@ -91,6 +94,7 @@ let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummi
 let hummingbirdTesting = Target.Dependency.product(name: "HummingbirdTesting", package: "hummingbird")
 let httpClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
 let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let yaml = Target.Dependency.product(name: "Yams", package: "Yams")
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 
 /// The rooms that speak HTTP, the lab, and the executable.
@@ -99,13 +103,21 @@ let wholeRooms: [Target] = [
         "ControllerServer",
         [
             "Addressing", "NetworkModel", "APISchema", "AccessPolicy", "Identity", "IdentityService", "Store", "Operations", "HostModel",
-            "HostProjection", hummingbird, httpClient, log, lifecycle,
+            "HostProjection", hummingbird, httpClient, log, lifecycle, yaml,
         ]),
     room(
         "AgentRuntime",
         [
             "Addressing", "NetworkModel", "HostModel", "KernelInterface", "Election", "Converters", "Drivers", "ServiceProcesses",
-            httpClient, log, lifecycle,
+            "Metadata", httpClient, log, lifecycle,
+        ]),
+    room(
+        "MetadataService", ["Addressing", "NetworkModel", "Metadata", hummingbird, httpClient, crypto, log, lifecycle]),
+    tests(
+        "MetadataServiceTests",
+        [
+            "Addressing", "NetworkModel", "APISchema", "HostModel", "Metadata", "MetadataService", "TestSupport", "CLinux", hummingbird,
+            httpClient, crypto, log, lifecycle,
         ]),
     tests(
         "AgentRuntimeTests",
@@ -113,12 +125,15 @@ let wholeRooms: [Target] = [
             "Addressing", "NetworkModel", "HostModel", "KernelInterface", "Converters", "Election", "ServiceProcesses", "AgentRuntime",
             "FakeKernel", "TestSupport", hummingbird, log, lifecycle,
         ]),
-    room("Lab", ["Addressing", "NetworkModel", "APISchema", "KernelInterface", "KernelLinux", "CLinux", httpClient, log]),
+    room(
+        "Lab",
+        ["Addressing", "NetworkModel", "APISchema", "HostModel", "Metadata", "KernelInterface", "KernelLinux", "CLinux", httpClient, log]),
     .executableTarget(
         name: "neutrino",
         dependencies: [
-            "Addressing", "APISchema", "NetworkModel", "KernelInterface", "HostProjection", "Converters", "ControllerServer",
-            "AgentRuntime", "Election", "ElectionService", "Identity", "IdentityService", "KernelLinux", "Lab", "Store", "Operations",
+            "AccessPolicy", "Addressing", "APISchema", "NetworkModel", "KernelInterface", "HostProjection", "Converters", "ControllerServer",
+            "AgentRuntime", "Drivers", "Election", "ElectionService", "HostModel", "Metadata", "MetadataService", "ServiceProcesses", "Identity",
+            "IdentityService", "KernelLinux", "Lab", "Store", "Operations",
             arguments, log, lifecycle,
         ],
         swiftSettings: strict),
@@ -129,7 +144,7 @@ let wholeRooms: [Target] = [
             "Addressing", "NetworkModel", "APISchema", "AccessPolicy", "HostModel", "HostProjection", "Store", "Operations", "Identity",
             "IdentityService", "ControllerServer", "CLinux", "TestSupport", hummingbird, httpClient, log, lifecycle,
         ]),
-    tests("LabTests", ["Addressing", "APISchema", "Lab"]),
+    tests("LabTests", ["Addressing", "APISchema", "HostModel", "Lab"]),
 ]
 
 let storePackages: [Package.Dependency] = [
@@ -143,6 +158,7 @@ let wholePackages: [Package.Dependency] = [
     .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
 ]
 
 // NEUTRINO_ROOMS=pure|store leaves the rooms above out, for quick work on the rooms below.

@@ -41,7 +41,7 @@ public struct Attribute<Resource: APIResource>: Sendable {
     /// Puts a validated value into the resource; nil when an operation must do it.
     let assign: (@Sendable (inout Resource, JSONValue) throws(InvalidValue) -> Void)?
     /// The text of a filter as a column's value. Nil results match nothing.
-    let filterValue: @Sendable (String) -> ColumnValue?
+    public let filterValue: @Sendable (String) -> ColumnValue?
 
     /// An attribute that is a stored property, shown as it is kept and settable as `access` says.
     public static func stored<Value: AttributeValue>(

@@ -6,6 +6,8 @@ public indirect enum AttributeType: Sendable, Hashable {
     /// Anything; the operation looks closer.
     case any
     case string(maximum: Int?)
+    /// A text of printable characters without space at its ends: what things are called.
+    case name(maximum: Int)
     case boolean
     case integer(ClosedRange<Int>?)
     case uuid
@@ -43,6 +45,7 @@ public indirect enum AttributeType: Sendable, Hashable {
         switch self {
         case .any: return value
         case .string(let maximum): return try Self.validateString(value, maximum)
+        case .name(let maximum): return try Self.validateName(value, maximum)
         case .boolean: return .bool(try Bool(json: value))
         case .integer(let range): return try Self.validateInteger(value, range)
         case .uuid: return .string(try ResourceID(json: value).description)
@@ -71,6 +74,25 @@ public indirect enum AttributeType: Sendable, Hashable {
         if let maximum, text.unicodeScalars.count > maximum { throw InvalidValue("'\(text)' exceeds maximum length of \(maximum)") }
         return value
     }
+
+    private static func validateName(_ value: JSONValue, _ maximum: Int) throws(InvalidValue) -> JSONValue {
+        let text = try String(json: try validateString(value, maximum))
+        let scalars = text.unicodeScalars
+        guard scalars.allSatisfy(isPrintable), scalars.first.map(isSpace) != true, scalars.last.map(isSpace) != true else {
+            throw InvalidValue("'\(text)' is not a valid string")
+        }
+        return value
+    }
+
+    private static func isPrintable(_ scalar: Unicode.Scalar) -> Bool {
+        if scalar.isASCII { return (0x20...0x7E).contains(scalar.value) }
+        switch scalar.properties.generalCategory {
+        case .control, .format, .surrogate, .privateUse, .unassigned, .lineSeparator, .paragraphSeparator: return false
+        default: return true
+        }
+    }
+
+    private static func isSpace(_ scalar: Unicode.Scalar) -> Bool { scalar.properties.generalCategory == .spaceSeparator }
 
     private static func validateInteger(_ value: JSONValue, _ range: ClosedRange<Int>?) throws(InvalidValue) -> JSONValue {
         let number = try Int(json: value)

@@ -196,6 +196,24 @@ extension JSONAttributeValue {
 }
 
 extension Array: JSONAttributeValue, AttributeValue where Element: AttributeValue {
+    /// Most lists of most rows are empty: they cost no parser and no writer.
+    private static var emptyText: String { "[]" }
+
+    public var columnValue: ColumnValue {
+        guard !isEmpty else { return .text(Self.emptyText) }
+        var writer = JSONWriter()
+        write(to: &writer)
+        return .text(writer.text)
+    }
+    public init?(columnValue: ColumnValue) {
+        guard case .text(let text) = columnValue else { return nil }
+        if text == Self.emptyText {
+            self = []
+            return
+        }
+        guard let json = try? JSONParser.parse(text), let value = try? Self(json: json) else { return nil }
+        self = value
+    }
     public func write(to writer: inout JSONWriter) {
         writer.array { for element in self { element.write(to: &$0) } }
     }

@@ -14,6 +14,12 @@ public struct ListQuery: Sendable, Hashable {
         case atLeast(String, ColumnValue)
         /// Not all of the conditions hold. The list is not empty.
         case not([Filter])
+        /// All of the conditions hold. The list is not empty.
+        case all([Filter])
+        /// One of the conditions holds. An empty list matches nothing.
+        case any([Filter])
+        /// `column IN (SELECT key FROM table WHERE conditions)`: what the resource belongs to fulfils conditions of its own.
+        case within(column: String, table: String, key: String, [Filter])
     }
 
     public struct SortKey: Sendable, Hashable {

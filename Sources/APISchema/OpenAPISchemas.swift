@@ -2,6 +2,8 @@
 enum OpenAPISchemas {
     /// No text holds the null character.
     private static let textPattern: JSONValue = "^[^\\u0000]*$"
+    /// Of names in ASCII; of others only what is printable in Unicode's sense may be in them.
+    private static let namePattern: JSONValue = "^([^\\u0000- \\u007f]([^\\u0000-\\u001f\\u007f]*[^\\u0000- \\u007f])?)?$"
 
     static func schema(of type: AttributeType) -> JSONValue {
         switch type {
@@ -10,6 +12,7 @@ enum OpenAPISchemas {
             var members: [String: JSONValue] = ["type": "string", "pattern": textPattern]
             if let maximum { members["maxLength"] = .integer(maximum) }
             return .object(members)
+        case .name(let maximum): return ["type": "string", "pattern": namePattern, "maxLength": .integer(maximum)]
         case .boolean: return ["type": "boolean"]
         case .integer(let range):
             var members: [String: JSONValue] = ["type": "integer"]

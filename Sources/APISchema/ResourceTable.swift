@@ -13,6 +13,21 @@ public struct DamagedColumn: Error, Hashable, Sendable {
     public var name: String
 }
 
+/// Some attributes of a table, by their positions.
+public struct AttributeSelection: Sendable, Hashable {
+    /// Attributes of one table.
+    static let maximumCount = 64
+
+    private var bits: UInt64
+
+    public static let all = AttributeSelection(bits: .max)
+    public static let none = AttributeSelection(bits: 0)
+
+    @inline(__always) public func contains(_ position: Int) -> Bool { bits & (1 &<< UInt64(truncatingIfNeeded: position)) != 0 }
+    public mutating func insert(_ position: Int) { bits |= 1 << UInt64(position) }
+    public mutating func remove(_ position: Int) { bits &= ~(1 << UInt64(position)) }
+}
+
 /// The declaration of a resource: its names and its attributes in the order in which they are shown.
 public struct ResourceTable<Resource: APIResource>: Sendable {
     /// The member of a body: `security_group_rule`.
@@ -35,6 +50,7 @@ public struct ResourceTable<Resource: APIResource>: Sendable {
 
     public init(singular: String, plural: String, collection: String, notFoundName: String, attributes: [Attribute<Resource>]) {
         precondition(Set(attributes.map(\.name)).count == attributes.count, "the attributes of \(plural) have different names")
+        precondition(attributes.count <= AttributeSelection.maximumCount, "\(plural) have more attributes than a selection can hold")
         self.singular = singular
         self.plural = plural
         self.collection = collection
@@ -60,14 +76,30 @@ public struct ResourceTable<Resource: APIResource>: Sendable {
     public func write(
         _ resource: Resource, fields: Set<String> = [], to writer: inout JSONWriter, more: (inout JSONWriter) -> Void = { _ in }
     ) {
+        write(resource, selection(fields: fields), to: &writer, more: more)
+    }
+
+    /// Writes the resource with the attributes of a selection, which a list makes once for all its rows.
+    public func write(
+        _ resource: Resource, _ selection: AttributeSelection, to writer: inout JSONWriter, more: (inout JSONWriter) -> Void = { _ in }
+    ) {
         writer.object { writer in
-            for attribute in attributes {
-                guard let write = attribute.write, fields.isEmpty || fields.contains(attribute.name) else { continue }
-                writer.key(attribute.name)
-                write(resource, &writer)
+            var position = 0
+            while position < attributes.count {
+                if selection.contains(position), let write = attributes[position].write {
+                    writer.key(attributes[position].name)
+                    write(resource, &writer)
+                }
+                position += 1
             }
             more(&writer)
         }
+    }
+
+    /// The attributes that `fields` names; empty means all.
+    public func selection(fields: Set<String> = []) -> AttributeSelection {
+        guard !fields.isEmpty else { return .all }
+        return fields.reduce(into: .none) { selection, name in if let position = positions[name] { selection.insert(position) } }
     }
 
     /// `Port 1b… could not be found.`

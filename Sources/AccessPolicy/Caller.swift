@@ -6,24 +6,51 @@ public struct Caller: Sendable, Hashable {
     public var projectID: String
     /// The roles of the token, implied ones included, in lower case as oslo.policy compares them.
     public var roles: Set<String>
+    /// The roles of the service that passes the user's request on (`X-Service-Token`), in lower case; usually none.
+    public var serviceRoles: Set<String>
     /// Whether the token is scoped to the whole system (`system_scope: all`).
     public var isSystemScoped: Bool
     /// The domain of a domain-scoped token; empty otherwise.
     public var domainID: String
-    /// What the rule `context_is_admin` says of the caller, decided once per request.
+    /// What the rule `context_is_admin` says of the caller. Authentication sets what Keystone's role says, and the operations what the rule says.
     public var isAdmin: Bool
+    /// No rule is asked: the server itself, and everybody where nobody is authenticated.
+    public var isUnrestricted: Bool
 
     public init(
-        userID: String = "", projectID: String, isAdmin: Bool, roles: Set<String> = [], isSystemScoped: Bool = false, domainID: String = ""
+        userID: String = "", projectID: String, isAdmin: Bool, roles: Set<String> = [], serviceRoles: Set<String> = [],
+        isSystemScoped: Bool = false, domainID: String = "", isUnrestricted: Bool = false
     ) {
         self.userID = userID
         self.projectID = projectID
         self.isAdmin = isAdmin
         self.roles = roles
+        self.serviceRoles = serviceRoles
         self.isSystemScoped = isSystemScoped
         self.domainID = domainID
+        self.isUnrestricted = isUnrestricted
     }
 
     /// The server itself: for what it makes on its own account.
-    public static let server = Caller(projectID: "", isAdmin: true)
+    public static let server = Caller(projectID: "", isAdmin: true, isUnrestricted: true)
+}
+
+/// The kind of a token's scope, which operations of the API restrict (`scope_types`).
+public enum PolicyScope: String, Hashable, Sendable {
+    case project, system, domain
+}
+
+/// What rules ask of a caller besides of which project and user it is: callers with the same profile have the same rules left to ask of targets.
+public struct CallerProfile: Hashable, Sendable {
+    public var roles: Set<String>
+    public var serviceRoles: Set<String>
+    public var scope: PolicyScope
+    public var isUnrestricted: Bool
+
+    public init(_ caller: Caller) {
+        roles = caller.roles
+        serviceRoles = caller.serviceRoles
+        scope = caller.isSystemScoped ? .system : caller.domainID.isEmpty ? .project : .domain
+        isUnrestricted = caller.isUnrestricted
+    }
 }

@@ -4,6 +4,7 @@ import Election
 import HostModel
 import KernelInterface
 import Logging
+import Metadata
 import NetworkModel
 import ServiceLifecycle
 import ServiceProcesses
@@ -37,6 +38,8 @@ public actor Agent: Service {
     let processes: any ProcessHost
     nonisolated let senses: AgentSenses
     let logger: Logger
+    /// Who may ask for metadata, told to whoever answers.
+    private let instances: InstanceDirectory
     private let registration: HostStatus.Registration
     private let connection: ServerConnection
     let reconciler: Reconciler
@@ -46,6 +49,9 @@ public actor Agent: Service {
     private(set) var view = HostView()
     /// The revision that the view holds; nil before the first bookmark.
     private var viewRevision: Int?
+    /// What became of the view since it was converted.
+    private var changes = HostChanges.everything
+    private var converter: HostConverter
     /// What the view converts to; nil after the view changed.
     private var conversion: HostConverter.Conversion?
     /// Whether the last cycle realised all of the view.
@@ -69,6 +75,7 @@ public actor Agent: Service {
     /// What the agent counts its milliseconds from.
     let clockStart = ContinuousClock.now
     private var cleaner = ConnectionCleaner()
+    private let groupConnections: GroupConnectionCleaner?
     private var needsFullCheck = true
     /// Whether the last cycle left something of a resync to look at.
     private var isResyncing = false
@@ -82,13 +89,16 @@ public actor Agent: Service {
     private let stopWakeUp = WakeUp()
 
     public init(
-        configuration: AgentConfiguration, kernel: any NetworkKernel, processes: any ProcessHost, senses: AgentSenses, logger: Logger
+        configuration: AgentConfiguration, kernel: any NetworkKernel, processes: any ProcessHost, senses: AgentSenses,
+        instances: InstanceDirectory = InstanceDirectory(), logger: Logger
     ) {
         thread = CycleThread(name: "agent.cycle")
         self.configuration = configuration
+        converter = HostConverter(settings: configuration.settings)
         self.kernel = kernel
         self.processes = processes
         self.senses = senses
+        self.instances = instances
         self.logger = logger
         var generator = SystemRandomNumberGenerator()
         registration = HostStatus.Registration(
@@ -96,6 +106,7 @@ public actor Agent: Service {
             physicalNetworks: configuration.settings.physicalNetworks, stateDirectory: configuration.settings.stateDirectory,
             availabilityZone: configuration.availabilityZone)
         connection = ServerConnection(configuration: configuration)
+        groupConnections = senses.connections.map { GroupConnectionCleaner(tracker: $0, logger: logger) }
         errands = RouterErrands(kernel: kernel, processes: processes, settings: configuration.settings, logger: logger)
         reconciler = Reconciler(
             kernel: kernel, processes: processes, stateDirectory: configuration.settings.stateDirectory,
@@ -112,6 +123,7 @@ public actor Agent: Service {
             group.addTask { await self.watchNamespaceLinks() }
             group.addTask { await self.requestFullChecks() }
             group.addTask { await self.watchFirewalls() }
+            group.addTask { await self.watchEntries() }
             group.addTask { await self.followElection() }
             group.addTask { await self.watchAddresses() }
             group.addTask {
@@ -178,8 +190,12 @@ public actor Agent: Service {
             batch.append(message)
             return
         }
-        let isNews = viewRevision == nil || !batch.isEmpty
-        for message in batch { view.apply(message) }
+        var new = HostChanges()
+        for message in batch { new.apply(message, to: &view) }
+        // The server says again what only became ACTIVE.
+        let isNews = viewRevision == nil || !new.isEmpty
+        changes.formUnion(new)
+        instances.apply(batch)
         batch = []
         viewRevision = revision
         if isNews {
@@ -223,8 +239,9 @@ public actor Agent: Service {
         refreshElection()
         cleaner.clean(view, after: result, settings: configuration.settings, processes: processes, logger: logger)
         if cleaner.hasWork { cycleWakeUp() }
+        if !result.concernsFirewall { groupConnections?.review(view) }
         noteRouters(conversion, result)
-        for report in reports.update(view: view, result: result) { outbox.add(report) }
+        for report in reports.update(view: view, unrealised: conversion.unrealisedNetworks, result: result) { outbox.add(report) }
         outbox.set(failures: conversion.problems + result.failures.map(\.description))
         isViewRealised = result.isComplete
         if isViewRealised { outbox.set(appliedRevision: revision) }
@@ -232,15 +249,17 @@ public actor Agent: Service {
         scheduleRetry(result)
     }
 
-    /// Link events, timers and retries leave the view as it is: only the feed makes a conversion necessary, which costs as much as the host holds.
+    /// Link events, timers and retries leave the view as it is: only the feed makes a conversion necessary.
     private func currentConversion() -> HostConverter.Conversion {
         if let conversion { return conversion }
-        let new = HostConverter.convert(view, configuration.settings)
+        let new = converter.convert(view, changes)
+        changes = HostChanges()
         conversion = new
         return new
     }
 
     private func log(_ result: ApplyReport) {
+        for finding in result.findings { logger.warning("Repairing what somebody else changed", metadata: ["found": "\(finding)"]) }
         for failure in result.failures { logger.error("Could not realise a part of the host", metadata: ["failure": "\(failure)"]) }
         for action in result.daemonActions { logger.info("Daemon", metadata: ["key": "\(action.key)", "action": "\(action.kind)"]) }
         if result.performed > 0 { logger.debug("Applied", metadata: ["operations": "\(result.performed)"]) }
@@ -276,8 +295,22 @@ public actor Agent: Service {
         }
     }
 
+    /// A forwarding entry or neighbour that is gone sends packets astray.
+    private func watchEntries() async {
+        for await entry in senses.entryLosses {
+            if Task.isCancelled { return }
+            if reconciler.noteLoss(of: entry) { cycleWakeUp() }
+        }
+    }
+
     /// A flushed ruleset protects nobody: it does not wait for the next full check.
     private func watchFirewalls() async {
+        if let changes = senses.rulesetChanges {
+            for await place in changes {
+                if Task.isCancelled { return }
+                if reconciler.findChangedFirewall(in: place) { cycleWakeUp() }
+            }
+        }
         while !Task.isCancelled {
             try? await Task.sleep(for: .milliseconds(configuration.firewallCheckMilliseconds))
             if reconciler.findChangedFirewalls() { cycleWakeUp() }

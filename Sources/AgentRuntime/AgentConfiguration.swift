@@ -14,7 +14,7 @@ public struct AgentConfiguration: Sendable {
     public var availabilityZone: String
     /// How often everything is compared with the kernel, whether or not anything was heard of. Jittered by a quarter.
     public var fullCheckSeconds: Int
-    /// How often it is looked whether somebody else changed a ruleset: the agent is not told of that.
+    /// How often it is looked whether somebody else changed a ruleset, where the kernel's events do not tell.
     public var firewallCheckMilliseconds: Int
     /// What the server asks of agents; nil: nothing.
     public var secret: String?

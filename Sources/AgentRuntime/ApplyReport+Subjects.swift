@@ -14,6 +14,11 @@ extension ApplyReport {
         isCutShort || failures.contains { $0.subject == .link(name, nil) || $0.subject == .firewall(nil) || $0.subject == .namespace(nil) }
     }
 
+    /// The rules of instances' ports.
+    var concernsFirewall: Bool {
+        isCutShort || failures.contains { $0.subject == .firewall(nil) || $0.subject == .namespace(nil) }
+    }
+
     /// The DHCP service of a network.
     func concerns(network id: ResourceID) -> Bool {
         let namespace = DHCPConverter.namespace(id)

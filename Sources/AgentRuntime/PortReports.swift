@@ -18,11 +18,14 @@ struct PortReports {
     private var sent: [Key: Acknowledged] = [:]
 
     /// Compares what is realised now with what was reported before.
-    mutating func update(view: HostView, result: ApplyReport) -> [HostStatus.PortReport] {
+    ///
+    /// - Parameter unrealised: networks that this host does not carry as it shall.
+    mutating func update(view: HostView, unrealised: Set<ResourceID>, result: ApplyReport) -> [HostStatus.PortReport] {
         var current: [Key: Acknowledged] = [:]
         for port in view.ports.all {
             let isWired = port.isAdminStateUp && !result.missingLinks.contains(port.deviceName) && !result.concerns(link: port.deviceName)
-            current[Key(portID: port.id, component: .l2)] = Acknowledged(state: isWired ? .up : .down, revision: port.revision)
+            let state: HostStatus.PortReport.State = !isWired ? .down : unrealised.contains(port.networkID) ? .failed : .up
+            current[Key(portID: port.id, component: .l2)] = Acknowledged(state: state, revision: port.revision)
         }
         addDHCP(view, result, to: &current)
         addRouters(view, result, to: &current)

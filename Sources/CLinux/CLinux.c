@@ -20,6 +20,7 @@
 #include <sys/time.h>
 #include <sys/vfs.h>
 #include <unistd.h>
+#include <linux/filter.h>
 
 // linux/if_packet.h, which cannot be included beside netpacket/packet.h; glibc 2.36 does not know it.
 #ifndef PACKET_IGNORE_OUTGOING
@@ -60,6 +61,18 @@ int clinux_netlink_socket(int protocol, uint32_t groups, int receive_buffer_byte
     struct sockaddr_nl address = {.nl_family = AF_NETLINK, .nl_groups = groups};
     if (bind(descriptor, (struct sockaddr *)&address, sizeof address) < 0) return fail_closing(descriptor);
     return clinux_lift(descriptor);
+}
+
+int clinux_netlink_ignore(int descriptor, uint16_t message_type) {
+    struct sock_filter program[] = {
+        // nlmsg_type; the filter reads it as big endian.
+        BPF_STMT(BPF_LD | BPF_H | BPF_ABS, 4),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htons(message_type), 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, 0),
+        BPF_STMT(BPF_RET | BPF_K, 0xFFFFFFFF),
+    };
+    struct sock_fprog filter = {.len = sizeof program / sizeof program[0], .filter = program};
+    return setsockopt(descriptor, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter) < 0 ? -errno : 0;
 }
 
 int clinux_netlink_send(int descriptor, const void *bytes, size_t count) {

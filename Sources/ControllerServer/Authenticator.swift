@@ -36,6 +36,6 @@ struct NoAuthentication: Authenticator {
 
     func caller(of headers: HTTPFields) -> Caller {
         let project = headers[.projectID].flatMap { $0.isEmpty ? nil : $0 } ?? Self.defaultProjectID
-        return Caller(projectID: project, isAdmin: true, roles: ["admin", "manager", "member", "reader"])
+        return Caller(projectID: project, isAdmin: true, roles: ["admin", "manager", "member", "reader"], isUnrestricted: true)
     }
 }

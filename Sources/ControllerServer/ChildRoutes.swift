@@ -18,13 +18,13 @@ struct ChildRoutes<Resource: ChildResource>: Sendable {
         router.post(path) { request, context in try await answerCreate(request, context) }
         router.get(itemPath) { request, context in
             let part = try await operations.show(Resource.self, context.part, under: context.id, caller: context.caller)
-            return Response.resource(part, fields: request.fields)
+            return try await operations.answer(part, fields: request.fields, to: context.caller)
         }
         router.put(itemPath) { request, context in
             let members = try table.object(in: await request.jsonObject())
             let part: Resource = try await operations.update(
                 context.part, .update(members), under: context.id, caller: context.caller)
-            return Response.resource(part)
+            return try await operations.answer(part, to: context.caller)
         }
         router.delete(itemPath) { _, context in
             try await operations.delete(Resource.self, context.part, under: context.id, caller: context.caller)
@@ -35,7 +35,7 @@ struct ChildRoutes<Resource: ChildResource>: Sendable {
     private func answerList(_ request: Request, _ context: APIContext) async throws -> Response {
         let query = try ListQuery.parse(request.queryParameters, for: Resource.self)
         let parts = try await operations.list(Resource.self, query, under: context.id, caller: context.caller)
-        return .page(parts, query, of: request)
+        return try await operations.answer(parts, query, of: request, to: context.caller)
     }
 
     private func answerCreate(_ request: Request, _ context: APIContext) async throws -> Response {
@@ -44,10 +44,11 @@ struct ChildRoutes<Resource: ChildResource>: Sendable {
             let requests = [try ResourceRequest<Resource>.create(table.object(in: body))]
             let created = try await operations.create(requests, under: context.id, caller: context.caller)
             guard let part = created.first else { preconditionFailure("one request creates one part") }
-            return Response.resource(part, status: .created)
+            return try await operations.answer(part, status: .created, to: context.caller)
         }
         let requests = try many.map { try ResourceRequest<Resource>.create($0) }
-        return .resources(try await operations.create(requests, under: context.id, caller: context.caller), status: .created)
+        let created = try await operations.create(requests, under: context.id, caller: context.caller)
+        return try await operations.answer(created, status: .created, to: context.caller)
     }
 }
 

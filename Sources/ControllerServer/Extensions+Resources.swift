@@ -55,6 +55,9 @@ extension ExtensionDescription {
             alias: "service-type", name: "Neutron Service Type Management",
             description: "API for retrieving service providers for Neutron advanced services", updated: "2013-01-20T00:00:00-00:00"),
         .init(
+            alias: "segments-peer-subnet-host-routes", name: "Segments peer-subnet host routes",
+            description: "Add host routes to subnets on a routed network (segments)", updated: "2018-06-12T10:00:00-00:00"),
+        .init(
             alias: "standard-attr-segment", name: "Standard Attribute Segment Extension",
             description: "Add standard attributes to Segment resource", updated: "2018-04-09T10:00:00-00:00"),
         .init(

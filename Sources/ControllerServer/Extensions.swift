@@ -40,6 +40,9 @@ struct ExtensionDescription: Sendable {
             alias: "default-subnetpools", name: "Default Subnetpools",
             description: "Provides ability to mark and use a subnetpool as the default.", updated: "2016-02-18T18:00:00-00:00"),
         .init(
+            alias: "ecmp_routes", name: "Equal Cost Multipath Routing",
+            description: "Allows traffic to reach the same destination via multiple different links", updated: "2020-11-26T18:00:00-00:00"),
+        .init(
             alias: "expose-l3-conntrack-helper", name: "Expose CT target rules conntrack helper in Router",
             description: "Expose CT target rules conntrack helper to Router", updated: "2019-04-04T10:00:00-00:00"),
         .init(
@@ -138,6 +141,10 @@ struct ExtensionDescription: Sendable {
         .init(
             alias: "security-group", name: "security-group", description: "The security groups extension.",
             updated: "2012-10-05T10:00:00-00:00"),
+        .init(
+            alias: "security-groups-name-restrictions", name: "Security group name restrictions",
+            description: "Enforce printable characters and no leading/trailing whitespace in security group names",
+            updated: "2026-07-29T10:00:00-00:00"),
         .init(
             alias: "sorting", name: "Sorting support", description: "Extension that indicates that sorting is enabled.",
             updated: "2016-06-12T00:00:00-00:00"),

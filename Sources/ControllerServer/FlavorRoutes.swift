@@ -32,12 +32,12 @@ struct FlavorRoutes: Sendable {
             return Self.answer(
                 "next_providers", [[("provider", .string(provider.name)), ("driver", .string(provider.driver))]], request.fields)
         }
-        router.get("/v2.0/service-providers") { request, _ in
+        router.get("/v2.0/service-providers") { request, context in
             var filters: [String: Set<String>] = [:]
             for (name, value) in request.queryParameters where ["name", "service_type"].contains(name) {
                 filters[name, default: []].insert(value)
             }
-            let found = ServiceProvider.all.filter { provider in
+            let found = try await operations.serviceProviders(caller: context.caller).filter { provider in
                 (filters["name"]?.contains(provider.name) ?? true) && (filters["service_type"]?.contains(provider.serviceType) ?? true)
             }
             let rows: [[(String, JSONValue)]] = found.map { provider in

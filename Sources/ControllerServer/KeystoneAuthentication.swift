@@ -55,11 +55,11 @@ final class KeystoneAuthentication: Authenticator {
 
     func caller(of headers: HTTPFields) async throws(AuthenticationFailure) -> Caller {
         guard let text = headers[.authToken] else { throw .unauthorized }
-        var allowsExpired = false
-        if let service = headers[.serviceToken] {
-            allowsExpired = try await !token(service, allowsExpired: false).caller.roles.isDisjoint(with: Self.serviceRoles)
-        }
-        return try await token(text, allowsExpired: allowsExpired).caller
+        var serviceRoles: Set<String> = []
+        if let service = headers[.serviceToken] { serviceRoles = try await token(service, allowsExpired: false).caller.roles }
+        var caller = try await token(text, allowsExpired: !serviceRoles.isDisjoint(with: Self.serviceRoles)).caller
+        caller.serviceRoles = serviceRoles
+        return caller
     }
 
     // MARK: One token

@@ -21,6 +21,8 @@ public struct ServerConfiguration: Sendable {
     public var authentication: AuthenticationMode
     /// The file with what agents and readers of `/metrics` must present, made when it does not exist; nil: they need nothing.
     public var agentSecretFile: String?
+    /// The file with rules that take the place of Neutron's; nil: Neutron's alone.
+    public var policyFile: String?
     /// Pages of which origins may use the API from a browser.
     public var crossOrigin = CrossOriginRules()
     /// Nova, if it is to be told of its instances' ports.
@@ -53,6 +55,7 @@ public struct NetworkingServer: Service {
     private let logger: Logger
     private let identity: IdentityService?
     private let agentSecret: AgentSecret?
+    private let policyWatcher: PolicyFileWatcher?
     private let onReady: @Sendable (Int) async -> Void
 
     /// Opens the database and reads the topology.
@@ -65,9 +68,11 @@ public struct NetworkingServer: Service {
         self.configuration = configuration
         self.logger = logger
         self.onReady = onReady
+        let policy = PolicyBook()
+        policyWatcher = try configuration.policyFile.map { try PolicyFileWatcher(path: $0, book: policy, logger: logger) }
         store = try Store(configuration.database, logger: logger)
         operations = Operations(
-            store: store, settings: configuration.operations, now: now,
+            store: store, settings: configuration.operations, policy: policy, now: now,
             random: {
                 var generator = SystemRandomNumberGenerator()
                 return generator.next()
@@ -94,6 +99,7 @@ public struct NetworkingServer: Service {
         try await withThrowingTaskGroup { group in
             group.addTask { try await hub.run() }
             group.addTask { try await maintenance.run() }
+            if let policyWatcher { group.addTask { try await policyWatcher.run() } }
             if let nova = configuration.nova {
                 let notifier = NovaNotifier(operations: operations, settings: nova, logger: logger)
                 group.addTask { try await notifier.run() }
@@ -201,7 +207,7 @@ public struct NetworkingServer: Service {
         QoSRuleRoutes<BandwidthLimitRule>(operations: operations).addRoutes(to: router)
         QoSRuleRoutes<DSCPMarkingRule>(operations: operations).addRoutes(to: router)
         QoSRuleRoutes<PacketRateLimitRule>(operations: operations, hasAlias: false).addRoutes(to: router)
-        QoSRuleTypeRoutes().addRoutes(to: router)
+        QoSRuleTypeRoutes(operations: operations).addRoutes(to: router)
         TagRoutes<QoSPolicy>(operations: operations).addRoutes(to: router)
         // Neutron has the tags of policies without their prefix; clients use either path.
         TagRoutes<QoSPolicy>(operations: operations, collection: "policies").addRoutes(to: router)

@@ -82,6 +82,8 @@ struct QoSRuleRoutes<Rule: QoSPolicyRule>: Sendable {
 
 /// What rules hosts enforce (`/qos/rule-types`), and with which values.
 struct QoSRuleTypeRoutes: Sendable {
+    let operations: Operations
+
     private static let types: [(name: String, parameters: JSONValue)] = [
         (BandwidthLimitRule.typeName, [rate("max_kbps"), rate("max_burst_kbps"), direction]),
         (
@@ -103,7 +105,8 @@ struct QoSRuleTypeRoutes: Sendable {
 
     func addRoutes(to router: APIRouter) {
         // Every type that there is, hosts enforce: `all_rules` and `all_supported` list the same.
-        router.get("/v2.0/qos/rule-types") { request, _ in
+        router.get("/v2.0/qos/rule-types") { request, context in
+            guard try await operations.mayListRuleTypes(caller: context.caller) else { return Self.answer(["rule_types": []]) }
             let wanted = Set(request.queryParameters.filter { $0.name == "type" && !$0.value.isEmpty }.map(\.value))
             let found = Self.types.filter { wanted.isEmpty || wanted.contains($0.name) }
             return Self.answer(["rule_types": .array(found.map { ["type": .string($0.name)] })])

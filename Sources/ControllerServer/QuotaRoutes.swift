@@ -28,7 +28,7 @@ struct QuotaRoutes: Sendable {
         }
         router.get("/v2.0/quotas/:id") { _, context in
             // `/quotas/tenant` and `/quotas/project` tell which project the caller's token is for.
-            if context.id == "tenant" || context.id == "project" { return callersProject(context) }
+            if context.id == "tenant" || context.id == "project" { return try callersProject(context) }
             return answer(try await operations.quota(of: context.id, caller: context.caller))
         }
         router.get("/v2.0/quotas/:id/default") { _, context in
@@ -51,7 +51,10 @@ struct QuotaRoutes: Sendable {
         }
     }
 
-    private func callersProject(_ context: APIContext) -> Response {
+    private func callersProject(_ context: APIContext) throws(APIError) -> Response {
+        guard !context.caller.projectID.isEmpty else {
+            throw APIError(status: 400, type: "QuotaMissingTenant", message: "Tenant-id was missing from quota request.")
+        }
         var writer = JSONWriter()
         writer.object { writer in
             writer.key(context.id)

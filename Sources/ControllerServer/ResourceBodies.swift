@@ -29,17 +29,3 @@ extension ResourceTable {
 
     private var refusal: APIError { .badRequest("Unable to find '\(singular)' in request body") }
 }
-
-extension Response {
-    /// A page of a list, with the links to the next and the previous one.
-    static func page<Resource: APIResource>(_ resources: [Resource], _ query: ListQuery, of request: Request) -> Response {
-        // 1 KiB is about what a port takes: few reallocations for long lists.
-        var writer = JSONWriter(reservingCapacity: 256 + resources.count * 1024)
-        writer.object { writer in
-            writer.key(Resource.table.plural)
-            writer.array { writer in for resource in resources { Resource.table.write(resource, fields: query.fields, to: &writer) } }
-            PageLinks(request: request, query: query, ids: resources.map(\.id)).write(to: &writer, name: Resource.table.plural + "_links")
-        }
-        return .json(writer)
-    }
-}

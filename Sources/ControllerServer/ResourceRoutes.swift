@@ -18,7 +18,7 @@ struct ResourceRoutes<Resource: ManagedResource>: Sendable {
         router.get(path) { request, context in try await answerList(request, context) }
         router.get(itemPath) { request, context in
             let resource = try await operations.show(Resource.self, context.id, caller: context.caller)
-            return Response.resource(resource, fields: request.fields)
+            return try await operations.answer(resource, fields: request.fields, to: context.caller)
         }
         if methods.contains(.post) {
             router.post(path) { request, context in try await answerCreate(request, context) }
@@ -28,7 +28,7 @@ struct ResourceRoutes<Resource: ManagedResource>: Sendable {
                 let members = try table.object(in: await request.jsonObject())
                 let resource = try await operations.update(
                     Resource.self, context.id, .update(members), ifMatch: request.revisionConstraint(), caller: context.caller)
-                return Response.resource(resource)
+                return try await operations.answer(resource, to: context.caller)
             }
         }
         if methods.contains(.delete) {
@@ -42,17 +42,19 @@ struct ResourceRoutes<Resource: ManagedResource>: Sendable {
     private func answerList(_ request: Request, _ context: APIContext) async throws -> Response {
         var query = try ListQuery.parse(request.queryParameters, for: Resource.self)
         if let maximum = operations.settings.maximumPageLength { query.limit = min(query.limit ?? maximum, maximum) }
-        return .page(try await operations.list(Resource.self, query, caller: context.caller), query, of: request)
+        let resources = try await operations.list(Resource.self, query, caller: context.caller)
+        return try await operations.answer(resources, query, of: request, to: context.caller)
     }
 
     private func answerCreate(_ request: Request, _ context: APIContext) async throws -> Response {
         let body = try await request.jsonObject()
         guard let many = try table.objects(in: body) else {
             let created = try await operations.create(ResourceRequest<Resource>.create(table.object(in: body)), caller: context.caller)
-            return Response.resource(created, status: .created)
+            return try await operations.answer(created, status: .created, to: context.caller)
         }
         let requests = try many.map { try ResourceRequest<Resource>.create($0) }
-        return .resources(try await operations.create(requests, caller: context.caller), status: .created)
+        let created = try await operations.create(requests, caller: context.caller)
+        return try await operations.answer(created, status: .created, to: context.caller)
     }
 }
 
@@ -91,13 +93,20 @@ extension Request {
     /// The names in `fields`; empty: all.
     var fields: Set<String> { Set(queryParameters.filter { $0.name == "fields" && !$0.value.isEmpty }.map(\.value)) }
 
-    /// `If-Match: revision_number=N`; nil when the header is absent.
-    func revisionConstraint() throws -> RevisionConstraint? {
+    /// `If-Match: revision_number=N`; nil when the header is absent or holds other tags only, which nothing of ours has.
+    func revisionConstraint() throws(APIError) -> RevisionConstraint? {
         guard let text = headers[.ifMatch] else { return nil }
-        let parts = text.split(separator: "=", maxSplits: 1)
-        guard parts.count == 2, parts[0] == "revision_number", let revision = Int(parts[1]) else {
-            throw APIError.badRequest("Invalid revision number specified in If-Match header: \(text)")
+        let name = "revision_number="
+        let tags = text.split(separator: ",").map { $0.filter { $0 != " " && $0 != "\t" && $0 != "\"" } }.filter { $0.hasPrefix(name) }
+        guard let tag = tags.first else { return nil }
+        guard tags.count == 1 else { throw Self.badIfMatch("Multiple revision_number etags are not supported") }
+        guard let revision = Int(tag.dropFirst(name.count)) else {
+            throw Self.badIfMatch("Revision number etag must be in the format of revision_number=<int>")
         }
         return RevisionConstraint(revisionNumber: revision)
+    }
+
+    private static func badIfMatch(_ reason: String) -> APIError {
+        APIError(status: 400, type: "BadRequest", message: "Bad if-match request: \(reason).")
     }
 }

@@ -15,10 +15,12 @@ struct RouterRoutes: Sendable {
             answer(try await operations.removeRouterInterface(context.id, body: request.jsonObject(), caller: context.caller))
         }
         router.put("/v2.0/routers/:id/add_extraroutes") { request, context in
-            Response.resource(try await operations.addExtraRoutes(context.id, body: request.jsonObject(), caller: context.caller))
+            let changed = try await operations.addExtraRoutes(context.id, body: request.jsonObject(), caller: context.caller)
+            return try await operations.answer(changed, to: context.caller)
         }
         router.put("/v2.0/routers/:id/remove_extraroutes") { request, context in
-            Response.resource(try await operations.removeExtraRoutes(context.id, body: request.jsonObject(), caller: context.caller))
+            let changed = try await operations.removeExtraRoutes(context.id, body: request.jsonObject(), caller: context.caller)
+            return try await operations.answer(changed, to: context.caller)
         }
         router.get("/v2.0/floatingip_pools") { request, context in
             let parameters = request.queryParameters
@@ -38,7 +40,8 @@ struct RouterRoutes: Sendable {
             return answer(agents, fields: request.fields)
         }
         router.get("/v2.0/agents/:id/l3-routers") { request, context in
-            Response.resources(try await operations.routers(ofAgent: context.id, caller: context.caller), fields: request.fields)
+            let routers = try await operations.routers(ofAgent: context.id, caller: context.caller)
+            return try await operations.answer(routers, fields: request.fields, to: context.caller)
         }
         router.post("/v2.0/agents/:id/l3-routers") { request, context in
             guard let id = try await request.jsonObject()["router_id"]?.stringValue else {
@@ -52,7 +55,8 @@ struct RouterRoutes: Sendable {
             return Response.noContent
         }
         router.get("/v2.0/agents/:id/dhcp-networks") { request, context in
-            Response.resources(try await operations.networks(ofAgent: context.id, caller: context.caller), fields: request.fields)
+            let networks = try await operations.networks(ofAgent: context.id, caller: context.caller)
+            return try await operations.answer(networks, fields: request.fields, to: context.caller)
         }
         router.post("/v2.0/agents/:id/dhcp-networks") { request, context in
             guard let id = try await request.jsonObject()["network_id"]?.stringValue else {

@@ -7,24 +7,28 @@ public struct AgentSettings: Hashable, Sendable {
     public var stateDirectory: String
     /// The address that tunnels start from; nil when the host carries no tunnels.
     public var tunnelAddress: IPAddress?
-    /// Physical network → interface, as flat networks name it.
+    /// Physical network → interface, as flat and VLAN networks name it.
     public var physicalNetworks: [String: String]
     /// The UDP port of VXLAN: 4789 (RFC 7348).
     public var vxlanPort: Int
     /// The domain that dnsmasq answers for.
     public var domainName: String
-    /// How long a DHCP lease lasts.
+    /// How long a DHCP lease lasts; -1: for ever.
     public var leaseSeconds: Int
     /// Whether the kernel knows connection state in the bridge family of nftables (NF_CONNTRACK_BRIDGE). Without it, the state
     /// reaches the bridge rules as packet mark, through br_netfilter.
     public var hasBridgeConntrack: Bool
+    /// Whether instances can ask this host for metadata.
+    public var servesMetadata: Bool
+    /// Whether the kernel has 802.1Q sub-interfaces, which VLAN networks need.
+    public var hasVLANDevices: Bool
     /// Helpers of connection tracking that the kernel has; nil when nobody looked, and all count as there.
     public var trackingHelpers: Set<TrackingHelper>?
 
     public init(
         stateDirectory: String, tunnelAddress: IPAddress? = nil, physicalNetworks: [String: String] = [:], vxlanPort: Int = 4789,
         domainName: String = "openstacklocal", leaseSeconds: Int = 86400, hasBridgeConntrack: Bool = false,
-        trackingHelpers: Set<TrackingHelper>? = nil
+        hasVLANDevices: Bool = true, trackingHelpers: Set<TrackingHelper>? = nil, servesMetadata: Bool = true
     ) {
         precondition(stateDirectory.hasPrefix("/"), "daemons start in other directories, so the state directory must be absolute")
         self.stateDirectory = stateDirectory
@@ -34,6 +38,8 @@ public struct AgentSettings: Hashable, Sendable {
         self.domainName = domainName
         self.leaseSeconds = leaseSeconds
         self.hasBridgeConntrack = hasBridgeConntrack
+        self.hasVLANDevices = hasVLANDevices
         self.trackingHelpers = trackingHelpers
+        self.servesMetadata = servesMetadata
     }
 }

@@ -13,7 +13,12 @@ public enum DHCPConverter {
         public var configuration: NamespaceConfiguration
         /// The outer end of the veth pair, for the host's own namespace.
         public var hostLink: Link
+        /// dnsmasq.
         public var daemon: DaemonConfiguration
+        /// haproxy, where there is an instance that could ask.
+        public var metadataProxy: DaemonConfiguration?
+
+        var daemons: [DaemonConfiguration] { [daemon, metadataProxy].compactMap { $0 } }
     }
 
     public static func namespace(_ networkID: ResourceID) -> NamespaceName { NamespaceName("qdhcp-\(networkID)") }
@@ -33,14 +38,17 @@ public enum DHCPConverter {
         var configuration = NamespaceConfiguration()
         configuration.links[link.inner.name] = link.inner
         configuration.managesAddresses = [link.inner.name]
-        let carriesIPv6 = dnsmasq.subnets.contains { $0.prefix.version == .v6 }
+        let metadata = MetadataConverter.addresses(of: dhcp, settings)
+        let carriesIPv6 = dnsmasq.subnets.contains { $0.prefix.version == .v6 } || metadata.contains { $0.address.version == .v6 }
         configuration.addresses = Set(
-            dhcp.portAddresses.filter { carriesIPv6 || $0.address.version == .v4 }.map { LinkAddress(link: link.inner.name, address: $0) })
+            (dhcp.portAddresses.filter { carriesIPv6 || $0.address.version == .v4 } + metadata)
+                .map { LinkAddress(link: link.inner.name, address: $0) })
         configuration.routes = Set(
             [IPVersion.v4, .v6].filter { carriesIPv6 || $0 == .v4 }.compactMap { defaultRoute(dhcp, link.inner.name, $0) })
         configuration.sysctls = sysctls(carriesIPv6: carriesIPv6)
         return Pieces(
-            namespace: dnsmasq.namespace, configuration: configuration, hostLink: link.outer, daemon: DnsmasqRenderer.daemon(dnsmasq))
+            namespace: dnsmasq.namespace, configuration: configuration, hostLink: link.outer, daemon: DnsmasqRenderer.daemon(dnsmasq),
+            metadataProxy: MetadataConverter.daemon(of: dhcp, view, settings))
     }
 
     /// `default` counts for devices that are made later, `all` for those that are there.
@@ -105,12 +113,14 @@ public enum DHCPConverter {
         let subnets = dhcp.subnets.filter { $0.prefix.version == .v4 || $0.prefix.length >= minimumIPv6PrefixLength }
         guard !subnets.isEmpty else { return nil }
         let items = view.reservations.items(of: dhcp.networkID)
+        let served = subnets.map { subnet($0, all: subnets, dhcp, settings) }
         return DnsmasqConfiguration(
             name: dhcp.networkID.description, namespace: namespace(dhcp.networkID),
             interface: ServiceLink.innerName(.dhcp, dhcp.portID), directory: directory(dhcp.networkID, settings),
             domain: settings.domainName, leaseSeconds: settings.leaseSeconds, mtu: dhcp.mtu,
-            subnets: subnets.map { subnet($0, all: subnets, dhcp) },
-            reservations: reservations(items), names: items.flatMap { names($0, settings.domainName) }, options: items.compactMap(options))
+            subnets: served,
+            reservations: reservations(items), names: items.flatMap { names($0, settings.domainName) },
+            options: items.compactMap { options($0, served) })
     }
 
     /// A name without a domain is answered alone, in the domain of all networks, and in those that clients gave.
@@ -124,17 +134,36 @@ public enum DHCPConverter {
     }
 
     /// Nil for a port without options of its own.
-    private static func options(_ item: HostReservation) -> DnsmasqConfiguration.PortOptions? {
+    private static func options(
+        _ item: HostReservation, _ subnets: [DnsmasqConfiguration.Subnet]
+    ) -> DnsmasqConfiguration.PortOptions? {
         guard !item.options.isEmpty else { return nil }
         return .init(
             tag: item.portID.description, mac: item.mac,
             options: item.options.compactMap { option in
                 IPVersion(rawValue: option.version).map { .init(version: $0, name: option.name, value: option.value) }
-            })
+            } + routes(of: item, subnets))
+    }
+
+    /// A client that heeds classless routes heeds no router (RFC 3442): a port with a router of its own is told of routes with that
+    /// router.
+    private static func routes(
+        of item: HostReservation, _ subnets: [DnsmasqConfiguration.Subnet]
+    ) -> [DnsmasqConfiguration.PortOptions.Option] {
+        let own = item.options.filter { $0.version == IPVersion.v4.rawValue }
+        guard let router = own.last(where: { ["router", "3"].contains($0.name) }),
+            !own.contains(where: { ["classless-static-route", "121", "249"].contains($0.name) }),
+            let subnet = subnets.first(where: { subnet in item.addresses.contains { $0.version == .v4 && subnet.prefix.contains($0) } })
+        else { return [] }
+        var routes = subnet.routes.filter { $0.destination.length > 0 }.map { "\($0.destination),\($0.nextHop)" }
+        guard !routes.isEmpty else { return [] }
+        if !router.value.isEmpty { routes.append("0.0.0.0/0,\(router.value)") }
+        let text = routes.joined(separator: ",")
+        return ["classless-static-route", "249"].map { .init(version: .v4, name: $0, value: text) }
     }
 
     private static func subnet(
-        _ subnet: HostDHCP.Subnet, all subnets: [HostDHCP.Subnet], _ dhcp: HostDHCP
+        _ subnet: HostDHCP.Subnet, all subnets: [HostDHCP.Subnet], _ dhcp: HostDHCP, _ settings: AgentSettings
     ) -> DnsmasqConfiguration.Subnet {
         let routes = subnet.hostRoutes.filter { $0.destination.version == .v4 && $0.nextHop.version == .v4 }
             .map { DnsmasqConfiguration.ClasslessRoute(destination: $0.destination, nextHop: $0.nextHop) }
@@ -144,8 +173,11 @@ public enum DHCPConverter {
         // The network's other subnets are on the same link.
         let onLink = subnets.filter { $0.id != subnet.id && $0.prefix.version == .v4 }
             .map { DnsmasqConfiguration.ClasslessRoute(destination: $0.prefix, nextHop: .v4(IPv4Address(rawValue: 0))) }
+        let isOwnRoute = routes.contains { $0.destination == MetadataConverter.ipv4Address?.prefix }
+        let metadata = isOwnRoute ? nil : MetadataConverter.route(dhcp, subnet, settings)
         return DnsmasqConfiguration.Subnet(
-            prefix: subnet.prefix, gateway: subnet.gateway, dnsServers: dnsServers(subnet, dhcp), routes: routes + onLink)
+            prefix: subnet.prefix, gateway: subnet.gateway, dnsServers: dnsServers(subnet, dhcp),
+            routes: routes + onLink + [metadata].compactMap { $0 })
     }
 
     /// The subnet's name servers; without any, dnsmasq itself. The only server 0.0.0.0 or :: says that none shall be announced.

@@ -88,6 +88,11 @@ public struct OwnedItems<Item: Hashable & Sendable>: Hashable, Sendable {
         idsByOwner[owner, default: []].sorted().compactMap { byID[$0] }
     }
 
+    /// Whether the owner has such an item.
+    public func contains(of owner: ResourceID, where condition: (Item) -> Bool) -> Bool {
+        idsByOwner[owner]?.contains { byID[$0].map(condition) ?? false } ?? false
+    }
+
     mutating func put(_ item: Item, id: ResourceID, owner: ResourceID) {
         if let old = owners[id], old != owner { drop(id) }
         byID[id] = item

@@ -7,7 +7,7 @@ import NetworkModel
 /// ports on other hosts.
 ///
 ///     tap… (instance) ─┐
-///     tap… (service) ──┤ brq<network> ├── vxlan-<vni> or the physical interface
+///     tap… (service) ──┤ brq<network> ├── vxlan-<vni>, the physical interface, or <interface>.<VLAN>
 public enum L2Converter {
     /// What layer 2 adds to the host's own namespace.
     public struct Pieces: Hashable, Sendable {
@@ -17,6 +17,8 @@ public enum L2Converter {
         public var sysctls: [String: String] = [:]
         /// Sentences about what this host cannot realise.
         public var problems: [String] = []
+        /// Networks that this host does not carry as it shall: their ports are not wired, whatever their devices look like.
+        public var unrealised: Set<ResourceID> = []
     }
 
     public static func convert(_ view: HostView, _ settings: AgentSettings) -> Pieces {
@@ -48,11 +50,12 @@ public enum L2Converter {
             addBridge(network, settings, to: &pieces)
             addPhysicalInterface(network, physicalNetwork, settings, to: &pieces)
         case .vlan(let physicalNetwork, let id):
-            pieces.problems.append("network \(network.id): VLAN \(id) on \(physicalNetwork) cannot be realised by this agent")
+            addBridge(network, settings, to: &pieces)
+            addVLAN(network, physicalNetwork, id, settings, to: &pieces)
         case .vxlan(let vni):
             addBridge(network, settings, to: &pieces)
             guard let local = settings.tunnelAddress else {
-                pieces.problems.append("network \(network.id): VXLAN \(vni) needs a tunnel address, and this host has none")
+                refuse(network, "VXLAN \(vni) needs a tunnel address, and this host has none (--tunnel-address)", &pieces)
                 return
             }
             addTunnel(network, vni: vni, local: local, isAnnouncing: isAnnouncing, settings, to: &pieces)
@@ -80,16 +83,50 @@ public enum L2Converter {
     private static func addPhysicalInterface(
         _ network: HostNetwork, _ physicalNetwork: String, _ settings: AgentSettings, to pieces: inout Pieces
     ) {
-        guard let interface = settings.physicalNetworks[physicalNetwork] else {
-            pieces.problems.append("network \(network.id): no interface of this host is mapped to physical network '\(physicalNetwork)'")
-            return
-        }
-        guard pieces.links[interface] == nil else {
-            pieces.problems.append("network \(network.id): interface \(interface) already carries another flat network")
-            return
+        guard let interface = interface(of: network, physicalNetwork, settings, &pieces) else { return }
+        guard pieces.links[interface]?.bridge == nil else {
+            return refuse(network, "interface \(interface) already carries another flat network", &pieces)
         }
         // Its MTU is its owner's decision.
         pieces.links[interface] = Link(name: interface, kind: .foreign, bridge: L2Names.bridge(network.id))
+    }
+
+    /// Frames with a tag go to the sub-interface also when the interface itself is a port of a flat network's bridge: the kernel looks for
+    /// the tag first.
+    private static func addVLAN(
+        _ network: HostNetwork, _ physicalNetwork: String, _ id: Int, _ settings: AgentSettings, to pieces: inout Pieces
+    ) {
+        guard let interface = interface(of: network, physicalNetwork, settings, &pieces) else { return }
+        guard settings.hasVLANDevices else {
+            return refuse(
+                network, "VLAN \(id) on \(physicalNetwork) needs 802.1Q devices, which this host's kernel has not (modprobe 8021q)", &pieces
+            )
+        }
+        let name = L2Names.vlan(interface, id)
+        guard pieces.links[name] == nil else {
+            return refuse(network, "VLAN \(id) of interface \(interface) already carries another network", &pieces)
+        }
+        if pieces.links[interface] == nil { pieces.links[interface] = Link(name: interface, kind: .foreign) }
+        pieces.links[name] = Link(
+            name: name, kind: .vlan(parent: interface, id: id), mtu: network.mtu, bridge: L2Names.bridge(network.id), alias: "neutrino:vlan"
+        )
+        let silence = silence(name)
+        pieces.sysctls[silence.path] = silence.value
+    }
+
+    private static func interface(
+        of network: HostNetwork, _ physicalNetwork: String, _ settings: AgentSettings, _ pieces: inout Pieces
+    ) -> String? {
+        let interface = settings.physicalNetworks[physicalNetwork]
+        if interface == nil {
+            refuse(network, "no interface of this host is mapped to physical network '\(physicalNetwork)' (--physical-network)", &pieces)
+        }
+        return interface
+    }
+
+    private static func refuse(_ network: HostNetwork, _ reason: String, _ pieces: inout Pieces) {
+        pieces.problems.append("network \(network.id): \(reason)")
+        pieces.unrealised.insert(network.id)
     }
 
     private static func addTunnel(

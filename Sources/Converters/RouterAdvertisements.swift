@@ -1,3 +1,4 @@
+import Addressing
 import HostModel
 import KernelInterface
 import ServiceProcesses
@@ -23,6 +24,7 @@ enum RouterAdvertisements {
             name: ServiceLink.innerName(.routerInterface, port.id), mtu: port.mtu,
             prefixes: advertisement.prefixes.map { .init(prefix: $0.prefix, isAutonomous: $0.isAutonomous) },
             isManaged: advertisement.isManaged, hasOtherConfiguration: advertisement.hasOtherConfiguration,
-            dnsServers: advertisement.dnsNameservers)
+            dnsServers: advertisement.dnsNameservers,
+            source: port.metadata?.answersIPv6 == true ? IPPrefix("fe80::/64").flatMap(port.mac.eui64(in:)) : nil)
     }
 }

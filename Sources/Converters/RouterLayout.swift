@@ -36,6 +36,7 @@ struct RouterLayout {
         carriesIPv6 = connected.contains { $0.address.address.version == .v6 }
         routes = Self.routes(of: router, connected: connected)
         if router.redundancy != nil { addresses.formUnion(devices.compactMap(Self.linkLocalAddress)) }
+        addresses.formUnion(devices.compactMap(Self.metadataAddress))
         if let redundancy = router.redundancy { devices.append(Device(prefix: .redundancy, port: redundancy.port)) }
         self.devices = devices
         self.addresses = addresses
@@ -47,6 +48,11 @@ struct RouterLayout {
             let linkLocal = IPPrefix("fe80::/64"), let address = device.port.mac.eui64(in: linkLocal)
         else { return nil }
         return LinkAddress(link: device.name, address: InterfaceAddress(address, prefixLength: linkLocal.length))
+    }
+
+    private static func metadataAddress(_ device: Device) -> LinkAddress? {
+        guard device.port.isAdminStateUp, device.port.metadata?.answersIPv6 == true else { return nil }
+        return MetadataConverter.ipv6Address.map { LinkAddress(link: device.name, address: $0) }
     }
 
     static func redundancyDevice(_ redundancy: HostRouter.Redundancy) -> String {

@@ -20,23 +20,11 @@ public enum SecurityGroupConverter {
     /// - Parameter links: The links of the host's own namespace: outer ends of services' veth pairs among them are trusted, and connection
     ///   tracking zones go by bridge.
     public static func convert(_ view: HostView, links: [String: Link], _ settings: AgentSettings) -> [FirewallTable] {
-        let zones = ConntrackZones.assign(view.networks.keys)
-        let bridgeZones = Dictionary(zones.map { (L2Names.bridge($0), $1) }, uniquingKeysWith: { first, _ in first })
-        var builder = SecurityGroupTable(hasBridgeConntrack: settings.hasBridgeConntrack)
-        if settings.hasBridgeConntrack { builder.addZones(links, bridgeZones) }
-        for link in links.values where isService(link) { builder.trust(link.name) }
-        for port in view.ports.all where port.isAdminStateUp {
-            if port.isPortSecurityEnabled {
-                builder.guardPort(port, groups: port.securityGroupIDs.filter { view.securityGroups[$0] != nil })
-            } else {
-                builder.trust(port.deviceName)
-            }
-        }
-        builder.addGroups(view)
-        return settings.hasBridgeConntrack ? [builder.table] : [builder.table, ConnectionStateTable.table(bridgeZones)]
+        var tables = SecurityGroupTables(settings)
+        return tables.update(view, links: links)
     }
 
-    private static func isService(_ link: Link) -> Bool {
+    static func isService(_ link: Link) -> Bool {
         if case .veth = link.kind { link.name.hasPrefix("tap") } else { false }
     }
 }

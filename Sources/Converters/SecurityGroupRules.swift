@@ -4,8 +4,8 @@ import KernelInterface
 import NetworkModel
 
 /// Addresses of one family that have a name: the members of a security group, or what clients put into an address group.
-struct RemoteGroup: Hashable {
-    enum Kind: Hashable {
+struct RemoteGroup: Hashable, Sendable {
+    enum Kind: Hashable, Sendable {
         case members, addresses
     }
 
@@ -36,23 +36,64 @@ struct RemoteGroup: Hashable {
 }
 
 /// The sets that hold a remote group's addresses.
-struct RemoteGroupSets {
-    /// By name.
-    var sets: [String: FirewallTable.ElementSet]
+struct RemoteGroupSets: Sendable {
+    private let group: RemoteGroup
+    /// Of an address group, one member that is the group itself.
+    private var members: [ResourceID: HostGroupMember] = [:]
+    /// How many members have each prefix of the group's family.
+    private var counts: [IPPrefix: Int] = [:]
+    private let hostsName: String
+    private let rangesName: String
+    /// By name: one set of addresses, to which a member is added at a cost that does not grow with it. Members with larger prefixes (allowed
+    /// address pairs) need a set of intervals beside it; most groups have none.
+    private(set) var sets: [String: FirewallTable.ElementSet]
+
     var names: [String] { sets.keys.sorted() }
 
-    /// One set of addresses, to which a member is added at a cost that does not grow with it. Members with larger prefixes (allowed
-    /// address pairs) need a set of intervals beside it; most groups have none.
-    init(_ group: RemoteGroup, _ all: [IPPrefix]) {
+    init(_ group: RemoteGroup) {
+        self.group = group
         let version = group.version == .v4 ? "ipv4" : "ipv6"
-        let (single, ranges) = group.kind == .members ? ("members", "prefixes") : ("addresses", "ranges")
-        let name = "\(single)_\(version)_\(group.id)"
-        let prefixes = all.filter { $0.version == group.version }
-        let addresses = prefixes.filter(\.isHost).map(\.address.description)
-        sets = [name: .init(type: "type \(version)_addr", elements: Set(addresses))]
-        let larger = prefixes.filter { !$0.isHost }.disjoint.map(\.description)
-        guard !larger.isEmpty else { return }
-        sets["\(ranges)_\(version)_\(group.id)"] = .init(type: "type \(version)_addr", flags: ["interval"], elements: Set(larger))
+        let (hosts, ranges) = group.kind == .members ? ("members", "prefixes") : ("addresses", "ranges")
+        hostsName = "\(hosts)_\(version)_\(group.id)"
+        rangesName = "\(ranges)_\(version)_\(group.id)"
+        sets = [hostsName: .init(type: "type \(version)_addr")]
+    }
+
+    /// Takes over the members that the view has now. Whether an element changed.
+    mutating func update(_ view: HostView) -> Bool {
+        let current: [ResourceID: HostGroupMember] =
+            switch group.kind {
+            case .members: view.groupMembers[group.id, default: [:]]
+            case .addresses:
+                [group.id: HostGroupMember(groupID: group.id, portID: group.id, addresses: view.addressGroups[group.id]?.addresses ?? [])]
+            }
+        guard members != current else { return false }
+        var changed: Set<IPPrefix> = []
+        for (id, member) in members where current[id] != member { count(member, -1, &changed) }
+        for (id, member) in current where members[id] != member { count(member, 1, &changed) }
+        members = current
+        if changed.isEmpty { return false }
+        for prefix in changed where prefix.isHost {
+            if counts[prefix] == nil {
+                sets[hostsName]?.elements.remove(prefix.address.description)
+            } else {
+                sets[hostsName]?.elements.insert(prefix.address.description)
+            }
+        }
+        if changed.contains(where: { !$0.isHost }) {
+            let ranges = counts.keys.filter { !$0.isHost }.disjoint.map(\.description)
+            sets[rangesName] = ranges.isEmpty ? nil : .init(type: sets[hostsName]?.type ?? "", flags: ["interval"], elements: Set(ranges))
+        }
+        return true
+    }
+
+    private mutating func count(_ member: HostGroupMember, _ step: Int, _ changed: inout Set<IPPrefix>) {
+        // A client may have named one twice.
+        for prefix in Set(member.addresses) where prefix.version == group.version {
+            let number = counts[prefix, default: 0] + step
+            counts[prefix] = number == 0 ? nil : number
+            changed.insert(prefix)
+        }
     }
 }
 
@@ -73,7 +114,7 @@ enum SecurityGroupRuleText {
         return members.map { (clauses + ["\(field) @\($0)"] + transport).joined(separator: " ") }
     }
 
-    private static func isPossible(_ rule: HostSecurityGroup.Rule) -> Bool {
+    static func isPossible(_ rule: HostSecurityGroup.Rule) -> Bool {
         let isICMP = rule.protocolNumber == 1 || rule.protocolNumber == 58
         let values = 0...(isICMP ? 255 : 65535)
         let range = [rule.portRangeMinimum, rule.portRangeMaximum].compactMap { $0 }
@@ -81,18 +122,16 @@ enum SecurityGroupRuleText {
             && rule.protocolNumber.map((0...255).contains) ?? true
     }
 
+    /// As nft calls them, by number.
+    static let protocolsWithPorts = [6: "tcp", 17: "udp", 33: "dccp", 132: "sctp", 136: "udplite"]
+
     private static func transportClause(_ rule: HostSecurityGroup.Rule, _ version: IPVersion) -> [String] {
         guard let number = rule.protocolNumber else { return [] }
         switch number {
         case 1, 58:
             // Either number means the family's own ICMP, as in Neutron.
             return icmpClause(rule, version)
-        case 6: return portClause("tcp", 6, rule)
-        case 17: return portClause("udp", 17, rule)
-        case 33: return portClause("dccp", 33, rule)
-        case 132: return portClause("sctp", 132, rule)
-        case 136: return portClause("udplite", 136, rule)
-        default: return ["meta l4proto \(number)"]
+        default: return protocolsWithPorts[number].map { portClause($0, number, rule) } ?? ["meta l4proto \(number)"]
         }
     }
 

@@ -51,4 +51,14 @@ public enum L2Names {
     public static func bridge(_ networkID: ResourceID) -> String { "brq" + networkID.devicePart }
     /// `vxlan-` and the VNI in decimal.
     public static func vxlan(_ vni: Int) -> String { "vxlan-\(vni)" }
+    /// The interface, a full stop and the tag in decimal. Where that is longer than the kernel's 15 characters, the interface's first four and six
+    /// digits of a hash stand for it.
+    public static func vlan(_ interface: String, _ id: Int) -> String {
+        let name = "\(interface).\(id)"
+        guard name.utf8.count > longestName else { return name }
+        let digits = String(StableHash.hash64(interface) & 0xFF_FFFF | 0x100_0000, radix: 16).dropFirst()
+        return "\(String(decoding: interface.utf8.prefix(4), as: UTF8.self))\(digits).\(id)"
+    }
+
+    private static let longestName = 15
 }

@@ -3,8 +3,12 @@ import NetworkModel
 /// A hash that is the same in every run and on every host (Swift's own is seeded anew by each process): for names and numbers that
 /// must not move when the agent restarts. FNV-1a; not for secrets.
 enum StableHash {
-    static func hash64(_ id: ResourceID) -> UInt64 {
-        octets(id).reduce(0xCBF2_9CE4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
+    static func hash64(_ id: ResourceID) -> UInt64 { hash64(octets(id)) }
+
+    static func hash64(_ text: String) -> UInt64 { hash64(text.utf8) }
+
+    private static func hash64(_ octets: some Sequence<UInt8>) -> UInt64 {
+        octets.reduce(0xCBF2_9CE4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
     }
 
     /// Over all ids in their order.

@@ -49,7 +49,12 @@ public struct ApplyReport: Hashable, Sendable {
     /// Whether a resync (``Reconciler/requestResync()``) has more to look at: another cycle shall follow at once.
     public var isResyncing = false
 
+    /// What somebody else did to the host, which this cycle repairs: sentences, at most ``maximumFindings`` of each namespace.
+    public private(set) var findings: [String] = []
+
     public static let maximumFailures = 200
+    /// A namespace whose devices are gone has lost everything: the first sentences say it.
+    public static let maximumFindings = 20
 
     public init() {}
 
@@ -59,6 +64,13 @@ public struct ApplyReport: Hashable, Sendable {
     mutating func add(_ failure: Failure) {
         failureCount += 1
         if failures.count < Self.maximumFailures { failures.append(failure) }
+    }
+
+    mutating func add(findings sentences: [String], in place: NamespaceName?) {
+        let ending = place.map { " in namespace \($0)" } ?? ""
+        findings += sentences.prefix(Self.maximumFindings).map { $0 + ending }
+        let rest = sentences.count - Self.maximumFindings
+        if rest > 0 { findings.append("\(rest) other things are not as they were left" + ending) }
     }
 
     /// Takes over what another part of the cycle did.

@@ -19,7 +19,7 @@ public struct FirewallMemory: Hashable, Sendable {
 enum FirewallPlan {
     struct Step: Hashable {
         var script: String
-        /// Replaces everything, for when an update of elements does not fit what is there.
+        /// Replaces everything, for when a change does not fit what is there.
         var fallback: String?
     }
 
@@ -51,7 +51,7 @@ enum FirewallPlan {
         var replaced: [FirewallTable] = []
         for table in wanted {
             if let before = known[table.identity], tables.contains(table.identity),
-                let script = FirewallScript.elementChanges(from: before, to: table)
+                let script = FirewallScript.changes(from: before, to: table)
             {
                 changes += script
             } else {

@@ -20,23 +20,76 @@ enum FirewallScript {
         identities.map { "delete table \($0)\n" }.joined()
     }
 
-    /// The commands that turn the elements of `old` into those of `new`: deletions first, so that a key can get another value. Nil when
-    /// anything but elements differs; empty when nothing does.
-    static func elementChanges(from old: FirewallTable, to new: FirewallTable) -> String? {
-        guard old.chains == new.chains, old.objects == new.objects, old.sets.count == new.sets.count else { return nil }
+    /// The commands that turn `old` into `new`, as one transaction; empty when nothing differs. Nil when only a replacement does it: a base chain's
+    /// hook, a named object or the declaration of a set is another.
+    ///
+    ///     elements that go     first, so that a key can get another value, and what their verdicts name can go
+    ///     chains that change   emptied
+    ///     a block              new sets and chains, and the rules of chains that change
+    ///     elements that come
+    ///     chains, sets that go
+    static func changes(from old: FirewallTable, to new: FirewallTable) -> String? {
+        guard old.objects == new.objects, let elements = elementChanges(from: old, to: new), let chains = ChainChanges(from: old, to: new)
+        else { return nil }
+        var block = FirewallTable(family: new.family, name: new.name)
+        block.sets = new.sets.filter { old.sets[$0.key] == nil }
+        for name in chains.changed { block.chains[name] = FirewallTable.Chain(rules: new.chains[name]?.rules ?? []) }
+        for name in chains.added { block.chains[name] = new.chains[name] }
+        let goingSets = old.sets.filter { new.sets[$0.key] == nil }.sorted { $0.key < $1.key }
+        var script = elements.deletions
+        script += chains.changed.map { "flush chain \(new.identity) \($0)\n" }.joined()
+        if !block.sets.isEmpty || !block.chains.isEmpty { script += definition(of: block) }
+        script += elements.additions
+        // One may jump to another.
+        script += chains.removed.map { "flush chain \(new.identity) \($0)\n" }.joined()
+        script += chains.removed.map { "delete chain \(new.identity) \($0)\n" }.joined()
+        script += goingSets.map { "delete \($0.value.form.rawValue) \(new.identity) \($0.key)\n" }.joined()
+        return script
+    }
+
+    /// Of sets that both tables have; nil when one is declared otherwise.
+    private static func elementChanges(from old: FirewallTable, to new: FirewallTable) -> (deletions: String, additions: String)? {
         var deletions = ""
         var additions = ""
         for (name, set) in new.sets.sorted(by: { $0.key < $1.key }) {
-            guard let before = old.sets[name], before.form == set.form, before.type == set.type, before.flags == set.flags else {
-                return nil
-            }
+            guard let before = old.sets[name] else { continue }
+            guard before.form == set.form, before.type == set.type, before.flags == set.flags else { return nil }
             if before.elements == set.elements { continue }
             let removed = before.elements.subtracting(set.elements).map { key(of: $0, set.form) }
             let added = set.elements.subtracting(before.elements)
             deletions += command("delete", new, name, removed.sorted())
             additions += command("add", new, name, added.sorted())
         }
-        return deletions + additions
+        return (deletions, additions)
+    }
+
+    /// Names of chains, sorted.
+    private struct ChainChanges {
+        var added: [String]
+        var changed: [String]
+        var removed: [String]
+
+        /// Nil when a base chain comes, goes or gets another hook.
+        init?(from old: FirewallTable, to new: FirewallTable) {
+            (added, changed, removed) = ([], [], [])
+            if old.chains == new.chains { return }
+            for (name, chain) in new.chains {
+                guard let before = old.chains[name] else {
+                    if chain.hook != nil { return nil }
+                    added.append(name)
+                    continue
+                }
+                guard before.hook == chain.hook else { return nil }
+                if before.rules != chain.rules { changed.append(name) }
+            }
+            for (name, chain) in old.chains where new.chains[name] == nil {
+                if chain.hook != nil { return nil }
+                removed.append(name)
+            }
+            added.sort()
+            changed.sort()
+            removed.sort()
+        }
     }
 
     private static func command(_ verb: String, _ table: FirewallTable, _ set: String, _ elements: [String]) -> String {

@@ -28,14 +28,22 @@ public struct NamespaceObservation: Hashable, Sendable {
     /// What must be found after `configuration` was realised without a failure, while the links in `missing` did not exist.
     static func expected(after configuration: NamespaceConfiguration, missing: Set<String>, generation: UInt32?) -> NamespaceObservation {
         var result = NamespaceObservation()
+        result.firewallTables = Set(configuration.firewall.map(\.identity))
+        result.firewallGeneration = generation
+        // The same storage: what is compared next time is equal at once.
+        result.links = configuration.links
+        result.addresses = configuration.addresses
+        result.routes = configuration.routes
+        result.forwarding = configuration.forwarding
+        result.neighbours = configuration.neighbours
+        result.sysctls = configuration.sysctls
+        if missing.isEmpty { return result }
         result.links = configuration.links.filter { !missing.contains($0.key) }
         result.addresses = configuration.addresses.filter { !missing.contains($0.link) }
         result.routes = configuration.routes.filter { route in route.nextHops.allSatisfy { !missing.contains($0.link) } }
         result.forwarding = configuration.forwarding.filter { !missing.contains($0.link) }
         result.neighbours = configuration.neighbours.filter { !missing.contains($0.link) }
         result.sysctls = configuration.sysctls.filter { path, _ in Sysctl.link(of: path).map { !missing.contains($0) } ?? true }
-        result.firewallTables = Set(configuration.firewall.map(\.identity))
-        result.firewallGeneration = generation
         return result
     }
 }

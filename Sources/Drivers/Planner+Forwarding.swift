@@ -54,6 +54,7 @@ extension Planner {
     mutating func planForwarding(_ place: NamespaceName?) {
         let observation = observation(place)
         let wanted = configuration(place).forwarding
+        if links.isUntouched, wanted == observation.forwarding { return }
         let found = observation.forwarding.filter { entry in
             guard links.keeps(entry.link, place) else { return false }
             if case .bridgePort = entry, links.moved.contains(LinkKey(entry.link, place)) { return false }
@@ -100,6 +101,7 @@ extension Planner {
     mutating func planNeighbours(_ place: NamespaceName?) {
         let observation = observation(place)
         let wanted = configuration(place).neighbours
+        if links.isUntouched, wanted == observation.neighbours { return }
         let found = observation.neighbours.filter { links.keeps($0.link, place) }
         let added = wanted.subtracting(found).filter { exists($0.link, place, observation) }
         var replaced: Set<NeighbourKey> = []

@@ -29,6 +29,9 @@ struct LinkPlan {
     /// Links that leave the bridge that they were found in: the bridge forgets its entries for them.
     var moved: Set<LinkKey> = []
 
+    /// Whether everything that was found on links is still there.
+    var isUntouched: Bool { fresh.isEmpty && gone.isEmpty && moved.isEmpty }
+
     func isFresh(_ name: String, _ place: NamespaceName?) -> Bool { fresh.contains(LinkKey(name, place)) }
 
     /// Whether what was found on the link is still there after the links were planned.
@@ -40,14 +43,15 @@ struct LinkPlan {
 
 extension Planner {
     mutating func planLinks() {
-        for place in places { sortOut(place) }
+        let unequal = places.filter { configuration($0).links != observation($0).links }
+        for place in unequal { sortOut(place) }
         clearTheWay()
         for key in links.fresh.sorted() { make(key) }
-        for place in places {
+        for place in unequal {
             changeFoundLinks(place)
             detachStrangers(place)
         }
-        removeLinks()
+        removeLinks(unequal)
     }
 
     private func wanted(_ key: LinkKey) -> Link? { configuration(key.place).links[key.name] }
@@ -121,7 +125,7 @@ extension Planner {
         let operation = PlannedOperation(.addLink(first, key.place), for: subject, role: .make)
         switch link.kind {
         case .bridge: phases.bridges.append(operation)
-        case .vxlan: phases.tunnels.append(operation)
+        case .vxlan, .vlan: phases.tunnels.append(operation)
         case .veth, .foreign: phases.pairs.append(operation)
         }
         if waits { phases.changes.append(PlannedOperation(.changeLink(link, key.place), for: subject, role: .make)) }
@@ -172,7 +176,7 @@ extension Planner {
     }
 
     /// Links of ours that nobody wants: bridges last. One end of a veth pair is enough, and none where the namespace of the other goes.
-    private mutating func removeLinks() {
+    private mutating func removeLinks(_ places: [NamespaceName?]) {
         let removed = removedNamespaces
         for place in places {
             let configuration = configuration(place)
@@ -190,7 +194,7 @@ extension Planner {
                 let operation = PlannedOperation(.removeLink(name: name, place), for: .link(name, place), role: .remove)
                 switch link.kind {
                 case .bridge: phases.removedBridges.append(operation)
-                case .vxlan: phases.removedTunnels.append(operation)
+                case .vxlan, .vlan: phases.removedTunnels.append(operation)
                 case .veth, .foreign: phases.removedPairs.append(operation)
                 }
             }

@@ -21,6 +21,15 @@ private struct Look: Sendable {
         do throws(KernelError) { return .success(try read(kernel)) } catch { return .failure(error) }
     }
 
+    /// What somebody else did, as far as this look can tell.
+    func findings(left: NamespaceObservation, found: NamespaceObservation) -> [String] {
+        switch kind {
+        case .trust: needsGeneration ? Findings.firewall(left, found) : []
+        case .refreshLinks: Findings.links(left, found)
+        case .observe: Findings.sentences(left: left, found: found)
+        }
+    }
+
     private func read(_ kernel: any NetworkKernel) throws(KernelError) -> NamespaceObservation {
         let observer = Observer(kernel: kernel)
         var known: NamespaceObservation
@@ -47,7 +56,12 @@ extension Reconciler {
             return configuration(place, desired).map { look(at: place, $0, mode) }
         }
         let results = Parallel.map(looks, width: width) { [kernel] in $0.run(kernel) }
-        for (look, result) in zip(looks, results) { settle(look.place, look.wanted, result, &observation, &report) }
+        for (look, result) in zip(looks, results) {
+            if case .success(let found) = result, let before = left[look.place] {
+                report.add(findings: look.findings(left: before, found: found), in: look.place)
+            }
+            settle(look.place, look.wanted, result, &observation, &report)
+        }
     }
 
     private func settle(

@@ -41,6 +41,8 @@ public final class Reconciler {
     private var resync = ResyncQueue()
     /// What each namespace holds if nobody interfered; without an entry it is unknown.
     var believed: [NamespaceName?: NamespaceObservation] = [:]
+    /// What each namespace held when it was last left as it was wanted, until it is read again: what tells the doings of others.
+    var left: [NamespaceName?: NamespaceObservation] = [:]
     var firewall: [NamespaceName?: FirewallMemory] = [:]
     private var firewallTurn = 0
     /// The last configuration, and the namespaces of ours that existed after it. Nil before the first cycle.
@@ -93,12 +95,33 @@ public final class Reconciler {
     public func findChangedFirewalls() -> Bool {
         var isAnyChanged = false
         firewallTurn = (firewallTurn + 1) % Self.firewallTurns
-        for (place, memory) in firewall where place == nil || Int(place.hashValue.magnitude % UInt(Self.firewallTurns)) == firewallTurn {
-            guard let generation = try? kernel.firewallGeneration(in: place), generation != memory.generation else { continue }
-            believed[place] = nil
-            isAnyChanged = true
+        for place in firewall.keys where place == nil || Int(place.hashValue.magnitude % UInt(Self.firewallTurns)) == firewallTurn {
+            if findChangedFirewall(in: place) { isAnyChanged = true }
         }
         return isAnyChanged
+    }
+
+    /// The same for one namespace, of which the kernel said that its ruleset was changed, perhaps by us.
+    public func findChangedFirewall(in place: NamespaceName?) -> Bool {
+        guard let memory = firewall[place], let generation = try? kernel.firewallGeneration(in: place), generation != memory.generation
+        else { return false }
+        believed[place] = nil
+        return true
+    }
+
+    /// Whether the next cycle has something to repair after an entry of the host's own namespace went. What we removed ourselves is not
+    /// believed to be there any more.
+    public func noteLoss(of entry: LostEntry) -> Bool {
+        guard let known = believed[nil] else { return false }
+        let isOurs =
+            switch entry {
+            case .forwarding(let entry): known.forwarding.contains(entry)
+            case .neighbour(let link, let address):
+                Ownership.ownsNeighbours(on: link, in: nil) && known.neighbours.contains { $0.link == link && $0.address == address }
+            case .unknown: true
+            }
+        if isOurs { believed[nil] = nil }
+        return isOurs
     }
 
     /// Runs one cycle. Never throws: what could not be done is in the report, and the next cycle tries again.
@@ -271,10 +294,16 @@ public final class Reconciler {
             if applier.failedPlaces.contains(place) {
                 believed[place] = nil
             } else if let wanted = configuration(place, desired) {
-                believed[place] = .expected(after: wanted, missing: absent, generation: firewall[place]?.generation)
+                let expected = NamespaceObservation.expected(
+                    after: wanted, missing: absent, generation: firewall[place]?.generation)
+                believed[place] = expected
+                left[place] = expected
             }
         }
-        for place in applier.failedPlaces { believed[place] = nil }
+        for place in applier.failedPlaces {
+            believed[place] = nil
+            left[place] = nil
+        }
         forgetRemoved(desired)
         for links in missing.values { report.missingLinks.formUnion(links) }
         let ours = namespaces.filter { Ownership.owns($0) || desired.namespaces[$0] != nil }
@@ -288,6 +317,7 @@ public final class Reconciler {
     private func forgetRemoved(_ desired: HostConfiguration) {
         func isKept(_ place: NamespaceName?) -> Bool { place.map { desired.namespaces[$0] != nil } ?? true }
         believed = believed.filter { isKept($0.key) }
+        left = left.filter { isKept($0.key) }
         firewall = firewall.filter { isKept($0.key) }
         missing = missing.filter { isKept($0.key) }
         suspectLinks = suspectLinks.filter(isKept)

@@ -69,6 +69,10 @@ struct FakeHost {
                 if case .vxlan(vni, _, port, _) = other.kind { true } else { false }
             }
             if isTaken { throw KernelError(code: EEXIST, "VNI \(vni) exists on port \(port)") }
+        case .vlan(let parent, let id):
+            _ = try space.require(parent)
+            let isTaken = space.links.values.contains { $0.kind == .vlan(parent: parent, id: id) }
+            if isTaken { throw KernelError(code: EEXIST, "VLAN \(id) exists on \(parent)") }
         case .veth(let peer, let peerPlace):
             if try read(peerPlace).links[peer] != nil { throw KernelError(code: EEXIST, "\(peer) exists") }
             let end = Link(name: peer, kind: .veth(peer: link.name, peerNamespace: place), isUp: false)

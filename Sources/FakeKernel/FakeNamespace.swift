@@ -99,6 +99,9 @@ struct FakeNamespace: Hashable {
         }
         bridgesWithMAC.remove(name)
         settleBridges()
+        for link in Array(links.values) {
+            if case .vlan(name, _) = link.kind { drop(link.name) }
+        }
     }
 
     // MARK: Addresses and routes

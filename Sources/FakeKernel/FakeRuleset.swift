@@ -3,8 +3,9 @@ import KernelInterface
 
 /// The nftables ruleset of one namespace: understands the scripts that this project writes, as structure, and runs each as one transaction.
 ///
-/// Understood are `add table`, `delete table`, `flush ruleset`, `add element`, `delete element`, and `table F N { … }` blocks of sets, maps
-/// and chains. Rules are kept as text; of verdicts in maps it is checked that their chains exist.
+/// Understood are `add table`, `delete table`, `flush ruleset`, `add element`, `delete element`, `flush chain`, `delete chain`, `delete set`,
+/// `delete map`, and `table F N { … }` blocks of sets, maps, objects and chains. Rules are kept as text; of verdicts in maps and rules it is
+/// checked that their chains exist.
 struct FakeRuleset: Hashable {
     /// By "family name".
     private(set) var tables: [String: FirewallTable] = [:]
@@ -37,8 +38,15 @@ struct FakeRuleset: Hashable {
                 return both
             }
             merged.objects.merge(table.objects) { $1 }
-            merged.chains.merge(table.chains) { FirewallTable.Chain(hook: $1.hook, rules: $0.rules + $1.rules) }
+            merged.chains.merge(table.chains) { FirewallTable.Chain(hook: $1.hook ?? $0.hook, rules: $0.rules + $1.rules) }
             tables[identity] = merged
+        case .flushChain(let identity, let chain):
+            guard tables[identity]?.chains[chain] != nil else { throw missing("chain \(chain) of table \(identity)") }
+            tables[identity]?.chains[chain]?.rules = []
+        case .deleteChain(let identity, let chain):
+            guard tables[identity]?.chains.removeValue(forKey: chain) != nil else { throw missing("chain \(chain) of table \(identity)") }
+        case .deleteSet(let identity, let set):
+            guard tables[identity]?.sets.removeValue(forKey: set) != nil else { throw missing("set \(set) of table \(identity)") }
         case .addElements(let identity, let set, let elements):
             guard let form = tables[identity]?.sets[set]?.form else { throw missing("set \(set) of table \(identity)") }
             for element in elements {
@@ -80,6 +88,11 @@ struct FakeRuleset: Hashable {
                 if table.chains[String(words[jump + 1])] == nil { throw missing("chain \(words[jump + 1])") }
             }
         }
+        for rule in table.chains.values.flatMap(\.rules) {
+            let words = rule.split(separator: " ")
+            guard words.count >= 2, words[words.count - 2] == "jump" || words[words.count - 2] == "goto" else { continue }
+            if table.chains[String(words[words.count - 1])] == nil { throw missing("chain \(words[words.count - 1])") }
+        }
     }
 
     private static func missing(_ what: String) -> KernelError { KernelError(code: ENOENT, "nft: no such \(what)") }
@@ -94,6 +107,9 @@ private struct ScriptReader {
         case define(FirewallTable)
         case addElements(String, String, [String])
         case deleteElements(String, String, [String])
+        case flushChain(String, String)
+        case deleteChain(String, String)
+        case deleteSet(String, String)
     }
 
     private let lines: [Substring]
@@ -128,6 +144,9 @@ private struct ScriptReader {
         case ("table", 4) where words[3] == "{": return .define(try table(words[1], words[2]))
         case ("add", 6) where words[1] == "element": return .addElements(words[2] + " " + words[3], words[4], try elements())
         case ("delete", 6) where words[1] == "element": return .deleteElements(words[2] + " " + words[3], words[4], try elements())
+        case ("flush", 5) where words[1] == "chain": return .flushChain(words[2] + " " + words[3], words[4])
+        case ("delete", 5) where words[1] == "chain": return .deleteChain(words[2] + " " + words[3], words[4])
+        case ("delete", 5) where words[1] == "set" || words[1] == "map": return .deleteSet(words[2] + " " + words[3], words[4])
         default: throw syntaxError(line)
         }
     }
@@ -171,6 +190,8 @@ private struct ScriptReader {
                 table.sets[words[1]] = try set(form)
             } else if words[0] == "chain" {
                 table.chains[words[1]] = try chain()
+            } else if words[0] == "counter" {
+                table.objects[words[1]] = FirewallTable.Object(kind: "counter", lines: try objectLines())
             } else {
                 throw syntaxError(line)
             }

@@ -49,6 +49,7 @@ enum HostRendering {
         case .bridge: words.append("bridge")
         case .foreign: words.append("foreign")
         case .veth(let peer, let namespace): words.append("veth \(peer)" + (namespace.map { " in \($0)" } ?? ""))
+        case .vlan(let parent, let id): words.append("vlan \(id) of \(parent)")
         case .vxlan(let vni, let local, let port, let isLearning):
             words.append("vxlan \(vni) local \(local) port \(port)" + (isLearning ? " learning" : ""))
         }

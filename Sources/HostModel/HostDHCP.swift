@@ -35,12 +35,14 @@ public struct HostDHCP: Hashable, Sendable, Codable {
     public var mtu: Int
     /// Subnets with DHCP enabled, in the order of their creation; of IPv6 those that DHCPv6 serves (no SLAAC alone).
     public var subnets: [Subnet]
+    /// Whether this host is the one that has the network's fe80::a9fe:a9fe, the address of metadata in IPv6: of several DHCP servers one.
+    public var hasLinkLocalMetadata: Bool
     /// Of the port's own QoS policy.
     public var portQuality: HostQuality?
 
     public init(
         networkID: ResourceID, portID: ResourceID, portMAC: MACAddress, portAddresses: [InterfaceAddress], portRevision: Int, mtu: Int,
-        subnets: [Subnet], portQuality: HostQuality? = nil
+        subnets: [Subnet], hasLinkLocalMetadata: Bool = false, portQuality: HostQuality? = nil
     ) {
         self.networkID = networkID
         self.portID = portID
@@ -49,11 +51,13 @@ public struct HostDHCP: Hashable, Sendable, Codable {
         self.portRevision = portRevision
         self.mtu = mtu
         self.subnets = subnets
+        self.hasLinkLocalMetadata = hasLinkLocalMetadata
         self.portQuality = portQuality
     }
 }
 
-/// What DHCP on this host must answer to one port. One item per port: a new port costs one item, however many there are.
+/// What DHCP and the metadata service on this host must answer to one port. One item per port: a new port costs one item, however many there are.
+/// Hosts have it of the networks that they serve DHCP for, and of those without DHCP that they have a router of.
 public struct HostReservation: Hashable, Sendable, Codable {
     /// What one address is called.
     public struct Name: Hashable, Sendable, Codable {
@@ -83,6 +87,28 @@ public struct HostReservation: Hashable, Sendable, Codable {
         }
     }
 
+    /// Whose port it is: how the metadata service knows who asks.
+    public struct Instance: Hashable, Sendable, Codable {
+        /// The port's `device_id`; empty when nobody gave it one.
+        public var id: String
+        public var projectID: String
+        /// All addresses of the port.
+        public var addresses: [IPAddress]
+        /// The first floating IP that leads to the port.
+        public var floatingAddress: IPAddress?
+        public var facts: InstanceFacts?
+
+        public init(
+            id: String, projectID: String, addresses: [IPAddress], floatingAddress: IPAddress? = nil, facts: InstanceFacts? = nil
+        ) {
+            self.id = id
+            self.projectID = projectID
+            self.addresses = addresses
+            self.floatingAddress = floatingAddress
+            self.facts = facts
+        }
+    }
+
     public var portID: ResourceID
     public var networkID: ResourceID
     public var mac: MACAddress
@@ -95,10 +121,12 @@ public struct HostReservation: Hashable, Sendable, Codable {
     /// Options of this port alone, in their order.
     public var options: [Option]
     public var revision: Int
+    /// Nil for ports that the network itself made, such as a router's.
+    public var instance: Instance?
 
     public init(
         portID: ResourceID, networkID: ResourceID, mac: MACAddress, addresses: [IPAddress], hostname: String, names: [Name] = [],
-        options: [Option] = [], revision: Int
+        options: [Option] = [], revision: Int, instance: Instance? = nil
     ) {
         self.portID = portID
         self.networkID = networkID
@@ -108,5 +136,6 @@ public struct HostReservation: Hashable, Sendable, Codable {
         self.names = names
         self.options = options
         self.revision = revision
+        self.instance = instance
     }
 }

@@ -21,13 +21,16 @@ public struct HostRouter: Hashable, Sendable, Codable {
         public var scope6: ResourceID?
         /// What the router advertises to the port's network (RFC 4861); nil where it does not advertise.
         public var advertisement: Advertisement?
+        /// What becomes of requests for metadata that come in here; nil: nothing.
+        public var metadata: Metadata?
         /// Of the port's own QoS policy: for what passes between it and its network.
         public var quality: HostQuality?
 
         public init(
             id: ResourceID, networkID: ResourceID, mac: MACAddress, addresses: [InterfaceAddress], gateways: [IPAddress] = [], mtu: Int,
             isAdminStateUp: Bool = true, revision: Int = 0, scope4: ResourceID? = nil, scope6: ResourceID? = nil,
-            advertisement: Advertisement? = nil, onLinkPrefixes: [IPPrefix] = [], quality: HostQuality? = nil
+            advertisement: Advertisement? = nil, onLinkPrefixes: [IPPrefix] = [], metadata: Metadata? = nil,
+            quality: HostQuality? = nil
         ) {
             self.id = id
             self.networkID = networkID
@@ -41,8 +44,27 @@ public struct HostRouter: Hashable, Sendable, Codable {
             self.scope6 = scope6
             self.advertisement = advertisement
             self.onLinkPrefixes = onLinkPrefixes
+            self.metadata = metadata
             self.quality = quality
         }
+    }
+
+    /// Who answers requests to 169.254.169.254 and fe80::a9fe:a9fe on an internal network: its DHCP server where it has one, else the router.
+    public struct Metadata: Hashable, Sendable, Codable {
+        /// The DHCP port on the same link that requests of IPv4 are passed on to.
+        public var neighbour: IPAddress?
+        /// Whether the router answers 169.254.169.254 itself.
+        public var answersIPv4: Bool
+        /// Whether the router has fe80::a9fe:a9fe and answers there: of several routers of a network one.
+        public var answersIPv6: Bool
+
+        public init(neighbour: IPAddress? = nil, answersIPv4: Bool = false, answersIPv6: Bool = false) {
+            self.neighbour = neighbour
+            self.answersIPv4 = answersIPv4
+            self.answersIPv6 = answersIPv6
+        }
+
+        public var answers: Bool { answersIPv4 || answersIPv6 }
     }
 
     /// Router advertisements on one interface: what radvd says there.

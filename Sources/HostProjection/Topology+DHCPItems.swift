@@ -16,8 +16,7 @@ extension Topology {
                 HostDHCP.Subnet(
                     id: $0.id, prefix: $0.prefix, gateway: $0.gatewayAddress, dnsNameservers: $0.dnsNameservers,
                     hostRoutes: $0.hostRoutes, addressMode: $0.ipv6AddressMode)
-            },
-            portQuality: quality(of: port))
+            }, hasLinkLocalMetadata: boundDHCPPorts(on: id).first?.id == port.id, portQuality: quality(of: port))
     }
 
     private func dhcpPort(on network: ResourceID, host: String) -> Port? {
@@ -38,20 +37,22 @@ extension Topology {
 
     /// Independent of the DHCP port, which may come and go: it must not touch as many items as the network has ports.
     func reservationItem(_ id: ResourceID, for host: String) -> HostReservation? {
-        guard let port = ports[id], dhcpHosts.contains(host, at: port.networkID) else { return nil }
+        guard let port = ports[id], isReservationHost(host, of: port.networkID) else { return nil }
         switch port.role {
         case .dhcp, .floatingIP, .haInterface: return nil
         case .instance, .router, .other: break
         }
+        let instance = instance(of: port)
         let addresses = port.fixedIPs.filter { subnet(of: $0, on: port.networkID)?.hasDHCPAddresses == true }.map(\.address)
         let named = port.fixedIPs.filter { subnet(of: $0, on: port.networkID)?.isDHCPEnabled == true }.map(\.address)
-        guard let first = addresses.first(where: { $0.version == .v4 }) ?? addresses.first ?? named.first else { return nil }
+        let first = addresses.first(where: { $0.version == .v4 }) ?? addresses.first ?? named.first ?? instance?.addresses.first
+        guard let first else { return nil }
         let domains = domains(of: port)
         return HostReservation(
             portID: id, networkID: port.networkID, mac: port.mac, addresses: addresses, hostname: PortName(port, first).host,
             names: named.map { HostReservation.Name(address: $0, host: PortName(port, $0).host, domains: domains) },
             options: port.extraDHCPOptions.map { .init(version: $0.version.rawValue, name: $0.name, value: $0.value) },
-            revision: port.standard.revisionNumber)
+            revision: port.standard.revisionNumber, instance: instance)
     }
 
     /// The domain that clients gave the port or its network. A domain that says `<project_id>` is one of each project; the other words are for

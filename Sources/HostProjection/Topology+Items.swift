@@ -46,7 +46,12 @@ extension Topology {
             keys.insert(HostItemKey(.dhcp, network))
             for port in portsByNetwork[network] { keys.insert(HostItemKey(.reservation, port)) }
         }
-        for router in routersByHost[host] { keys.insert(HostItemKey(.router, router)) }
+        for router in routersByHost[host] {
+            keys.insert(HostItemKey(.router, router))
+            for network in networksWithoutDHCP(behind: router) {
+                for port in portsByNetwork[network] { keys.insert(HostItemKey(.reservation, port)) }
+            }
+        }
         return keys
     }
 

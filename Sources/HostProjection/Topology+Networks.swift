@@ -18,7 +18,8 @@ extension Topology {
         }
         if old?.mtu != new?.mtu || old?.subnetIDs != new?.subnetIDs { concerned.note(.dhcp, id, on: dhcpHosts[id]) }
         if old?.dnsDomain != new?.dnsDomain {
-            for port in portsByNetwork[id] { concerned.note(.reservation, port, on: dhcpHosts[id]) }
+            let hosts = reservationHosts(of: id)
+            for port in portsByNetwork[id] { concerned.note(.reservation, port, on: hosts) }
         }
         let isSameScope =
             old?.ipv4AddressScopeID == new?.ipv4AddressScopeID && old?.ipv6AddressScopeID == new?.ipv6AddressScopeID
@@ -39,10 +40,17 @@ extension Topology {
         let isSameForRouters =
             old?.networkID == new?.networkID && old?.prefix == new?.prefix && old?.gatewayAddress == new?.gatewayAddress
             && old?.ipv6RouterAdvertisementMode == new?.ipv6RouterAdvertisementMode && old?.dnsNameservers == new?.dnsNameservers
-            && old?.standard.createdAt == new?.standard.createdAt
+            && old?.standard.createdAt == new?.standard.createdAt && old?.isServedByDHCP == new?.isServedByDHCP
+        // Whether routers must know the network's ports: see `hasIPv4DHCP`.
+        let isSameService =
+            old?.networkID == new?.networkID && old?.isServedByDHCP == new?.isServedByDHCP && old?.prefix.version == new?.prefix.version
         for networkID in Set([old?.networkID, new?.networkID].compactMap { $0 }) {
             concerned.note(.dhcp, networkID, on: dhcpHosts[networkID])
             if !isSameForReservations { noteReservations(on: networkID, from: id, &concerned) }
+            if !isSameService {
+                let hosts = routerHosts(of: networkID)
+                for port in portsByNetwork[networkID] { concerned.note(.reservation, port, on: hosts) }
+            }
             if !isSameForRouters { noteRouters(on: networkID, &concerned) }
         }
     }
@@ -61,6 +69,7 @@ extension Topology {
         }
         guard concerned.isRecording else { return }
         concerned.note(.dhcp, binding.networkID, on: binding.hostID)
+        noteMetadata(on: binding.networkID, &concerned)
         for port in portsByNetwork[binding.networkID] { concerned.note(.reservation, port, on: binding.hostID) }
     }
 
@@ -99,7 +108,7 @@ extension Topology {
     }
 
     private func noteReservations(on networkID: ResourceID, from subnetID: ResourceID, _ concerned: inout ConcernedKeys) {
-        let hosts = dhcpHosts[networkID]
+        let hosts = reservationHosts(of: networkID)
         guard !hosts.isEmpty else { return }
         for port in portsByNetwork[networkID] where ports[port]?.fixedIPs.contains(where: { $0.subnetID == subnetID }) == true {
             concerned.note(.reservation, port, on: hosts)
@@ -107,7 +116,7 @@ extension Topology {
     }
 
     /// Routers with an interface, gateway or HA port on the network.
-    private func noteRouters(on networkID: ResourceID, _ concerned: inout ConcernedKeys) {
+    func noteRouters(on networkID: ResourceID, _ concerned: inout ConcernedKeys) {
         for id in routerPortsByNetwork[networkID] {
             guard let port = ports[id] else { continue }
             noteRouter(of: port, &concerned)

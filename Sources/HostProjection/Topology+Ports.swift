@@ -6,6 +6,10 @@ extension Topology {
     mutating func replacePort(_ id: ResourceID, with new: Port?, _ concerned: inout ConcernedKeys) {
         let old = ports[id]
         guard old != new else { return }
+        if let old, let new, old.differsOnlyInStatus(from: new) {
+            ports[id] = new
+            return
+        }
         let oldClaims = old.map { claims(of: $0) } ?? []
         if let old {
             notePort(old, &concerned)
@@ -47,15 +51,30 @@ extension Topology {
     private func notePort(_ port: Port, _ concerned: inout ConcernedKeys) {
         guard concerned.isRecording else { return }
         noteRemotePort(port, &concerned)
-        concerned.note(.reservation, port.id, on: dhcpHosts[port.networkID])
+        concerned.note(.reservation, port.id, on: reservationHosts(of: port.networkID))
         for group in port.securityGroupIDs { noteGroupMember(port.id, of: group, &concerned) }
         switch port.role {
         case .instance:
             concerned.note(.port, port.id, on: port.wiringHostIDs)
         case .dhcp:
             if !port.hostID.isEmpty { concerned.note(.dhcp, port.networkID, on: port.hostID) }
-        case .router, .haInterface: noteRouter(of: port, &concerned)
+            noteMetadata(on: port.networkID, &concerned)
+        case .router(let router):
+            noteRouter(of: port, &concerned)
+            noteReservations(behind: port, on: memberHosts[router], &concerned)
+            // Of several routers one has the address of metadata in IPv6.
+            noteRouters(on: port.networkID, &concerned)
+        case .haInterface: noteRouter(of: port, &concerned)
         case .floatingIP, .other: break
         }
+    }
+}
+
+extension Port {
+    /// What the server says of a port when hosts have realised it tells no host anything.
+    fileprivate func differsOnlyInStatus(from other: Port) -> Bool {
+        var same = other
+        same.status = status
+        return same == self
     }
 }

@@ -57,7 +57,8 @@ extension Topology {
             mtu: network.mtu, isAdminStateUp: port.isAdminStateUp, revision: port.standard.revisionNumber,
             scope4: network.ipv4AddressScopeID, scope6: network.ipv6AddressScopeID,
             advertisement: DeviceOwner.isRouterInterface(port.deviceOwner) ? advertisement(of: port, on: network) : nil,
-            onLinkPrefixes: port.deviceOwner == DeviceOwner.routerGateway ? furtherPrefixes(of: port) : [], quality: quality(of: port))
+            onLinkPrefixes: port.deviceOwner == DeviceOwner.routerGateway ? furtherPrefixes(of: port) : [],
+            metadata: DeviceOwner.isRouterInterface(port.deviceOwner) ? metadata(of: port) : nil, quality: quality(of: port))
     }
 
     /// Of the other subnets of the port's network.

@@ -40,7 +40,10 @@ extension Topology {
             routersByHost.insert(key.routerID, at: key.hostID)
         }
         replaceClaims(oldClaims, with: moved.flatMap { claims(of: $0) }, &concerned)
-        for port in moved { noteRemotePort(port, &concerned) }
+        for port in moved {
+            noteRemotePort(port, &concerned)
+            noteReservations(behind: port, on: [key.hostID], &concerned)
+        }
     }
 
     /// Of an agent only its drain matters: to the members of its routers.
@@ -67,12 +70,19 @@ extension Topology {
         }
         if let network = old?.floatingNetworkID { floatingIPsByNetwork.remove(id, at: network) }
         if let network = new?.floatingNetworkID { floatingIPsByNetwork.insert(id, at: network) }
+        if let port = old?.portID { floatingIPsByPort.remove(id, at: port) }
+        if let port = new?.portID { floatingIPsByPort.insert(id, at: port) }
         if let policy = old?.qosPolicyID { floatingIPsByQoSPolicy.remove(id, at: policy) }
         if let policy = new?.qosPolicyID { floatingIPsByQoSPolicy.insert(id, at: policy) }
         floatingIPs[id] = new
         if let router = new?.routerID {
             floatingIPsByRouter.insert(id, at: router)
             concerned.note(.router, router, on: memberHosts[router])
+        }
+        // Instances ask what they are called outside.
+        for port in Set([old?.portID, new?.portID].compactMap { $0 }) {
+            guard let network = ports[port]?.networkID else { continue }
+            concerned.note(.reservation, port, on: reservationHosts(of: network))
         }
     }
 

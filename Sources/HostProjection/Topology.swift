@@ -48,6 +48,7 @@ public struct Topology: Sendable, Equatable {
     var membersByHAPort = SetIndex<ResourceID, RouterMemberKey>()
     var routersByAgent = SetIndex<ResourceID, RouterMemberKey>()
     var floatingIPsByRouter = SetIndex<ResourceID, ResourceID>()
+    var floatingIPsByPort = SetIndex<ResourceID, ResourceID>()
     /// Policy → floating IPs that have it.
     var floatingIPsByQoSPolicy = SetIndex<ResourceID, ResourceID>()
     /// Policy → routers whose gateway has it.

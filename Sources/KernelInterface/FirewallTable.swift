@@ -1,7 +1,7 @@
 /// A table of nftables, as structure where changes are frequent (sets and maps) and as text where they are rare (chains).
 ///
-/// The driver applies a table in one transaction: the first time and whenever the chains, the objects or the declarations of sets changed, the
-/// whole table is replaced; when only elements changed, only those are added and deleted.
+/// The driver applies a table in one transaction. The first time, and whenever hooks, objects or the declarations of sets changed, the whole table
+/// is replaced; else the elements, chains and sets that differ are, and counters go on counting.
 public struct FirewallTable: Hashable, Sendable {
     public enum Family: String, Hashable, Sendable { case inet, ip, ip6, bridge, netdev }
 

@@ -2,13 +2,15 @@ import Addressing
 
 /// What a link is, with the properties that the agent sets and compares.
 public enum LinkKind: Hashable, Sendable {
-    /// A bridge without STP, without forward delay, with multicast snooping off.
+    /// A bridge without STP, without forward delay, with multicast snooping off, that learns nothing from link-local frames.
     case bridge
     /// A VXLAN device with the given identifier that sends from `local`, to UDP `port`.
     case vxlan(vni: Int, local: IPAddress, port: Int, isLearning: Bool)
     /// One end of a veth pair; the other end is `peer` in `peerNamespace` (nil: the agent's own namespace). As found, `peer` is empty when
     /// the other end is in a namespace that has no name here.
     case veth(peer: String, peerNamespace: NamespaceName?)
+    /// An 802.1Q sub-interface: the frames of `parent` that carry the tag `id` (1 to 4094), without it. Goes with its parent.
+    case vlan(parent: String, id: Int)
     /// A device that somebody else made (an instance's tap, a physical interface): wired and watched, never created or deleted.
     case foreign
 }

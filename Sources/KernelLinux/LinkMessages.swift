@@ -6,6 +6,8 @@ import KernelInterface
 struct LinkCreationContext: Hashable, Sendable {
     /// The index of ``Link/bridge``.
     var bridgeIndex: Int32?
+    /// The index of a VLAN device's parent.
+    var parentIndex: Int32?
     /// A descriptor of a veth's peer's namespace; nil when the peer stays in the link's own.
     var peerNamespace: Int32?
 }
@@ -27,6 +29,7 @@ enum LinkMessages {
         if let mac = link.mac { message.attribute(Int(IFLA_ADDRESS), mac) }
         if let mtu = link.mtu { message.attribute(Int(IFLA_MTU), UInt32(mtu)) }
         if let bridge = context.bridgeIndex { message.attribute(Int(IFLA_MASTER), UInt32(bridge)) }
+        if let parent = context.parentIndex { message.attribute(Int(IFLA_LINK), parent) }
         message.nested(Int(IFLA_LINKINFO)) { appendKind(of: link, context, to: &$0) }
         return message
     }
@@ -81,6 +84,17 @@ enum LinkMessages {
         return message
     }
 
+    /// Keeps a bridge that somebody else made from learning from frames that no rule sees.
+    static func bridgeOptions(index: Int32) -> NetlinkMessage {
+        var message = NetlinkMessage(type: Int(RTM_NEWLINK), flags: acknowledged)
+        message.appendLinkHeader(index: index)
+        message.nested(Int(IFLA_LINKINFO)) { message in
+            message.attribute(Int(IFLA_INFO_KIND), text: "bridge")
+            message.nested(Int(IFLA_INFO_DATA)) { $0.attribute(Int(IFLA_BR_MULTI_BOOLOPT), noLinkLocalLearning) }
+        }
+        return message
+    }
+
     static func removal(index: Int32) -> NetlinkMessage {
         var message = NetlinkMessage(type: Int(RTM_DELLINK), flags: acknowledged)
         message.appendLinkHeader(index: index)
@@ -127,6 +141,7 @@ enum LinkMessages {
                 message.attribute(Int(IFLA_BR_FORWARD_DELAY), UInt32(0))
                 message.attribute(Int(IFLA_BR_STP_STATE), UInt32(0))
                 message.attribute(Int(IFLA_BR_MCAST_SNOOPING), UInt8(0))
+                message.attribute(Int(IFLA_BR_MULTI_BOOLOPT), noLinkLocalLearning)
             }
         case .vxlan(let vni, let local, let port, let isLearning):
             message.attribute(Int(IFLA_INFO_KIND), text: "vxlan")
@@ -135,6 +150,14 @@ enum LinkMessages {
                 message.attribute(Int(local.version == .v4 ? IFLA_VXLAN_LOCAL : IFLA_VXLAN_LOCAL6), local)
                 message.attribute(Int(IFLA_VXLAN_PORT), UInt16(port).bigEndian)
                 message.attribute(Int(IFLA_VXLAN_LEARNING), UInt8(isLearning ? 1 : 0))
+            }
+        case .vlan(_, let id):
+            message.attribute(Int(IFLA_INFO_KIND), text: "vlan")
+            message.nested(Int(IFLA_INFO_DATA)) { message in
+                message.attribute(Int(IFLA_VLAN_ID), UInt16(id))
+                // struct ifla_vlan_flags: the flags, and which of them are meant. The device may be up while its parent is not: else its parent had to
+                // be up first, and took it down with itself.
+                message.attribute(Int(IFLA_VLAN_FLAGS), UInt64(looseBinding) << 32 | UInt64(looseBinding))
             }
         case .veth(let peer, _):
             message.attribute(Int(IFLA_INFO_KIND), text: "veth")
@@ -169,6 +192,11 @@ extension NetlinkMessage {
     }
 }
 
+/// VLAN_FLAG_LOOSE_BINDING (linux/if_vlan.h).
+private let looseBinding: UInt32 = 4
+/// struct br_boolopt_multi with BR_BOOLOPT_NO_LL_LEARN (linux/if_bridge.h): values, then which of them are meant. A bridge learns the source MACs of
+/// LLDP frames without showing them to netfilter (br_handle_frame in net/bridge/br_input.c): an instance could draw another's frames to itself.
+private let noLinkLocalLearning = UInt64(1) << 32 | 1
 /// IFF_UP.
 let interfaceIsUp: UInt32 = 1
 /// PF_BRIDGE: the family of requests to the bridge itself.

@@ -17,10 +17,12 @@ struct LinkRecord: Hashable, Sendable {
     /// "bridge" for a port of a bridge.
     var masterKind: String?
     var bridgePort = BridgePortOptions()
-    /// A veth's other end: its index, and the number of its namespace when that is another one.
+    /// A veth's other end, or a VLAN device's parent: its index, and the number of its namespace when that is another one.
     var peerIndex: Int32?
     var peerNamespaceID: Int32?
     var vxlan = VXLAN()
+    /// The tag of a VLAN device of 802.1Q.
+    var vlanID: Int?
 
     struct VXLAN: Hashable, Sendable {
         var vni: Int?
@@ -29,6 +31,8 @@ struct LinkRecord: Hashable, Sendable {
         var isLearning = false
     }
 
+    /// ETH_P_8021Q.
+    private static let dot1Q: UInt16 = 0x8100
     /// Length of `struct ifinfomsg`.
     static let headerLength = 16
 
@@ -60,6 +64,7 @@ struct LinkRecord: Hashable, Sendable {
             switch type {
             case Int(IFLA_INFO_KIND): kind = value.text
             case Int(IFLA_INFO_DATA) where kind == "vxlan": readVXLAN(value.attributes)
+            case Int(IFLA_INFO_DATA) where kind == "vlan": readVLAN(value.attributes)
             case Int(IFLA_INFO_SLAVE_KIND): masterKind = value.text
             case Int(IFLA_INFO_SLAVE_DATA) where masterKind == "bridge": readPortFlags(value.attributes)
             default: break
@@ -79,6 +84,18 @@ struct LinkRecord: Hashable, Sendable {
         }
     }
 
+    private mutating func readVLAN(_ attributes: NetlinkAttributes) {
+        var isDot1Q = true
+        for (type, value) in attributes {
+            switch type {
+            case Int(IFLA_VLAN_ID): vlanID = Int(value.uint16)
+            case Int(IFLA_VLAN_PROTOCOL): isDot1Q = UInt16(bigEndian: value.uint16) == Self.dot1Q
+            default: break
+            }
+        }
+        if !isDot1Q { vlanID = nil }
+    }
+
     private mutating func readPortFlags(_ attributes: NetlinkAttributes) {
         for (type, value) in attributes {
             switch type {
@@ -91,18 +108,23 @@ struct LinkRecord: Hashable, Sendable {
 
     /// The link with its numbers resolved. A kind that the agent never makes and a VXLAN device without one sender address are foreign; a
     /// veth whose other end cannot be named has the empty text as its peer.
-    func link(bridge: String?, peer: (name: String, namespace: NamespaceName?)?) -> Link {
+    ///
+    /// - Parameter parent: The name of what a VLAN device stands on, when that is in the same namespace.
+    func link(bridge: String?, peer: (name: String, namespace: NamespaceName?)?, parent: String? = nil) -> Link {
         Link(
-            name: name, kind: linkKind(peer: peer), mac: mac, mtu: mtu, isUp: isUp, bridge: bridge,
+            name: name, kind: linkKind(peer: peer, parent: parent), mac: mac, mtu: mtu, isUp: isUp, bridge: bridge,
             bridgePort: masterKind == "bridge" ? bridgePort : BridgePortOptions(), alias: alias)
     }
 
-    private func linkKind(peer: (name: String, namespace: NamespaceName?)?) -> LinkKind {
+    private func linkKind(peer: (name: String, namespace: NamespaceName?)?, parent: String?) -> LinkKind {
         switch kind {
         case "bridge": return .bridge
         case "vxlan":
             guard let vni = vxlan.vni, let local = vxlan.local, let port = vxlan.port else { return .foreign }
             return .vxlan(vni: vni, local: local, port: port, isLearning: vxlan.isLearning)
+        case "vlan":
+            guard let parent, let vlanID else { return .foreign }
+            return .vlan(parent: parent, id: vlanID)
         case "veth":
             return .veth(peer: peer?.name ?? "", peerNamespace: peer?.namespace)
         default: return .foreign

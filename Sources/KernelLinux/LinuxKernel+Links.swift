@@ -13,6 +13,9 @@ extension LinuxKernel {
         if let bridge = link.bridge {
             context.bridgeIndex = try attempt(action) { () throws(NetlinkError) in try socket.indexOfLink(bridge) }
         }
+        if case .vlan(let parent, _) = link.kind {
+            context.parentIndex = try attempt(action) { () throws(NetlinkError) in try socket.indexOfLink(parent) }
+        }
         if case .veth(_, let peerNamespace) = link.kind, peerNamespace != namespace {
             context.peerNamespace = try NamespaceRunner.openNamespace(peerNamespace)
         }
@@ -49,6 +52,7 @@ extension LinuxKernel {
             let isRising = changesPort && change.isUp == true
             if isRising { change.isUp = nil }
             if !change.isEmpty { try socket.perform(LinkMessages.change(index: now.index, change)) }
+            if link.kind == .bridge { try socket.perform(LinkMessages.bridgeOptions(index: now.index)) }
             if changesPort { try socket.perform(LinkMessages.portFlags(index: now.index, link.bridgePort)) }
             if isRising { try socket.perform(LinkMessages.change(index: now.index, LinkMessages.Change(isUp: true))) }
         }
@@ -65,7 +69,8 @@ extension LinuxKernel {
         links.reserveCapacity(records.count)
         for record in records {
             let bridge = record.masterKind == "bridge" ? record.masterIndex.flatMap { names[$0] } : nil
-            links.append(record.link(bridge: bridge, peer: try peer(of: record, handle, names)))
+            let parent = record.peerNamespaceID == nil ? record.peerIndex.flatMap { names[$0] } : nil
+            links.append(record.link(bridge: bridge, peer: try peer(of: record, handle, names), parent: parent))
         }
         return links
     }

@@ -28,7 +28,9 @@ enum NeighbourMessages {
 
     /// The link's index and what a permanent neighbour entry says.
     static func parse(_ reply: NetlinkReply) -> (index: Int32, address: IPAddress, mac: MACAddress)? {
-        guard let entry = Entry(reply), entry.state & Int(NUD_PERMANENT) != 0, let address = entry.address, let mac = entry.mac else {
+        guard reply.type == Int(RTM_NEWNEIGH), let entry = Entry(reply), entry.state & Int(NUD_PERMANENT) != 0, let address = entry.address,
+            let mac = entry.mac
+        else {
             return nil
         }
         return (entry.index, address, mac)
@@ -81,7 +83,12 @@ enum NeighbourMessages {
     ///     bridge, VXLAN, learned      NUD_REACHABLE or NUD_STALE             traffic's
     ///     any device's multicast list NTF_SELF, NUD_PERMANENT, no NDA_DST    the kernel's
     static func parseForwarding(_ reply: NetlinkReply) -> (index: Int32, mac: MACAddress, remote: IPAddress?)? {
-        guard let entry = Entry(reply), let mac = entry.mac else { return nil }
+        guard reply.type == Int(RTM_NEWNEIGH), let entry = Entry(reply) else { return nil }
+        return forwarding(entry)
+    }
+
+    private static func forwarding(_ entry: Entry) -> (index: Int32, mac: MACAddress, remote: IPAddress?)? {
+        guard let mac = entry.mac else { return nil }
         let isPermanent = entry.state & Int(NUD_PERMANENT) != 0
         if entry.flags & Int(NTF_SELF) != 0 {
             guard isPermanent, let remote = entry.address else { return nil }
@@ -89,6 +96,21 @@ enum NeighbourMessages {
         }
         guard entry.hasMaster, !isPermanent, entry.state & Int(NUD_NOARP) != 0 else { return nil }
         return (entry.index, mac, nil)
+    }
+
+    /// What an entry said that was removed.
+    enum Removal: Hashable {
+        case neighbour(IPAddress)
+        case tunnel(mac: MACAddress, remote: IPAddress)
+        case bridgePort(mac: MACAddress)
+    }
+
+    /// Of neighbours it is not told whether they were permanent: the kernel marks them as failed before it removes them.
+    static func parseRemoval(_ reply: NetlinkReply) -> (index: Int32, entry: Removal)? {
+        guard reply.type == Int(RTM_DELNEIGH), let entry = Entry(reply) else { return nil }
+        guard reply.payload.uint8 == bridgeFamily else { return entry.address.map { (entry.index, .neighbour($0)) } }
+        guard let (index, mac, remote) = forwarding(entry) else { return nil }
+        return (index, remote.map { .tunnel(mac: mac, remote: $0) } ?? .bridgePort(mac: mac))
     }
 
     // MARK: Parts
@@ -102,7 +124,7 @@ enum NeighbourMessages {
         var hasMaster = false
 
         init?(_ reply: NetlinkReply) {
-            guard reply.type == Int(RTM_NEWNEIGH), reply.payload.count >= headerLength else { return nil }
+            guard reply.payload.count >= headerLength else { return nil }
             index = reply.payload.number(at: 4, as: Int32.self)
             state = Int(reply.payload.number(at: 8, as: UInt16.self))
             flags = Int(reply.payload.number(at: 10, as: UInt8.self))

@@ -3,18 +3,21 @@ import CLinux
 import Glibc
 import KernelInterface
 
-/// A change of a namespace's links or addresses that somebody made.
+/// A change of a namespace's links, addresses, neighbours or forwarding entries that somebody made.
 public enum NetworkEvent: Hashable, Sendable {
     /// A link appeared or changed: its flags, its bridge, its name.
     case linkChanged(name: String, isUp: Bool)
     case linkRemoved(name: String)
     case addressAdded(LinkAddress)
     case addressRemoved(LinkAddress)
+    /// An entry that somebody had set, not one that traffic had taught.
+    case forwardingRemoved(ForwardingEntry)
+    case neighbourRemoved(link: String, address: IPAddress)
     /// Events were lost: look at everything.
     case resync
 }
 
-/// What the kernel tells of the links and addresses of a namespace, as it happens.
+/// What the kernel tells of the links and addresses of a namespace, and of entries that go, as it happens.
 ///
 /// Events wait in the socket's buffer, whose size is the bound: when a reader is too slow the kernel drops events and says so once, which is
 /// read as one ``NetworkEvent/resync``. One task reads. The socket keeps the namespace alive: close it before removing the namespace.
@@ -28,10 +31,12 @@ public struct NetworkEvents: AsyncSequence, Sendable {
     private let descriptor: ReadableDescriptor
 
     public init(namespace: NamespaceName?) throws(KernelError) {
-        let groups = UInt32(RTMGRP_LINK) | UInt32(RTMGRP_IPV4_IFADDR) | UInt32(RTMGRP_IPV6_IFADDR)
+        let groups = UInt32(RTMGRP_LINK) | UInt32(RTMGRP_IPV4_IFADDR) | UInt32(RTMGRP_IPV6_IFADDR) | UInt32(RTMGRP_NEIGH)
         let result = try NamespaceRunner.runTyped(in: namespace) { () throws(KernelError) in
             let result = clinux_netlink_socket(NETLINK_ROUTE, groups, Int32(Self.bufferBytes), 0)
             guard result >= 0 else { throw KernelError(-result, "listen to network events\(place(namespace))") }
+            // Traffic makes and changes entries all the time; only their loss is of interest.
+            _ = clinux_netlink_ignore(result, UInt16(RTM_NEWNEIGH))
             return result
         }
         descriptor = ReadableDescriptor(result)
@@ -80,17 +85,31 @@ public struct NetworkEvents: AsyncSequence, Sendable {
                         hasLeftBridge ? .linkChanged(name: $0.name, isUp: $0.isUp) : .linkRemoved(name: $0.name)
                     }
                 case Int(RTM_NEWADDR), Int(RTM_DELADDR): return addressEvent(reply)
+                case Int(RTM_DELNEIGH): return entryEvent(reply)
                 default: return nil
                 }
             }
         }
 
-        /// Nil for an address of a link that is gone: its removal says it all.
-        private func addressEvent(_ reply: NetlinkReply) -> NetworkEvent? {
-            guard let (index, address) = AddressMessages.parse(reply) else { return nil }
+        /// Nil for what was learned, and for an entry of a link that is gone.
+        private func entryEvent(_ reply: NetlinkReply) -> NetworkEvent? {
+            guard let (index, entry) = NeighbourMessages.parseRemoval(reply), let link = link(index) else { return nil }
+            switch entry {
+            case .neighbour(let address): return .neighbourRemoved(link: link, address: address)
+            case .tunnel(let mac, let remote): return .forwardingRemoved(.tunnel(mac: mac, link: link, remote: remote))
+            case .bridgePort(let mac): return .forwardingRemoved(.bridgePort(mac: mac, link: link))
+            }
+        }
+
+        private func link(_ index: Int32) -> String? {
             var name = [CChar](repeating: 0, count: 16)
             guard let result = descriptor.read({ Int(clinux_link_name($0, index, &name)) }), result >= 0 else { return nil }
-            let link = String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+            return String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        }
+
+        /// Nil for an address of a link that is gone: its removal says it all.
+        private func addressEvent(_ reply: NetlinkReply) -> NetworkEvent? {
+            guard let (index, address) = AddressMessages.parse(reply), let link = link(index) else { return nil }
             let linkAddress = LinkAddress(link: link, address: address)
             return reply.type == Int(RTM_NEWADDR) ? .addressAdded(linkAddress) : .addressRemoved(linkAddress)
         }

@@ -63,29 +63,7 @@ public struct Instance: Hashable, Sendable {
     }
 
     /// The device on the host that the agent plugs into the network: "tap" and the first 11 characters of the port's id.
-    public var tapName: String { Self.tapName(portID: portID) }
-
-    static func tapName(portID: String) -> String { "tap" + portID.prefix(11) }
-
-    /// What busybox's udhcpc runs when it got or lost a lease (its README.udhcpc). Writes nothing outside of the instance.
-    static let dhcpScript = """
-        #!/bin/sh
-        case "$1" in
-        deconfig) ip address flush dev "$interface" scope global; ip link set "$interface" up ;;
-        bound|renew)
-            ip address replace "$ip/$mask" broadcast + dev "$interface"
-            [ -z "$mtu" ] || ip link set "$interface" mtu "$mtu"
-            if [ -n "$staticroutes" ]; then
-                set -- $staticroutes
-                while [ $# -ge 2 ]; do
-                    if [ "$2" = 0.0.0.0 ]; then ip route replace "$1" dev "$interface"; else ip route replace "$1" via "$2"; fi
-                    shift 2
-                done
-            elif [ -n "$router" ]; then ip route replace default via "${router%% *}"; fi
-            : > /run/resolv.conf
-            for server in $dns; do echo "nameserver $server" >> /run/resolv.conf; done ;;
-        esac
-        """
+    public var tapName: String { InstancePort.tapName(portID: portID) }
 }
 
 /// Makes and removes the veth between an instance and its host. Blocks.
@@ -93,12 +71,9 @@ struct InstanceWiring {
     var host: Place
 
     func plug(_ place: Place, portID: String, mac: String, mtu: Int?) throws {
-        let tap = Instance.tapName(portID: portID)
-        let size = mtu.map { "mtu \($0)" } ?? ""
+        let tap = InstancePort.tapName(portID: portID)
         do {
-            try host.batch([
-                "link add \(tap) \(size) type veth peer name eth0 address \(mac) \(size) netns \(place.processID)", "link set \(tap) up",
-            ])
+            try host.batch(InstancePort.wiring(tap: tap, mac: mac, mtu: mtu, namespace: "\(place.processID)"))
             try place.batch(["link set eth0 up"])
         } catch {
             stop(place, portID: portID)
@@ -108,7 +83,7 @@ struct InstanceWiring {
 
     /// The veth goes with the namespace of its inner end; the tap is deleted first so that it is gone when this returns.
     func stop(_ place: Place, portID: String) {
-        try? host.batch(["link delete \(Instance.tapName(portID: portID))"], force: true)
+        try? host.batch(["link delete \(InstancePort.tapName(portID: portID))"], force: true)
         LabProcess.end([place.process])
     }
 }

@@ -1,6 +1,8 @@
 import APISchema
 import Addressing
 import Glibc
+import HostModel
+import Metadata
 
 extension Lab {
     static let portReadyTimeoutMilliseconds = 20_000
@@ -11,11 +13,12 @@ extension Lab {
     ///   - network: name or id.
     ///   - securityGroups: names or ids; nil: the project's default group.
     ///   - attributes: more attributes of the port.
+    ///   - facts: what the metadata service tells the instance; without a hostname it is called by its name.
     /// - Returns: the instance, configured.
     @discardableResult
     public func createInstance(
         _ instanceName: String, host hostName: String, network: String, securityGroups: [String]? = nil,
-        configuration: Instance.Configuration = .dhcp, attributes: [String: JSONValue] = [:]
+        configuration: Instance.Configuration = .dhcp, attributes: [String: JSONValue] = [:], facts: InstanceFacts = InstanceFacts()
     ) async throws -> Instance {
         let host = try host(hostName)
         try checkNewName(instanceName)
@@ -28,9 +31,10 @@ extension Lab {
         var request = attributes
         request["name"] = .string(instanceName)
         request["network_id"] = .string(networkID)
-        request["binding:host_id"] = .string(hostName)
-        request["device_owner"] = "compute:nova"
-        request["device_id"] = .string(Self.makeDeviceID())
+        request.merge(InstancePort.binding(host: hostName, deviceID: InstancePort.makeDeviceID())) { $1 }
+        var facts = facts
+        facts.hostname = facts.hostname ?? instanceName
+        request["binding:profile"] = facts.profile
         if let securityGroups {
             var groups: [JSONValue] = []
             for group in securityGroups { groups.append(.string(try await find("security-groups", group))) }
@@ -97,11 +101,12 @@ extension Lab {
         ) { try await api.show("ports", instance.portID)["status"]?.stringValue == "ACTIVE" }
         let script = "\(directory.path)/udhcpc-script"
         if access(script, X_OK) != 0 {
-            try Files.write(script, Instance.dhcpScript)
+            // Instances have a /run of their own.
+            try Files.write(script, DHCPClient.script(resolverFile: "/run/resolv.conf"))
             chmod(script, 0o755)
         }
-        let client = ["busybox", "udhcpc", "-i", "eth0", "-f", "-n", "-q", "-t", "15", "-T", "1", "-O", "121", "-O", "mtu", "-s", script]
-        let result = try await instance.place.run(client, timeoutMilliseconds: 30_000)
+        let client = DHCPClient.command(device: "eth0", script: script)
+        let result = try await instance.place.run(client, timeoutMilliseconds: DHCPClient.timeoutMilliseconds)
         guard result.exitCode == 0 else {
             throw LabError("\(instance.name) got no lease by DHCP; the client says:\n\(result.standardOutput)\(result.standardError)")
         }
@@ -109,27 +114,13 @@ extension Lab {
 
     /// The addresses and gateways that the API names, set by hand.
     private func configureFixed(_ instance: Instance, port: JSONValue) async throws {
-        var lines: [String] = []
-        for fixed in port["fixed_ips"]?.arrayValue ?? [] {
-            let subnet = try await api.show("subnets", try fixed.text("subnet_id"))
-            let length = try subnet.text("cidr").split(separator: "/").last ?? "24"
-            lines.append("address add \(try fixed.text("ip_address"))/\(length) dev eth0")
-            if let gateway = subnet["gateway_ip"]?.stringValue { lines.append("route add default via \(gateway)") }
-        }
-        let commands = lines
+        let commands = PortAddress.configuration(try await PortAddress.all(of: port, api), device: "eth0")
         try await BackgroundThread.run { try instance.place.batch(commands) }
     }
 
     /// The id of the resource with this name or id.
     public func find(_ collection: String, _ nameOrID: String) async throws -> String {
-        let allowed = nameOrID.utf8.allSatisfy { $0.isPlainInQuery }
-        guard allowed, !nameOrID.isEmpty else { throw LabError("'\(nameOrID)' is no name that the lab can look for.") }
-        for key in ["id", "name"] {
-            let found = try await api.list(collection, "\(key)=\(nameOrID)")
-            guard found.count <= 1 else { throw LabError("More than one of the \(collection) is named \(nameOrID): give its id.") }
-            if let id = found.first?["id"]?.stringValue { return id }
-        }
-        throw LabError("None of the \(collection) is named \(nameOrID): 'openstack \(APIClient.singular(collection)) list' shows them.")
+        try await api.resource(collection, nameOrID).text("id")
     }
 
     private func checkNewName(_ instanceName: String) throws(LabError) {
@@ -139,27 +130,5 @@ extension Lab {
         try reload()
         let taken = state.instances[instanceName] != nil || state.places[instanceName] != nil
         guard !taken else { throw LabError("There is something named \(instanceName) in the lab already.") }
-    }
-
-    /// A random version 4 UUID (RFC 9562), as Nova gives its instances.
-    private static func makeDeviceID() -> String {
-        var bytes = (0..<16).map { _ in UInt8.random(in: 0...255) }
-        bytes[6] = bytes[6] & 0x0F | 0x40
-        bytes[8] = bytes[8] & 0x3F | 0x80
-        let digits = Array("0123456789abcdef")
-        return bytes.enumerated().map { index, byte in
-            ([4, 6, 8, 10].contains(index) ? "-" : "") + String([digits[Int(byte >> 4)], digits[Int(byte & 15)]])
-        }.joined()
-    }
-}
-
-extension UInt8 {
-    /// Letters, digits and - . _ ~ need no escape in a URL (RFC 3986, 2.3).
-    fileprivate var isPlainInQuery: Bool {
-        switch self {
-        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "0")...UInt8(ascii: "9"): true
-        case UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "~"): true
-        default: false
-        }
     }
 }

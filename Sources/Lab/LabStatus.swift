@@ -67,6 +67,17 @@ extension Lab {
         ]
     }
 
+    /// The same for a client that runs on one of the lab's hosts, which reach the server otherwise.
+    public var hostEnvironment: [(name: String, value: String)] {
+        clientEnvironment.map { ($0.name, $0.value.hasPrefix(endpoint) ? hostEndpoint + $0.value.dropFirst(endpoint.count) : $0.value) }
+    }
+
+    /// Where hosts reach the API.
+    public var hostEndpoint: String { "http://\(Underlay.controlAddress):\(Underlay.controlPort)" }
+
+    /// The neutrino executable that the lab runs.
+    public var executable: String { state.executable }
+
     /// The address to ping for an instance, a host, `outside`, or an address itself.
     public func address(of name: String) throws(LabError) -> String {
         if SocketAddress.isIPv4(name) { return name }

@@ -52,6 +52,9 @@ public struct Network: Sendable, Hashable {
     /// What clients call the network's domain, with a full stop at the end (`dns_domain`); empty: none. Names of its ports are answered in it
     /// too.
     public var dnsDomain: String = ""
+    /// Whether all of it is one broadcast domain (`l2_adjacency`), which a network whose subnets belong to segments is not; not kept: whoever shows
+    /// the row computes it.
+    public var isAdjacent: Bool = true
     /// Subnets in the order of their creation.
     public var subnetIDs: [ResourceID] = []
     /// The address scopes of its subnets: those of one family are all in the same. Nil: in none.

@@ -14,6 +14,8 @@ extension Verb {
     private static let maximumWindow = 30
     /// Rows read at once while looking for gaps.
     private static let scanRows = 64
+    /// Addresses of the window that are tried before what is allocated is read: most of them are free.
+    private static let maximumBlindTries = 2
     /// Addresses that may be lost to other servers before the search gives up.
     private static let maximumTries = 100
 
@@ -112,6 +114,11 @@ extension Verb {
 
     private func freeAddress(in subnet: Subnet, _ pool: IPRange, from start: UInt128, _ window: Int, for port: Port) throws -> IPAddress? {
         var generator = random
+        for _ in 0..<(window > 1 ? Self.maximumBlindTries : 0) {
+            let number = start + UInt128(Int.random(in: 0..<window, using: &generator))
+            guard number <= pool.last.number, let address = IPAddress(version: pool.version, number: number) else { continue }
+            if try take(address, in: subnet, for: port) { return address }
+        }
         var tries = 0
         while tries < Self.maximumTries {
             var candidates = try firstFree(in: subnet, from: start, to: pool.last.number, count: window)

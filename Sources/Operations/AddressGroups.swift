@@ -39,10 +39,6 @@ extension AddressGroup: ManagedResource {
         .notFound("AddressGroupNotFound", "Address group \(id) could not be found.")
     }
 
-    public func isVisible(in verb: Verb) throws -> Bool {
-        try verb.caller.isAdmin || projectID == verb.caller.projectID || verb.isGranted(id)
-    }
-
     public static func shown(_ group: AddressGroup, in verb: Verb) throws -> AddressGroup {
         var shown = group
         shown.isShared = try group.isShared || verb.isShared(group.id)
@@ -112,9 +108,7 @@ extension Operations {
         }
         let addresses = try AddressGroup.addresses(json)
         return try await write(caller) { verb in
-            try AccessPolicy.check("update", AddressGroup.self, caller: caller)
-            var group = try verb.visible(AddressGroup.self, id)
-            try verb.checkOwner("update", group)
+            var group = try verb.authorized(AddressGroup.self, id, to: "\(verbName)_addresses")
             try change(&group, addresses)
             try verb.save(&group)
             return try verb.withComputed(group)

@@ -36,10 +36,6 @@ extension AddressScope: ManagedResource {
         try verb.transaction.delete(AddressScope.self, scope.id)
     }
 
-    public func isVisible(in verb: Verb) throws -> Bool {
-        try verb.caller.isAdmin || projectID == verb.caller.projectID || verb.isGranted(id)
-    }
-
     public static func shown(_ scope: AddressScope, in verb: Verb) throws -> AddressScope {
         var shown = scope
         shown.isShared = try scope.isShared || verb.isShared(scope.id)

@@ -52,8 +52,6 @@ extension Operations {
 }
 
 extension Agent: ManagedResource {
-    public func isVisible(in verb: Verb) throws -> Bool { verb.caller.isAdmin }
-    public var owner: String? { nil }
     public var revisionNumber: Int? { nil }
 
     /// Agents register themselves.
@@ -100,11 +98,13 @@ extension Agent: ManagedResource {
 
 extension Verb {
     func routers(ofAgent id: String) throws -> [Router] {
-        try Router.withComputed(try routerIDs(ofAgent: try visible(Agent.self, id).id).compactMap { try find(Router.self, $0) }, in: self)
+        try authorize("get_l3-routers")
+        return try Router.withComputed(
+            try routerIDs(ofAgent: try visible(Agent.self, id).id).compactMap { try find(Router.self, $0) }, in: self)
     }
 
     func agents(ofRouter id: String) throws -> [RouterAgent] {
-        try AccessPolicy.checkPlacement("get_l3-agents", caller: caller)
+        try authorize("get_l3-agents")
         let router = try visible(Router.self, id)
         return try members(of: router.id).compactMap { member in
             guard let agent = try find(Agent.self, member.agentID) else { return nil }
@@ -115,18 +115,20 @@ extension Verb {
     }
 
     func networks(ofAgent id: String) throws -> [Network] {
-        try Network.withComputed(
+        try authorize("get_dhcp-networks")
+        return try Network.withComputed(
             try networkIDs(ofAgent: try visible(Agent.self, id).id).compactMap { try find(Network.self, $0) }, in: self)
     }
 
     func agents(ofNetwork id: String) throws -> [Agent] {
-        try AccessPolicy.checkPlacement("get_dhcp-agents", caller: caller)
+        try authorize("get_dhcp-agents")
         return try dhcpBindings(of: try visible(Network.self, id).id).compactMap { binding in
             try find(Agent.self, binding.agentID).map { Agent.shown($0, in: self) }
         }
     }
 
     func addRouter(_ routerID: String, toAgent id: String) throws {
+        try authorize("create_l3-router")
         let agent = try visible(Agent.self, id)
         let router = try visible(Router.self, routerID)
         guard agent.type == .l3, agent.isAdminStateUp else { throw APIError.invalidL3Agent(agent.id) }
@@ -143,6 +145,7 @@ extension Verb {
     }
 
     func removeRouter(_ routerID: String, fromAgent id: String) throws {
+        try authorize("delete_l3-router")
         let agent = try visible(Agent.self, id)
         let router = try visible(Router.self, routerID)
         guard let member = try members(of: router.id).first(where: { $0.agentID == agent.id }) else {

@@ -10,8 +10,9 @@ extension Operations {
     ///
     /// - Parameter projectID: `None` means the caller's.
     public func autoAllocatedNetwork(of projectID: String, caller: Caller) async throws -> (networkID: ResourceID, projectID: String) {
-        let projectID = try Self.topologyProject(projectID, caller)
+        let projectID = try topologyProject(projectID, caller)
         return try await write(caller) { verb in
+            try verb.authorize(PolicyAction("get_auto_allocated_topology"), on: ProjectTarget(projectID: projectID))
             if let known = try verb.topology(of: projectID) { return (known.networkID, projectID) }
             return (try verb.elevated.allocateTopology(for: projectID), projectID)
         }
@@ -19,8 +20,9 @@ extension Operations {
 
     /// `GET /auto-allocated-topology/{project}?fields=dry-run`: throws what would keep a topology from being made.
     public func checkAutoAllocation(for projectID: String, caller: Caller) async throws -> String {
-        let projectID = try Self.topologyProject(projectID, caller)
+        let projectID = try topologyProject(projectID, caller)
         return try await read(caller) { verb in
+            try verb.authorize(PolicyAction("get_auto_allocated_topology"), on: ProjectTarget(projectID: projectID))
             _ = try verb.defaultExternalNetwork()
             guard try !verb.defaultPools().isEmpty else { throw APIError.autoAllocationFailure("No default subnetpools defined") }
             return projectID
@@ -29,16 +31,17 @@ extension Operations {
 
     /// `DELETE /auto-allocated-topology/{project}`. Nothing happens where there is none.
     public func deleteAutoAllocatedTopology(of projectID: String, caller: Caller) async throws {
-        let projectID = try Self.topologyProject(projectID, caller)
+        let projectID = try topologyProject(projectID, caller)
         try await write(caller) { verb in
+            try verb.authorize(PolicyAction("delete_auto_allocated_topology"), on: ProjectTarget(projectID: projectID))
             guard let topology = try verb.topology(of: projectID) else { return }
             try verb.elevated.deleteTopology(topology)
         }
     }
 
-    private static func topologyProject(_ projectID: String, _ caller: Caller) throws(APIError) -> String {
+    private func topologyProject(_ projectID: String, _ caller: Caller) throws(APIError) -> String {
         let projectID = projectID == "None" ? caller.projectID : projectID
-        guard caller.isAdmin || projectID == caller.projectID else {
+        guard policy.rules(for: caller).isAdmin || projectID == caller.projectID else {
             throw APIError(status: 403, type: "NotAuthorized", message: "Not authorized.")
         }
         try Verb.checkProject(projectID)

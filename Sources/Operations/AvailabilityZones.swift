@@ -19,6 +19,7 @@ extension Operations {
     /// `GET /availability_zones`, for everybody: the zones of the agents that route and that serve DHCP. By name, then by resource.
     public func availabilityZones(caller: Caller) async throws -> [AvailabilityZone] {
         try await read(caller) { verb in
+            guard try verb.allows("get_availability_zone") else { return [] }
             var zones: [String: AvailabilityZone] = [:]
             for agent in try verb.transaction.list(Agent.self) {
                 guard let name = agent.availabilityZone, let resource = agent.type.zoneResource else { continue }

@@ -3,8 +3,8 @@ import AccessPolicy
 import NetworkModel
 import Store
 
-/// A resource that is a part of another and is reached through it, such as `/floatingips/{id}/port_forwardings`. Who may see and change the
-/// whole may see and change its parts; a part of another whole is not found.
+/// A resource that is a part of another and is reached through it, such as `/floatingips/{id}/port_forwardings`. Rules ask for its whole as
+/// `ext_parent`; a part of another whole is not found.
 public protocol ChildResource: ManagedResource {
     associatedtype Parent: ManagedResource & ProjectResource
 
@@ -20,9 +20,8 @@ extension ChildResource {
     public static func create(_ request: ResourceRequest<Self>, in verb: Verb) throws -> Self {
         throw APIError(status: 405, type: "HTTPMethodNotAllowed", message: "The method POST is not allowed for this resource.")
     }
-    public func isVisible(in verb: Verb) throws -> Bool { try verb.find(Parent.self, parentID)?.isVisible(in: verb) ?? false }
-    /// Its whole is looked at instead.
-    public var owner: String? { nil }
+    public static var policyName: String { "\(Parent.policyName)_\(table.singular)" }
+    public static var policyParents: [PolicyParent] { [PolicyParent(parentName, column: parentColumn, Parent.self)] }
     public var revisionNumber: Int? { nil }
 }
 
@@ -30,8 +29,12 @@ extension Operations {
     /// Creates parts of one whole, all or none.
     public func create<R: ChildResource>(_ requests: [ResourceRequest<R>], under parentID: String, caller: Caller) async throws -> [R] {
         try await write(caller) { verb in
-            // The whole changes with each part.
-            try requests.map { try R.create($0, under: verb.owned(R.Parent.self, parentID, "create"), in: verb) }
+            try requests.map { request in
+                // The whole changes with each part.
+                let parent = try verb.visible(R.Parent.self, parentID)
+                try verb.authorizeCreation(request, under: parent.id)
+                return try R.create(request, under: parent, in: verb)
+            }
         }
     }
 
@@ -40,16 +43,18 @@ extension Operations {
         _ id: String, _ request: ResourceRequest<R>, under parentID: String, caller: Caller
     ) async throws -> R {
         try await write(caller) { verb in
-            let parent = try verb.owned(R.Parent.self, parentID, "update")
-            return try R.update(verb.part(R.self, id, of: parent.id), request, in: verb)
+            let part = try verb.part(R.self, id, of: verb.visible(R.Parent.self, parentID).id)
+            try verb.authorizeUpdate(part, request)
+            return try R.update(part, request, in: verb)
         }
     }
 
     /// Deletes a part.
     public func delete<R: ChildResource>(_ type: R.Type, _ id: String, under parentID: String, caller: Caller) async throws {
         try await write(caller) { verb in
-            let parent = try verb.owned(R.Parent.self, parentID, "delete")
-            try R.delete(verb.part(R.self, id, of: parent.id), in: verb)
+            let part = try verb.part(R.self, id, of: verb.visible(R.Parent.self, parentID).id)
+            try verb.authorize(PolicyAction("delete_\(R.policyName)"), of: part)
+            try R.delete(part, in: verb)
         }
     }
 
@@ -65,21 +70,15 @@ extension Operations {
         try await read(caller) { verb in
             var query = query
             query.filters.append(.column(R.parentColumn, [try verb.visible(R.Parent.self, parentID).id.columnValue]))
-            return try verb.transaction.list(R.self, query)
+            return try verb.list(R.self, query)
         }
     }
 }
 
 extension Verb {
-    /// A whole that the caller may change parts of.
-    fileprivate func owned<R: ManagedResource>(_ type: R.Type, _ id: String, _ verbName: String) throws -> R {
-        let resource = try visible(R.self, id)
-        try checkOwner(verbName, resource)
-        return resource
-    }
-
     fileprivate func part<R: ChildResource>(_ type: R.Type, _ id: String, of parentID: ResourceID) throws -> R {
-        guard let identity = ResourceID(id), let part = try find(R.self, identity), part.parentID == parentID else { throw R.notFound(id) }
+        let part = try visible(R.self, id)
+        guard part.parentID == parentID else { throw R.notFound(id) }
         return part
     }
 }

@@ -9,7 +9,7 @@ extension Operations {
     /// `POST /agents/{id}/dhcp-networks` with `network_id`.
     public func addNetwork(_ networkID: String, toAgent id: String, caller: Caller) async throws {
         try await write(caller) { verb in
-            try AccessPolicy.checkPlacement("create_dhcp-network", caller: caller)
+            try verb.authorize("create_dhcp-network")
             try verb.addNetwork(networkID, toAgent: id)
         }
     }
@@ -17,7 +17,7 @@ extension Operations {
     /// `DELETE /agents/{id}/dhcp-networks/{network}`.
     public func removeNetwork(_ networkID: String, fromAgent id: String, caller: Caller) async throws {
         try await write(caller) { verb in
-            try AccessPolicy.checkPlacement("delete_dhcp-network", caller: caller)
+            try verb.authorize("delete_dhcp-network")
             try verb.removeNetwork(networkID, fromAgent: id)
         }
     }

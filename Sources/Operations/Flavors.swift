@@ -4,9 +4,6 @@ import NetworkModel
 import Store
 
 extension Flavor: ManagedResource {
-    /// Everybody sees flavors, administrators make them.
-    public func isVisible(in verb: Verb) throws -> Bool { true }
-    public var owner: String? { nil }
     public var revisionNumber: Int? { nil }
 
     public static func create(_ request: ResourceRequest<Flavor>, in verb: Verb) throws -> Flavor {
@@ -39,8 +36,6 @@ extension Flavor: ManagedResource {
 }
 
 extension ServiceProfile: ManagedResource {
-    public func isVisible(in verb: Verb) throws -> Bool { verb.caller.isAdmin }
-    public var owner: String? { nil }
     public var revisionNumber: Int? { nil }
 
     public static func create(_ request: ResourceRequest<ServiceProfile>, in verb: Verb) throws -> ServiceProfile {
@@ -85,8 +80,7 @@ extension Operations {
     /// `POST /flavors/{id}/service_profiles` with the id of a profile.
     public func associate(_ profileID: String, withFlavor id: String, caller: Caller) async throws -> Flavor {
         try await write(caller) { verb in
-            try AccessPolicy.check("update", Flavor.self, caller: caller)
-            var flavor = try verb.visible(Flavor.self, id)
+            var flavor = try verb.authorized(Flavor.self, id, to: "create_flavor_service_profile")
             let profile = try verb.visible(ServiceProfile.self, profileID)
             guard !flavor.serviceProfileIDs.contains(profile.id) else {
                 throw APIError.conflict(
@@ -104,8 +98,7 @@ extension Operations {
     /// `DELETE /flavors/{id}/service_profiles/{profile}`.
     public func dissociate(_ profileID: String, fromFlavor id: String, caller: Caller) async throws {
         try await write(caller) { verb in
-            try AccessPolicy.check("update", Flavor.self, caller: caller)
-            var flavor = try verb.visible(Flavor.self, id)
+            var flavor = try verb.authorized(Flavor.self, id, to: "delete_flavor_service_profile")
             guard let profile = ResourceID(profileID), flavor.serviceProfileIDs.contains(profile) else {
                 throw APIError.notAssociated(profileID, flavorID: id)
             }

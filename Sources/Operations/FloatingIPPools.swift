@@ -42,6 +42,8 @@ extension Operations {
     ///   - limit: at most so many; nil: all. Pools have no id, so there is no further page.
     public func floatingIPPools(filters: [String: Set<String>] = [:], limit: Int? = nil, caller: Caller) async throws -> [FloatingIPPool] {
         try await read(caller) { verb in
+            let target = ProjectTarget(projectID: caller.projectID)
+            guard try verb.policy["get_floatingip_pool"].holds(for: verb.caller, on: target) else { return [] }
             var query = ListQuery()
             query.filters = [.column("router_external", [.integer(1)])]
             let pools = try verb.list(Network.self, query).flatMap { network in

@@ -13,14 +13,16 @@ final class GrantCache {
 }
 
 extension Verb {
-    /// Whether the caller's project, or every project, may see and use the object.
-    func isGranted(_ id: ResourceID) throws -> Bool {
-        let grants = try grants()
-        return grants.shared.contains(id) || grants.external.contains(id)
+    /// Whether the object is granted to the caller's project, or to every project.
+    func isGranted(_ id: ResourceID, _ action: RBACAction) throws -> Bool {
+        switch action {
+        case .shared: try grants().shared.contains(id)
+        case .external: try grants().external.contains(id)
+        }
     }
 
     /// Whether the object is shared with the caller's project: that is what it shows as `shared`.
-    func isShared(_ id: ResourceID) throws -> Bool { try grants().shared.contains(id) }
+    func isShared(_ id: ResourceID) throws -> Bool { try isGranted(id, .shared) }
 
     /// Whether a project other than the caller's may use the object.
     func isShared(_ id: ResourceID, with projectID: String) throws -> Bool {

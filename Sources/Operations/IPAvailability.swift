@@ -38,14 +38,16 @@ extension Operations {
     /// The addresses of all networks that pass the filters, by name: `network_id`, `network_name`, `project_id`, `ip_version`.
     public func ipAvailabilities(_ filters: [String: Set<String>], caller: Caller) async throws -> [NetworkIPAvailability] {
         try await read(caller) { verb in
-            try AccessPolicy.checkPlacement("get_network_ip_availability", caller: caller)
             var query = ListQuery()
             for (name, column) in [("network_id", "id"), ("network_name", "name"), ("project_id", "project_id")] {
                 guard let values = filters[name] else { continue }
                 query.filters.append(.column(column, values.sorted().map(ColumnValue.text)))
             }
             let versions = filters["ip_version"]
+            let rule = "get_network_ip_availability"
+            guard verb.policy[rule] != .never else { return [] }
             return try verb.transaction.list(Network.self, query).compactMap { network in
+                guard try verb.allows(rule, network) else { return nil }
                 let subnets = try verb.subnets(of: network).filter { versions?.contains(String($0.prefix.version.rawValue)) ?? true }
                 guard versions == nil || !subnets.isEmpty else { return nil }
                 return NetworkIPAvailability(

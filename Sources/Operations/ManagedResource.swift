@@ -10,10 +10,10 @@ public protocol ManagedResource: APIResource {
 
     /// What a bulk request must fulfil as a whole.
     static func checkBulk(_ requests: [ResourceRequest<Self>], in verb: Verb) throws
-    /// Whether the caller sees the resource in lists and by its id.
-    func isVisible(in verb: Verb) throws -> Bool
-    /// The project whose members may change the resource; nil: administrators only.
-    var owner: String? { get }
+    /// How rules call the resource: `port` in `get_port`.
+    static var policyName: String { get }
+    /// What the resource belongs to, as far as rules ask for it.
+    static var policyParents: [PolicyParent] { get }
     /// Nil for resources without `revision_number`.
     var revisionNumber: Int? { get }
     /// What clients are told when there is none with that id, in Neutron's words.
@@ -29,13 +29,13 @@ public protocol ManagedResource: APIResource {
 extension ManagedResource {
     public static func checkBulk(_ requests: [ResourceRequest<Self>], in verb: Verb) throws {}
     public static func notFound(_ id: String) -> APIError { table.notFound(id) }
+    public static var policyName: String { table.singular }
+    public static var policyParents: [PolicyParent] { [] }
     public static func shown(_ resource: Self, in verb: Verb) throws -> Self { resource }
     public static func withComputed(_ resources: [Self], in verb: Verb) throws -> [Self] { try resources.map { try shown($0, in: verb) } }
     public func hasComputed(_ attribute: String, oneOf texts: [String]) -> Bool { true }
 }
 
 extension ManagedResource where Self: ProjectResource {
-    public func isVisible(in verb: Verb) throws -> Bool { verb.caller.isAdmin || projectID == verb.caller.projectID }
-    public var owner: String? { projectID }
     public var revisionNumber: Int? { standard.revisionNumber }
 }

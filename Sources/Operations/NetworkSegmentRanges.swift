@@ -4,9 +4,6 @@ import NetworkModel
 import Store
 
 extension NetworkSegmentRange: ManagedResource {
-    /// Ranges are the operator's.
-    public func isVisible(in verb: Verb) throws -> Bool { verb.caller.isAdmin }
-    public var owner: String? { nil }
 
     public static func create(_ request: ResourceRequest<NetworkSegmentRange>, in verb: Verb) throws -> NetworkSegmentRange {
         let typeName = request["network_type"]?.stringValue ?? ""

@@ -4,9 +4,7 @@ import NetworkModel
 import Store
 
 extension Segment: ManagedResource {
-    /// Segments are the operator's.
-    public func isVisible(in verb: Verb) throws -> Bool { verb.caller.isAdmin }
-    public var owner: String? { nil }
+    public static var policyParents: [PolicyParent] { [PolicyParent("network", column: "network_id", Network.self)] }
 
     public static func create(_ request: ResourceRequest<Segment>, in verb: Verb) throws -> Segment { try verb.createSegment(request) }
 
@@ -118,7 +116,7 @@ extension Verb {
     }
 
     /// Where a port of the network may have addresses: on a network whose subnets belong to segments, in those of the segment that its host
-    /// reaches. A port without a host may have any, and so may what serves the whole network.
+    /// reaches. A port without a host may have those that it asks for, and what serves the whole network any.
     func subnetsInReach(of port: Port, _ subnets: [Subnet]) throws -> [Subnet] {
         guard subnets.contains(where: { $0.segmentID != nil }), !port.hostID.isEmpty else { return subnets }
         let isServed = !DeviceOwner.isNetworkOwned(port.deviceOwner) || port.deviceOwner == DeviceOwner.dhcp

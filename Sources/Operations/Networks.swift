@@ -11,13 +11,10 @@ extension Network: ManagedResource {
     }
     public static func delete(_ network: Network, in verb: Verb) throws { try verb.deleteNetwork(network) }
 
-    public func isVisible(in verb: Verb) throws -> Bool {
-        try verb.caller.isAdmin || projectID == verb.caller.projectID || verb.isGranted(id)
-    }
-
     public static func shown(_ network: Network, in verb: Verb) throws -> Network {
         var shown = network
         shown.isShared = try network.isShared || verb.isShared(network.id)
+        shown.isAdjacent = try network.subnetIDs.isEmpty || !verb.isRouted(network.id)
         return shown
     }
 }

@@ -13,6 +13,8 @@ public struct Operations: Sendable {
 
     public let store: Store
     public let settings: ServerSettings
+    /// Who may do what.
+    public let policy: PolicyBook
     let now: @Sendable () -> Timestamp
     let random: RandomSource
     let hints = AddressHints()
@@ -20,10 +22,13 @@ public struct Operations: Sendable {
     /// - Parameters:
     ///   - now: the clock.
     ///   - random: a source of random words; the system's where nothing must be repeatable.
-    public init(store: Store, settings: ServerSettings, now: @escaping @Sendable () -> Timestamp, random: @escaping @Sendable () -> UInt64)
-    {
+    public init(
+        store: Store, settings: ServerSettings, policy: PolicyBook = PolicyBook(), now: @escaping @Sendable () -> Timestamp,
+        random: @escaping @Sendable () -> UInt64
+    ) {
         self.store = store
         self.settings = settings
+        self.policy = policy
         self.now = now
         self.random = RandomSource(word: random)
     }
@@ -46,9 +51,8 @@ public struct Operations: Sendable {
         _ type: R.Type, _ id: String, _ request: ResourceRequest<R>, ifMatch: RevisionConstraint? = nil, caller: Caller
     ) async throws -> R {
         try await write(caller) { verb in
-            try AccessPolicy.check("update", R.self, givenNames: request.givenNames, caller: caller)
             let resource = try verb.visible(R.self, id)
-            try verb.checkOwner("update", resource)
+            try verb.authorizeUpdate(resource, request)
             try ifMatch?.check(resource)
             return try verb.withComputed(try R.update(resource, request, in: verb))
         }
@@ -57,9 +61,7 @@ public struct Operations: Sendable {
     /// Deletes a resource.
     public func delete<R: ManagedResource>(_ type: R.Type, _ id: String, ifMatch: RevisionConstraint? = nil, caller: Caller) async throws {
         try await write(caller) { verb in
-            try AccessPolicy.check("delete", R.self, caller: caller)
-            let resource = try verb.visible(R.self, id)
-            try verb.checkOwner("delete", resource)
+            let resource = try verb.authorized(R.self, id, to: "delete_\(R.policyName)")
             try ifMatch?.check(resource)
             try R.delete(resource, in: verb)
         }
@@ -67,19 +69,13 @@ public struct Operations: Sendable {
 
     /// One resource; 404 when the caller may not see it.
     public func show<R: ManagedResource>(_ type: R.Type, _ id: String, caller: Caller) async throws -> R {
-        try await read(caller) { verb in
-            try AccessPolicy.check("get", R.self, caller: caller)
-            return try verb.withComputed(try verb.visible(R.self, id))
-        }
+        try await readBriefly(caller) { verb in try verb.withComputed(try verb.visible(R.self, id)) }
     }
 
     /// The resources that the caller may see, one page at most.
     public func list<R: ManagedResource>(_ type: R.Type, _ query: ListQuery, caller: Caller) async throws -> [R] {
         if R.self == SecurityGroup.self { try await ensureDefaultGroup(caller) }
-        return try await read(caller) { verb in
-            try AccessPolicy.check("get", R.self, caller: caller)
-            return try verb.list(R.self, query)
-        }
+        return try await read(caller) { verb in try verb.list(R.self, query) }
     }
 
     // MARK: Transactions
@@ -101,8 +97,16 @@ public struct Operations: Sendable {
         try await store.read { transaction in try body(verb(transaction, caller)) }
     }
 
+    /// For a row or a few, by their keys.
+    func readBriefly<T: Sendable>(_ caller: Caller, _ body: @escaping @Sendable (Verb) throws -> T) async throws -> T {
+        try await store.readBriefly { transaction in try body(verb(transaction, caller)) }
+    }
+
     private func verb(_ transaction: StoreTransaction, _ caller: Caller) -> Verb {
-        Verb(transaction: transaction, caller: caller, settings: settings, now: now(), random: random, hints: hints)
+        let rules = policy.rules(for: caller)
+        var caller = caller
+        caller.isAdmin = rules.isAdmin
+        return Verb(transaction: transaction, caller: caller, policy: rules, settings: settings, now: now(), random: random, hints: hints)
     }
 }
 

@@ -63,7 +63,7 @@ extension APIError {
             "Unable to allocate subnet with prefix length \(length), maximum allowed prefix is \(maximum).")
     }
 
-    static let subnetPoolQuotaExceeded = conflict("SubnetPoolQuotaExceeded", "Per-tenant subnet pool prefix quota exceeded.")
+    static let subnetPoolQuotaExceeded = conflict("SubnetPoolQuotaExceeded", "Per-project subnet pool prefix quota exceeded.")
 
     /// Neutron answers with 500, which tells clients nothing: the pool's state is what is in the way.
     static func subnetAllocation(_ reason: String) -> APIError {

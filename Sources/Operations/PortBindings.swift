@@ -10,7 +10,8 @@ extension Operations {
     /// The bindings of a port that the query picks, the active one first.
     public func bindings(ofPort id: String, _ query: ListQuery = ListQuery(), caller: Caller) async throws -> [PortBinding] {
         try await read(caller) { verb in
-            try verb.bindingPort(id, "get_port_binding").bindings.filter { binding in
+            guard try verb.allows("get_port_binding", verb.visible(Port.self, id)) else { return [] }
+            return try verb.bindingPort(id, "get_port_binding").bindings.filter { binding in
                 query.filters.allSatisfy { binding.passes($0) }
                     && (query.computed["status"] ?? [binding.status]).contains(binding.status)
             }
@@ -19,7 +20,11 @@ extension Operations {
 
     /// One binding of a port.
     public func binding(ofPort id: String, to hostID: String, caller: Caller) async throws -> PortBinding {
-        try await read(caller) { verb in try verb.bindingPort(id, "get_port_binding").binding(to: hostID) }
+        try await read(caller) { verb in
+            let port = try verb.visible(Port.self, id)
+            guard try verb.allows("get_port_binding", port) else { throw APIError.portBindingNotFound(port.id, hostID) }
+            return try verb.bindingPort(id, "get_port_binding").binding(to: hostID)
+        }
     }
 
     /// Binds a port to one more host: inactive, unless it is the first.
@@ -39,10 +44,11 @@ extension Operations {
     /// Takes a binding away. Without its active binding a port is unbound.
     public func deleteBinding(ofPort id: String, to hostID: String, caller: Caller) async throws {
         try await write(caller) { verb in
-            var port = try verb.bindingPort(id, "delete_port_binding")
+            let current = try verb.bindingPort(id, "delete_port_binding")
+            var port = current
             let binding = try port.binding(to: hostID)
             port.replace(binding, with: nil)
-            try verb.saveBindings(of: &port, isRebound: binding.isActive)
+            try verb.saveBindings(of: &port, was: current, isRebound: binding.isActive)
         }
     }
 
@@ -59,8 +65,7 @@ extension Verb {
 
     /// The port, if it is an instance's and the caller may see it and do that.
     fileprivate func bindingPort(_ id: String, _ rule: String) throws -> Port {
-        let port = try visible(Port.self, id)
-        try AccessPolicy.checkPlacement(rule, caller: caller)
+        let port = try authorized(Port.self, id, to: rule)
         guard port.deviceOwner.hasPrefix(Self.computePrefix) else {
             throw APIError.badRequest("port", "Invalid port \(port.id). Operation only valid on compute ports")
         }
@@ -81,7 +86,7 @@ extension Verb {
         try decide(&binding, of: port)
         binding.isActive = port.hostID.isEmpty
         if binding.isActive { port.activeBinding = binding } else { port.inactiveBindings.append(binding) }
-        try saveBindings(of: &port, isRebound: binding.isActive)
+        try saveBindings(of: &port, was: current, isRebound: binding.isActive)
         return binding
     }
 
@@ -99,7 +104,7 @@ extension Verb {
             try decide(&binding, of: port)
         }
         port.replace(old, with: binding)
-        try saveBindings(of: &port, isRebound: isRebound && old.isActive)
+        try saveBindings(of: &port, was: current, isRebound: isRebound && old.isActive)
         return binding
     }
 
@@ -118,7 +123,7 @@ extension Verb {
             port.inactiveBindings.append(former)
         }
         port.activeBinding = binding
-        try saveBindings(of: &port, isRebound: true)
+        try saveBindings(of: &port, was: current, isRebound: true)
         return binding
     }
 
@@ -137,7 +142,10 @@ extension Verb {
         binding.profile = profile.isNull ? "{}" : profile.text
     }
 
-    fileprivate func saveBindings(of port: inout Port, isRebound: Bool) throws {
+    fileprivate func saveBindings(of port: inout Port, was current: Port, isRebound: Bool) throws {
+        if port.hostID != current.hostID {
+            try settleAddresses(of: &port, was: current, subnets(of: existing(Network.self, port.networkID)), isAsked: false)
+        }
         if isRebound { try block(&port, isNew: false) }
         try save(&port)
     }

@@ -11,6 +11,8 @@ extension Port: ManagedResource {
     }
     public static func delete(_ port: Port, in verb: Verb) throws { try verb.deletePort(port) }
 
+    public static var policyParents: [PolicyParent] { [PolicyParent("network", column: "network_id", Network.self)] }
+
     public static func withComputed(_ ports: [Port], in verb: Verb) throws -> [Port] {
         let policies = try verb.qosPolicies(ofNetworks: Set(ports.map(\.networkID)))
         return ports.map { port in
@@ -44,7 +46,11 @@ extension Verb {
         if request["fixed_ips"]?.arrayValue?.isEmpty == true { port.addressAllocation = .none }
         port.bindingProfile = try attributes.bindingProfile() ?? "{}"
         port.hostID = try attributes.hostID() ?? ""
-        try insertPort(&port, on: network, try subnets(of: network), try attributes.fixedIPs())
+        let subnets = try subnets(of: network)
+        var addresses = try attributes.fixedIPs()
+        if waitsForHost(port, subnets, addresses) { (port.addressAllocation, addresses) = (.deferred, []) }
+        try checkSingleSegment(addresses ?? [], of: port, in: subnets)
+        try insertPort(&port, on: network, subnets, addresses)
         return port
     }
 
@@ -75,7 +81,9 @@ extension Verb {
         }
         if let profile = try attributes.bindingProfile() { port.bindingProfile = profile }
         if let hostID = try attributes.hostID() { port.hostID = hostID }
-        if let addresses = try attributes.fixedIPs() { try readdress(&port, try subnets(of: network), addresses) }
+        let addresses = try attributes.fixedIPs()
+        if let addresses { try readdress(&port, try subnets(of: network), addresses) }
+        if port.hostID != current.hostID { try settleAddresses(of: &port, was: current, subnets(of: network), isAsked: addresses != nil) }
         let isRebound = port.hostID != current.hostID || port.vnicType != current.vnicType
         // A port has one binding to a host at most, and none once nobody binds it.
         port.inactiveBindings.removeAll { $0.hostID == port.hostID || port.hostID.isEmpty }

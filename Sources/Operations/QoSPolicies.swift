@@ -38,10 +38,6 @@ extension QoSPolicy: ManagedResource {
 
     public static func notFound(_ id: String) -> APIError { .notFound("QosPolicyNotFound", "QoS policy \(id) could not be found.") }
 
-    public func isVisible(in verb: Verb) throws -> Bool {
-        try verb.caller.isAdmin || projectID == verb.caller.projectID || verb.isGranted(id)
-    }
-
     public static func shown(_ policy: QoSPolicy, in verb: Verb) throws -> QoSPolicy {
         var shown = policy
         shown.isShared = try policy.isShared || verb.isShared(policy.id)

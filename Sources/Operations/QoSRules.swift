@@ -10,9 +10,8 @@ extension Operations {
         _ request: ResourceRequest<Rule>, policy: String, caller: Caller
     ) async throws -> Rule {
         try await write(caller) { verb in
-            try AccessPolicy.check("create", Rule.self, caller: caller)
             var policy = try verb.visible(QoSPolicy.self, policy)
-            try verb.checkOwner("create", policy)
+            try verb.authorize(PolicyAction("create_\(Rule.policyName)"), on: PartTarget(whole: policy))
             var rule = Rule.blank
             try request.assign(to: &rule)
             rule.id = verb.newID()
@@ -31,9 +30,9 @@ extension Operations {
         _ id: String, policy: String?, _ request: ResourceRequest<Rule>, caller: Caller
     ) async throws -> Rule {
         try await write(caller) { verb in
-            try AccessPolicy.check("update", Rule.self, caller: caller)
+            let verbName = policy == nil ? "update_\(Rule.aliasPolicyName)" : "update_\(Rule.policyName)"
             var (rule, policy) = try verb.rule(Rule.self, id, policy: policy)
-            try verb.checkOwner("update", policy)
+            try verb.authorize(PolicyAction(verbName), on: PartTarget(whole: policy))
             try request.assign(to: &rule)
             try verb.check(rule)
             try verb.transaction.update(rule)
@@ -45,9 +44,9 @@ extension Operations {
 
     public func deleteRule<Rule: QoSPolicyRule>(_ type: Rule.Type, _ id: String, policy: String?, caller: Caller) async throws {
         try await write(caller) { verb in
-            try AccessPolicy.check("delete", Rule.self, caller: caller)
+            let verbName = policy == nil ? "delete_\(Rule.aliasPolicyName)" : "delete_\(Rule.policyName)"
             var (rule, policy) = try verb.rule(Rule.self, id, policy: policy)
-            try verb.checkOwner("delete", policy)
+            try verb.authorize(PolicyAction(verbName), on: PartTarget(whole: policy))
             try verb.transaction.delete(Rule.self, rule.id)
             policy.rules.removeAll { $0.id == rule.id }
             try verb.save(&policy)
@@ -64,6 +63,7 @@ extension Operations {
     ) async throws -> [Rule] {
         try await read(caller) { verb in
             let policy = try verb.visible(QoSPolicy.self, policy)
+            guard try verb.sees(Rule.self, of: policy) else { return [] }
             var query = query
             query.filters.append(.column("qos_policy_id", [policy.id.columnValue]))
             return try verb.transaction.list(Rule.self, query)
@@ -71,13 +71,26 @@ extension Operations {
     }
 }
 
+extension QoSPolicyRule {
+    /// How rules of the policy call it: `policy_bandwidth_limit_rule`.
+    fileprivate static var policyName: String { "policy_\(table.singular)" }
+    /// The same where the path leaves the QoS policy out.
+    fileprivate static var aliasPolicyName: String { "alias_\(table.singular)" }
+}
+
 extension Verb {
+    /// Who sees a shared QoS policy sees its rules within it; by themselves they are its owner's.
+    fileprivate func sees<Rule: QoSPolicyRule>(_ type: Rule.Type, of policy: QoSPolicy, byAlias: Bool = false) throws -> Bool {
+        try self.policy["get_\(byAlias ? Rule.aliasPolicyName : Rule.policyName)"].holds(for: caller, on: PartTarget(whole: policy))
+    }
+
     fileprivate func rule<Rule: QoSPolicyRule>(
         _ type: Rule.Type, _ text: String, policy policyText: String?
     ) throws -> (rule: Rule, policy: QoSPolicy) {
         let named = try policyText.map { try visible(QoSPolicy.self, $0) }
         guard let id = ResourceID(text), let rule = try find(Rule.self, id), let policy = try find(QoSPolicy.self, rule.policyID),
-            try policy.isVisible(in: self), named == nil || named?.id == policy.id
+            try policy.isVisible(in: self), try sees(Rule.self, of: policy, byAlias: policyText == nil),
+            named == nil || named?.id == policy.id
         else { throw APIError.qosRuleNotFound(text, policy: policyText ?? "") }
         return (rule, policy)
     }

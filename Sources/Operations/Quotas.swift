@@ -14,7 +14,7 @@ extension Operations {
     /// The limits of a project by resource name (`GET /quotas/{project}`).
     public func quota(of projectID: String, caller: Caller) async throws -> [String: Int] {
         try await read(caller) { verb in
-            try verb.checkQuotaAccess(projectID)
+            try verb.authorize(PolicyAction("get_quota"), on: ProjectTarget(projectID: projectID))
             return try verb.quota(of: projectID)
         }
     }
@@ -42,7 +42,7 @@ extension Operations {
     /// The projects that have limits of their own (`GET /quotas`).
     public func quotas(caller: Caller) async throws -> [(projectID: String, limits: [String: Int])] {
         try await read(caller) { verb in
-            guard caller.isAdmin else {
+            guard verb.caller.isAdmin else {
                 throw APIError(status: 403, type: "AdminRequired", message: "User does not have admin privileges: .")
             }
             let projects = try verb.transaction.rows("SELECT DISTINCT project_id FROM quotas ORDER BY project_id").compactMap(\.first?.text)
@@ -54,7 +54,7 @@ extension Operations {
     public func updateQuota(of projectID: String, _ body: [String: JSONValue], caller: Caller) async throws -> [String: Int] {
         try Verb.checkProject(projectID)
         return try await write(caller) { verb in
-            try verb.checkQuotaAccess(projectID, isWrite: true)
+            try verb.authorize(PolicyAction("update_quota"), on: ProjectTarget(projectID: projectID))
             var body = body
             let force = body.removeValue(forKey: "force")
             // Asked for by older clients; the use is always looked at now.
@@ -75,7 +75,7 @@ extension Operations {
     /// Takes a project's own limits away (`DELETE /quotas/{project}`).
     public func deleteQuota(of projectID: String, caller: Caller) async throws {
         try await write(caller) { verb in
-            try verb.checkQuotaAccess(projectID, isWrite: true)
+            try verb.authorize(PolicyAction("delete_quota"), on: ProjectTarget(projectID: projectID))
             let deleted = try verb.transaction.execute("DELETE FROM quotas WHERE project_id = ?", [.text(projectID)])
             guard deleted > 0 else { throw APIError.quotaNotFound(projectID) }
         }
@@ -109,8 +109,9 @@ extension Verb {
         return try transaction.rows(statement, [.text(projectID), .integer(Int(Int32.max))]).first?.first?.integer ?? 0
     }
 
-    func checkQuotaAccess(_ projectID: String, isWrite: Bool = false) throws(APIError) {
-        guard caller.isAdmin || (!isWrite && caller.projectID == projectID) else {
+    /// Neutron has no rule for defaults and use: they are for administrators, and for whom they are about.
+    func checkQuotaAccess(_ projectID: String) throws(APIError) {
+        guard caller.isAdmin || (caller.projectID == projectID && !caller.roles.isEmpty) else {
             throw APIError(
                 status: 403, type: "AdminRequired", message: "User does not have admin privileges: Only admin can view or configure quota.")
         }

@@ -71,8 +71,7 @@ struct RouterInterfaceTarget: Sendable {
 
 extension Verb {
     func addInterface(to routerID: String, _ target: RouterInterfaceTarget) throws -> RouterInterface {
-        var router = try visible(Router.self, routerID)
-        try checkOwner("update", router)
+        var router = try authorized(Router.self, routerID, to: "add_router_interface")
         let (port, subnetIDs) =
             if let portID = target.portID { try attachPort(portID, to: router) } else if let subnetID = target.subnetID {
                 try attachSubnet(subnetID, to: router)
@@ -84,8 +83,7 @@ extension Verb {
     }
 
     func removeInterface(from routerID: String, _ target: RouterInterfaceTarget) throws -> RouterInterface {
-        var router = try visible(Router.self, routerID)
-        try checkOwner("update", router)
+        var router = try authorized(Router.self, routerID, to: "remove_router_interface")
         let interfaces = try routerPorts(of: router.id).filter { DeviceOwner.isRouterInterface($0.deviceOwner) }
         let (port, subnetIDs) =
             if let portID = target.portID {
@@ -202,7 +200,6 @@ extension Verb {
 
     /// Floating IPs and routes need the interface.
     private func refuseNeeded(_ subnet: Subnet, _ router: Router) throws {
-        guard !isNeededByRoute(subnet, router) else { throw APIError.routerInterfaceInUseByRoute(router.id, subnetID: subnet.id) }
         for floating in try list(FloatingIP.self, where: "router_id", router.id) {
             if floating.portForwardings.contains(where: { subnet.prefix.contains($0.internalAddress) }) {
                 throw APIError.routerInterfaceInUseByFloatingIP(router.id, subnetID: subnet.id)
@@ -212,5 +209,6 @@ extension Verb {
             else { continue }
             throw APIError.routerInterfaceInUseByFloatingIP(router.id, subnetID: subnet.id)
         }
+        guard !isNeededByRoute(subnet, router) else { throw APIError.routerInterfaceInUseByRoute(router.id, subnetID: subnet.id) }
     }
 }

@@ -10,22 +10,20 @@ extension Operations {
     /// - Parameter body: `{"router": {"routes": […]}}`, as for an update.
     public func addExtraRoutes(_ routerID: String, body: [String: JSONValue], caller: Caller) async throws -> Router {
         let added = try Self.routes(in: body)
-        return try await changeRoutes(routerID, caller) { routes in routes + added.filter { !routes.contains($0) } }
+        return try await changeRoutes(routerID, "add_extraroutes", caller) { routes in routes + added.filter { !routes.contains($0) } }
     }
 
     /// `PUT /routers/{id}/remove_extraroutes`: takes routes away; one that is not there is no error.
     public func removeExtraRoutes(_ routerID: String, body: [String: JSONValue], caller: Caller) async throws -> Router {
         let removed = Set(try Self.routes(in: body))
-        return try await changeRoutes(routerID, caller) { routes in routes.filter { !removed.contains($0) } }
+        return try await changeRoutes(routerID, "remove_extraroutes", caller) { routes in routes.filter { !removed.contains($0) } }
     }
 
     private func changeRoutes(
-        _ routerID: String, _ caller: Caller, _ change: @escaping @Sendable ([StaticRoute]) -> [StaticRoute]
+        _ routerID: String, _ rule: String, _ caller: Caller, _ change: @escaping @Sendable ([StaticRoute]) -> [StaticRoute]
     ) async throws -> Router {
         try await write(caller) { verb in
-            try AccessPolicy.check("update", Router.self, givenNames: ["routes"], caller: caller)
-            var router = try verb.visible(Router.self, routerID)
-            try verb.checkOwner("update", router)
+            var router = try verb.authorized(Router.self, routerID, to: rule)
             router.routes = change(router.routes)
             try verb.checkRoutes(of: router)
             try verb.save(&router)

@@ -29,7 +29,6 @@ extension Verb {
         try scheduleRouter(router)
         if request.contains("external_gateway_info") {
             let gateway = try GatewayRequest(request)
-            try checkPolicy("create", gateway)
             try setGateway(of: &router, gateway)
         }
         open(&router)
@@ -53,7 +52,6 @@ extension Verb {
         }
         if request.contains("external_gateway_info") {
             let gateway = try GatewayRequest(request)
-            try checkPolicy("update", gateway)
             try setGateway(of: &router, gateway)
         }
         if request.contains("routes") {
@@ -87,14 +85,5 @@ extension Verb {
         _ = try transaction.insertIfAbsent(
             table: "router_ports", columns: ["router_id", "port_id", "port_type"],
             values: [routerID.columnValue, port.id.columnValue, .text(port.deviceOwner)])
-    }
-
-    /// Parts of `external_gateway_info` that project members may not choose have rules of their own.
-    private func checkPolicy(_ verbName: String, _ gateway: GatewayRequest?) throws {
-        guard let gateway else { return }
-        var names: Set = ["external_gateway_info"]
-        if gateway.isSNATEnabled != nil { names.insert("external_gateway_info:enable_snat") }
-        if gateway.fixedIPs != nil { names.insert("external_gateway_info:external_fixed_ips") }
-        try AccessPolicy.check(verbName, Router.self, givenNames: names, caller: caller)
     }
 }

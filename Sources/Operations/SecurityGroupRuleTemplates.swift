@@ -37,9 +37,6 @@ extension SecurityGroupRuleTemplate: ManagedResource {
         .notFound("DefaultSecurityGroupRuleNotFound", "Default Security Group rule \(id) does not exist")
     }
 
-    /// Everybody sees what new groups begin with.
-    public func isVisible(in verb: Verb) throws -> Bool { true }
-    public var owner: String? { nil }
     public var revisionNumber: Int? { nil }
 
     private static func template(

@@ -19,6 +19,10 @@ extension SecurityGroupRule: ManagedResource {
         .notFound("SecurityGroupRuleNotFound", "Security group rule \(id) does not exist")
     }
 
+    public static var policyParents: [PolicyParent] {
+        [PolicyParent("security_group", column: "security_group_id", SecurityGroup.self)]
+    }
+
     public static func withComputed(_ rules: [SecurityGroupRule], in verb: Verb) throws -> [SecurityGroupRule] {
         var isDefault: [ResourceID: Bool] = [:]
         return try rules.map { rule in
@@ -56,7 +60,6 @@ extension Verb {
         if let remoteGroupID = rule.remoteGroupID { _ = try visible(SecurityGroup.self, remoteGroupID) }
         if let id = rule.remoteAddressGroupID { _ = try visible(AddressGroup.self, id) }
         var group = try visible(SecurityGroup.self, rule.securityGroupID)
-        try checkOwner("create", group)
         let key = SecurityGroupRules.Key(rule)
         if let same = group.rules.first(where: { SecurityGroupRules.Key($0) == key }) {
             throw APIError.conflict("SecurityGroupRuleExists", "Security group rule already exists. Rule id is \(same.id).")

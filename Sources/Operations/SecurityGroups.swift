@@ -15,10 +15,6 @@ extension SecurityGroup: ManagedResource {
 
     public static func notFound(_ id: String) -> APIError { .notFound("SecurityGroupNotFound", "Security group \(id) does not exist") }
 
-    public func isVisible(in verb: Verb) throws -> Bool {
-        try verb.caller.isAdmin || projectID == verb.caller.projectID || verb.isGranted(id)
-    }
-
     public static func shown(_ group: SecurityGroup, in verb: Verb) throws -> SecurityGroup {
         var shown = group
         shown.isShared = try group.isShared || verb.isShared(group.id)
@@ -30,7 +26,9 @@ extension SecurityGroup: ManagedResource {
 extension Operations {
     /// A list of groups shows the project's default group even when nothing needed it yet.
     func ensureDefaultGroup(_ caller: Caller) async throws {
-        guard !caller.projectID.isEmpty else { return }
+        let rule = policy.rules(for: caller)["create_default_security_group"]
+        let target = ProjectTarget(projectID: caller.projectID)
+        guard !caller.projectID.isEmpty, try rule.holds(for: caller, on: target) else { return }
         let exists = try await read(caller) { verb in try verb.defaultGroupID(of: caller.projectID) != nil }
         guard !exists else { return }
         _ = try await write(caller) { verb in try verb.defaultGroup(of: caller.projectID) }

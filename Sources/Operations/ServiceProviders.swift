@@ -20,3 +20,15 @@ public struct ServiceProvider: Sendable, Hashable {
             isHighlyAvailable: false),
     ]
 }
+
+extension Operations {
+    /// The providers that the caller may see (`GET /service-providers`).
+    public func serviceProviders(caller: Caller) async throws -> [ServiceProvider] {
+        try await read(caller) { verb in try verb.allows("get_service_provider") ? ServiceProvider.all : [] }
+    }
+
+    /// Whether the caller may see which types of rules QoS policies can have (`GET /qos/rule-types`).
+    public func mayListRuleTypes(caller: Caller) async throws -> Bool {
+        try await read(caller) { verb in try verb.allows("get_rule_type") }
+    }
+}

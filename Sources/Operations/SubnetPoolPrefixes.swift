@@ -10,7 +10,7 @@ extension Operations {
     /// Adds prefixes to a pool and returns all that it has (`PUT /subnetpools/{id}/add_prefixes`).
     public func addPrefixes(_ id: String, body: [String: JSONValue], caller: Caller) async throws -> [IPPrefix] {
         let added = try Self.prefixes(in: body)
-        return try await changePool(id, caller) { verb, pool in
+        return try await changePool(id, "add_prefixes", caller) { verb, pool in
             let current = pool
             guard added.allSatisfy({ $0.version == pool.version }) else { throw APIError.prefixVersionMismatch }
             pool.prefixes = PrefixSet(pool.prefixes + added, version: pool.version).prefixes
@@ -21,7 +21,7 @@ extension Operations {
     /// Takes prefixes that no subnet uses from a pool and returns those that are left (`PUT /subnetpools/{id}/remove_prefixes`).
     public func removePrefixes(_ id: String, body: [String: JSONValue], caller: Caller) async throws -> [IPPrefix] {
         let given = try Self.prefixes(in: body)
-        return try await changePool(id, caller) { verb, pool in
+        return try await changePool(id, "remove_prefixes", caller) { verb, pool in
             let removed = PrefixSet(given, version: pool.version)
             guard !pool.prefixSet.isDisjoint(with: removed) else { return }
             guard try verb.allocations(in: pool).used.isDisjoint(with: removed) else {
@@ -37,18 +37,17 @@ extension Operations {
     public func onboardSubnets(_ id: String, body: [String: JSONValue], caller: Caller) async throws -> [Subnet] {
         guard let networkID = body["network_id"]?.stringValue else { throw APIError.invalidInput("network_id must be specified.") }
         return try await write(caller) { verb in
-            var pool = try verb.changeablePool(id)
-            var network = try verb.visible(Network.self, networkID)
-            try verb.checkOwner("update", network)
+            var pool = try verb.authorized(SubnetPool.self, id, to: "onboard_network_subnets")
+            var network = try verb.authorized(Network.self, networkID, to: "update_network")
             return try verb.onboard(&network, into: &pool)
         }
     }
 
     private func changePool(
-        _ id: String, _ caller: Caller, _ change: @escaping @Sendable (Verb, inout SubnetPool) throws -> Void
+        _ id: String, _ rule: String, _ caller: Caller, _ change: @escaping @Sendable (Verb, inout SubnetPool) throws -> Void
     ) async throws -> [IPPrefix] {
         try await write(caller) { verb in
-            var pool = try verb.changeablePool(id)
+            var pool = try verb.authorized(SubnetPool.self, id, to: rule)
             try change(verb, &pool)
             return pool.prefixes
         }
@@ -67,13 +66,6 @@ extension Operations {
 }
 
 extension Verb {
-    func changeablePool(_ id: String) throws -> SubnetPool {
-        try AccessPolicy.check("update", SubnetPool.self, caller: caller)
-        let pool = try visible(SubnetPool.self, id)
-        try checkOwner("update", pool)
-        return pool
-    }
-
     func onboard(_ network: inout Network, into pool: inout SubnetPool) throws -> [Subnet] {
         let version = pool.version
         var onboarded = try subnets(of: network).filter { $0.prefix.version == version }

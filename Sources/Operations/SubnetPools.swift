@@ -15,10 +15,6 @@ extension SubnetPool: ManagedResource {
 
     public static func notFound(_ id: String) -> APIError { .notFound("SubnetPoolNotFound", "Subnet pool \(id) could not be found.") }
 
-    public func isVisible(in verb: Verb) throws -> Bool {
-        try verb.caller.isAdmin || projectID == verb.caller.projectID || verb.isGranted(id)
-    }
-
     public static func shown(_ pool: SubnetPool, in verb: Verb) throws -> SubnetPool {
         var shown = pool
         shown.isShared = try pool.isShared || verb.isShared(pool.id)

@@ -52,13 +52,17 @@ enum SubnetRules {
     }
 
     /// The checks that creation and change share.
-    static func check(_ subnet: Subnet, gatewayWasGiven: Bool, wasDHCPEnabled: Bool, _ settings: ServerSettings) throws(APIError) {
+    ///
+    /// - Parameter formerRoutes: host routes before a change, which may be more than a request may give: some are the server's own.
+    static func check(
+        _ subnet: Subnet, gatewayWasGiven: Bool, wasDHCPEnabled: Bool, formerRoutes: [StaticRoute] = [], _ settings: ServerSettings
+    ) throws(APIError) {
         let prefix = subnet.prefix
         if prefix.address.version == .v6, prefix.address.isUnspecified { throw .invalidInput("IPv6 subnet '::' is not supported") }
         if subnet.isDHCPEnabled, !wasDHCPEnabled { try checkDHCP(prefix) }
         if gatewayWasGiven, let gateway = subnet.gatewayAddress { try checkGateway(gateway, prefix) }
         try checkNameservers(subnet, settings)
-        try checkHostRoutes(subnet, settings)
+        if subnet.hostRoutes != formerRoutes { try checkHostRoutes(subnet, settings) }
         try checkModes(subnet)
     }
 
@@ -149,7 +153,10 @@ enum SubnetRules {
             guard let first = json["start"]?.stringValue.flatMap({ IPAddress($0) }),
                 let last = json["end"]?.stringValue.flatMap({ IPAddress($0) }), let pool = IPRange(first, last),
                 pool.version == subnet.prefix.version
-            else { throw APIError.invalidAllocationPool(json.pythonText) }
+            else {
+                let (start, end) = (json["start"] ?? .null, json["end"] ?? .null)
+                throw APIError.invalidAllocationPool("{'start': '\(start.pythonText)', 'end': '\(end.pythonText)'}")
+            }
             try checkBounds(pool, subnet.prefix)
             if let other = pools.first(where: { $0.overlaps(pool) }) {
                 throw APIError.overlappingAllocationPools(other, pool, subnet.prefix)

@@ -27,10 +27,7 @@ extension Subnet: ManagedResource {
         }
     }
 
-    public func isVisible(in verb: Verb) throws -> Bool {
-        if verb.caller.isAdmin || projectID == verb.caller.projectID { return true }
-        return try verb.find(Network.self, networkID)?.isVisible(in: verb) ?? false
-    }
+    public static var policyParents: [PolicyParent] { [PolicyParent("network", column: "network_id", Network.self)] }
 }
 
 extension Verb {
@@ -47,7 +44,6 @@ extension Verb {
             throw APIError.invalidInput("network_id must be specified")
         }
         var network = try visible(Network.self, networkID)
-        try checkOwner("create", network)
         let projectID = try project(of: request)
         let source = try source(of: request, for: projectID)
         var subnet = Subnet(id: newID(), projectID: projectID, networkID: network.id, prefix: source.prefix)
@@ -68,7 +64,8 @@ extension Verb {
         try save(&network)
         try addAutomaticAddresses(of: subnet)
         try serveDHCP(on: network)
-        return subnet
+        try settlePeerRoutes(on: network)
+        return try existing(Subnet.self, subnet.id)
     }
 
     func updateSubnet(_ current: Subnet, _ request: ResourceRequest<Subnet>) throws -> Subnet {
@@ -82,7 +79,9 @@ extension Verb {
             throw APIError.invalidInput("Cannot disable enable_dhcp with ipv6 attributes set")
         }
         try SubnetRules.check(
-            subnet, gatewayWasGiven: request.contains("gateway_ip"), wasDHCPEnabled: current.isDHCPEnabled, settings)
+            subnet, gatewayWasGiven: request.contains("gateway_ip"), wasDHCPEnabled: current.isDHCPEnabled,
+            formerRoutes: current.hostRoutes,
+            settings)
         if request.contains("segment_id") {
             try applySegment(request, to: &subnet, of: try existing(Network.self, subnet.networkID), current: current)
         }
@@ -96,7 +95,8 @@ extension Verb {
         try save(&subnet)
         if subnet.isDHCPEnabled != current.isDHCPEnabled { try serveDHCP(on: try existing(Network.self, subnet.networkID)) }
         try touchRouters(on: subnet.id)
-        return subnet
+        try settlePeerRoutes(on: try existing(Network.self, subnet.networkID), former: [subnet.id: current])
+        return try existing(Subnet.self, subnet.id)
     }
 
     func deleteSubnet(_ subnet: Subnet) throws {
@@ -119,6 +119,7 @@ extension Verb {
         try dropDHCPAddresses(of: subnet.id, on: network)
         try transaction.delete(Subnet.self, subnet.id)
         hints.forget(subnet.id)
+        try settlePeerRoutes(on: network, former: [subnet.id: subnet])
     }
 
     /// Addresses that hosts made themselves do not hold a subnet, except those of routers.

@@ -9,7 +9,12 @@ import Store
 extension Operations {
     /// `GET /{collection}/{id}/tags`.
     public func tags<R: ManagedResource & ProjectResource>(_ type: R.Type, _ id: String, caller: Caller) async throws -> [String] {
-        try await show(type, id, caller: caller).standard.tags
+        try await read(caller) { verb in
+            let resource = try verb.visible(R.self, id)
+            let rule = R.tagRule("get")
+            if verb.policy.existing(rule) != nil { try verb.authorize(PolicyAction(rule), of: resource) }
+            return resource.standard.tags
+        }
     }
 
     /// Gives the resource these tags and no others, and returns them (`PUT /{collection}/{id}/tags`; without any: `DELETE`).
@@ -20,18 +25,18 @@ extension Operations {
         _ type: R.Type, _ id: String, _ tags: JSONValue, caller: Caller
     ) async throws -> [String] {
         let wanted = try Self.checkedTags(tags)
-        return try await changeTags(type, id, caller) { _ in wanted }
+        return try await changeTags(type, id, wanted.isEmpty ? "delete" : "update", caller) { _ in wanted }
     }
 
     /// `PUT /{collection}/{id}/tags/{tag}`. A tag that is there already stays.
     public func addTag<R: ManagedResource & ProjectResource>(_ type: R.Type, _ id: String, _ tag: String, caller: Caller) async throws {
         let added = try Self.checkedTags([.string(tag)])
-        try await changeTags(type, id, caller) { tags in tags.contains(tag) ? tags : tags + added }
+        try await changeTags(type, id, "update", caller) { tags in tags.contains(tag) ? tags : tags + added }
     }
 
     /// `DELETE /{collection}/{id}/tags/{tag}`.
     public func removeTag<R: ManagedResource & ProjectResource>(_ type: R.Type, _ id: String, _ tag: String, caller: Caller) async throws {
-        try await changeTags(type, id, caller) { tags in
+        try await changeTags(type, id, "delete", caller) { tags in
             guard tags.contains(tag) else { throw APIError.tagNotFound(tag) }
             return tags.filter { $0 != tag }
         }
@@ -39,12 +44,12 @@ extension Operations {
 
     @discardableResult
     private func changeTags<R: ManagedResource & ProjectResource>(
-        _ type: R.Type, _ id: String, _ caller: Caller, _ change: @escaping @Sendable ([String]) throws -> [String]
+        _ type: R.Type, _ id: String, _ verbName: String, _ caller: Caller, _ change: @escaping @Sendable ([String]) throws -> [String]
     ) async throws -> [String] {
         try await write(caller) { verb in
-            try AccessPolicy.check("update", R.self, caller: caller)
-            var resource = try verb.visible(R.self, id)
-            try verb.checkOwner("update", resource)
+            let rule = R.tagRule(verbName)
+            // Resources without rules of their own for tags: who may change the resource.
+            var resource = try verb.authorized(R.self, id, to: verb.policy.existing(rule) != nil ? rule : "update_\(R.policyName)")
             let tags = try change(resource.standard.tags).sorted()
             guard tags != resource.standard.tags else { return tags }
             resource.standard.tags = tags
@@ -60,6 +65,13 @@ extension Operations {
         } catch {
             throw .invalidInput(error.reason)
         }
+    }
+}
+
+extension ManagedResource {
+    /// The rule for the tags of the resource: `update_network:tags`, and in the case of segments `update_segments_tags`.
+    fileprivate static func tagRule(_ verbName: String) -> String {
+        Self.self is Segment.Type ? "\(verbName)_segments_tags" : "\(verbName)_\(policyName):tags"
     }
 }
 

@@ -7,19 +7,23 @@ import Store
 public struct Verb {
     let transaction: StoreTransaction
     let caller: Caller
+    let policy: CallerRules
     let settings: ServerSettings
     let now: Timestamp
     let random: RandomSource
     let hints: AddressHints
     let grantCache = GrantCache()
+    let routedNetworks = RoutedNetworkCache()
 
     /// The same transaction on the server's own account: no policy, no visibility.
     var elevated: Verb {
-        Verb(transaction: transaction, caller: .server, settings: settings, now: now, random: random, hints: hints)
+        Verb(
+            transaction: transaction, caller: .server, policy: PolicyBook.unrestricted, settings: settings, now: now, random: random,
+            hints: hints)
     }
 
     func create<R: ManagedResource>(_ request: ResourceRequest<R>) throws -> R {
-        try AccessPolicy.check("create", R.self, givenNames: request.givenNames, caller: caller)
+        try authorizeCreation(request)
         let created = try R.create(request, in: self)
         if let tags = try request.value("tags", as: [String].self) { try writeTags(tags, of: R.self, created.id) }
         return created
@@ -57,13 +61,18 @@ public struct Verb {
         try R.withComputed([resource], in: self).first ?? resource
     }
 
-    /// The caller's view of a list, as clients are shown it. Who is no administrator sees what belongs to the project or is shared with it,
-    /// which no single filter says, and some attributes have no column: both are picked here, and the page is cut after that.
+    /// The caller's view of a list, as clients are shown it: what a show of each would not refuse. The database picks it where the rule can be
+    /// made a condition. Where it cannot, and where an attribute that is filtered by has no column, it is picked here, and the page is cut after
+    /// that.
     func list<R: ManagedResource>(_ type: R.Type, _ query: ListQuery) throws -> [R] {
-        guard !caller.isAdmin || !query.computed.isEmpty else { return try R.withComputed(try transaction.list(type, query), in: self) }
+        let rule = policy["get_\(R.policyName)"]
+        guard rule != .never else { return [] }
+        let visibility = VisibilityFilter(rule, of: R.self, for: caller)
         var whole = query
+        if let filter = visibility.filter { whole.filters.append(filter) }
+        guard !visibility.isExact || !query.computed.isEmpty else { return try R.withComputed(try transaction.list(type, whole), in: self) }
         whole.limit = nil
-        let visible = try transaction.list(type, whole).filter { try $0.isVisible(in: self) }
+        let visible = try transaction.list(type, whole).filter { try visibility.isExact || $0.isVisible(in: self) }
         let seen = try R.withComputed(visible, in: self).filter { resource in
             query.computed.allSatisfy { resource.hasComputed($0.key, oneOf: $0.value) }
         }
@@ -77,11 +86,6 @@ public struct Verb {
         var query = ListQuery()
         query.filters = [.column(column, [value.columnValue])]
         return try transaction.list(type, query)
-    }
-
-    func checkOwner<R: ManagedResource>(_ verbName: String, _ resource: R) throws {
-        guard let owner = resource.owner else { return }
-        try AccessPolicy.checkOwner(verbName, R.self, projectID: owner, caller: caller)
     }
 
     // MARK: Writing
@@ -108,9 +112,7 @@ public struct Verb {
 
     /// The project that a new resource belongs to: what the request says, else the caller's.
     func project<R: ProjectResource>(of request: ResourceRequest<R>) throws -> String {
-        let project = try request.value("project_id", as: String.self) ?? caller.projectID
-        try AccessPolicy.checkOwner("create", R.self, projectID: project, caller: caller)
-        return project
+        try request.value("project_id", as: String.self) ?? caller.projectID
     }
 
     /// Refuses names of projects that `project_id` could not hold.

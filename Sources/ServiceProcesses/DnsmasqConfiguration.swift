@@ -89,6 +89,9 @@ public struct DnsmasqConfiguration: Hashable, Sendable {
         }
     }
 
+    /// Neutron's `dhcp_lease_duration` for leases without an end.
+    public static let infiniteLeaseSeconds = -1
+
     /// Unique on the host: the network's id.
     public var name: String
     public var namespace: NamespaceName
@@ -98,6 +101,7 @@ public struct DnsmasqConfiguration: Hashable, Sendable {
     public var directory: String
     /// Empty: none.
     public var domain: String
+    /// ``infiniteLeaseSeconds`` for leases that do not end.
     public var leaseSeconds: Int
     public var mtu: Int
     /// IPv6 subnets announce name servers only: gateways and routes are told by router advertisements.

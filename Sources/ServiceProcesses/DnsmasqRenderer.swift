@@ -43,7 +43,7 @@ public enum DnsmasqRenderer {
         // `static`: only hosts of the hosts file are answered.
         for (index, subnet) in configuration.subnets.enumerated() {
             let size = subnet.prefix.version == .v4 ? "\(netmask(subnet.prefix))" : "\(subnet.prefix.length)"
-            command.append("--dhcp-range=set:tag\(index),\(subnet.prefix.address),static,\(size),\(configuration.leaseSeconds)s")
+            command.append("--dhcp-range=set:tag\(index),\(subnet.prefix.address),static,\(size),\(leaseTime(configuration.leaseSeconds))")
         }
         if !configuration.domain.isEmpty { command.append("--domain=\(configuration.domain)") }
         return command
@@ -137,6 +137,10 @@ public enum DnsmasqRenderer {
         let hasDefault = subnet.routes.contains { $0.destination.length == 0 }
         if let gateway = subnet.gateway, !hasDefault { routes.append("0.0.0.0/0,\(gateway)") }
         return routes.joined(separator: ",")
+    }
+
+    private static func leaseTime(_ seconds: Int) -> String {
+        seconds == DnsmasqConfiguration.infiniteLeaseSeconds ? "infinite" : "\(seconds)s"
     }
 
     private static func leaseLimit(_ subnets: [DnsmasqConfiguration.Subnet]) -> Int {

@@ -124,6 +124,9 @@ extension KeepalivedConfiguration {
             "    virtual_router_id \(virtualRouterID)",
             "    priority \(priority)",
             "    garp_master_delay 1",
+            // Each is flooded to every port of an external network, and the second round comes after the delay. The default, 5, made the
+            // takeover of 200 routers half as long again.
+            "    garp_master_repeat 2",
             // When two masters meet, the one that stays announces its addresses again.
             "    garp_lower_prio_delay 0",
             "    garp_lower_prio_repeat 3",

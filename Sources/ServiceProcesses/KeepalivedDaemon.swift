@@ -45,7 +45,9 @@ public enum KeepalivedDaemon {
     ///    IPv6 routes go by their protocol number, 18 of keepalived. Where no device has an address, and no log is left of a run before,
     ///    there are none.
     /// 2. A process id file of a killed keepalived would make this one refuse to start while the killed one is a zombie.
-    /// 3. keepalived can log to a file only as "console" and in the foreground. The kernel refuses to let the file grow over
+    /// 3. keepalived can log to a file only as "console" and in the foreground. It then logs to syslog as well, and where nobody listens there, the
+    ///    C library writes each line to the machine's console instead (LOG_CONS), which may be a serial line: 200 routers that took over at once
+    ///    waited for it for half a minute. So no syslog (`-G`). The kernel refuses to let the file grow over
     ///    8192 blocks of 512 octets (4 MiB); keepalived, which inherits that SIGXFSZ is ignored, goes on. The log of the run
     ///    before is kept.
     /// 4. It says that it runs by its process id file, after about 15 ms. The waits grow, to 3 s in all: each is a process, and at the start of
@@ -68,7 +70,7 @@ public enum KeepalivedDaemon {
         if [ -e "$log" ]; then mv -f "$log" "$log.1"; fi
         trap '' XFSZ
         ulimit -f 8192
-        setsid keepalived -n -l -P -f "$configuration" -p "$parent" -r "$child" </dev/null >"$log" 2>&1 &
+        setsid keepalived -n -l -G -P -f "$configuration" -p "$parent" -r "$child" </dev/null >"$log" 2>&1 &
         for pause in 0.03 0.03 0.06 0.12 0.24 0.48 0.96 1.08; do
             sleep "$pause"
             running=

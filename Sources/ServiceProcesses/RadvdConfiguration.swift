@@ -29,8 +29,12 @@ public struct RadvdConfiguration: Hashable, Sendable {
         /// For the RDNSS option (RFC 8106); the first three count.
         public var dnsServers: [IPAddress]
 
+        /// Which of several link-local addresses is the router's; nil where there is one.
+        public var source: IPAddress?
+
         public init(
-            name: String, mtu: Int, prefixes: [Prefix], isManaged: Bool, hasOtherConfiguration: Bool, dnsServers: [IPAddress] = []
+            name: String, mtu: Int, prefixes: [Prefix], isManaged: Bool, hasOtherConfiguration: Bool, dnsServers: [IPAddress] = [],
+            source: IPAddress? = nil
         ) {
             self.name = name
             self.mtu = mtu
@@ -38,6 +42,7 @@ public struct RadvdConfiguration: Hashable, Sendable {
             self.isManaged = isManaged
             self.hasOtherConfiguration = hasOtherConfiguration
             self.dnsServers = dnsServers
+            self.source = source
         }
     }
 
@@ -67,6 +72,7 @@ public struct RadvdConfiguration: Hashable, Sendable {
             "    AdvOtherConfigFlag \(interface.hasOtherConfiguration ? "on" : "off");",
         ]
         if interface.mtu >= minimumMTU { lines.append("    AdvLinkMTU \(interface.mtu);") }
+        if let source = interface.source { lines.append("    AdvRASrcAddress { \(source); };") }
         for prefix in interface.prefixes {
             lines += [
                 "    prefix \(prefix.prefix)", "    {", "        AdvOnLink on;",

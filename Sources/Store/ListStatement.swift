@@ -77,13 +77,27 @@ struct ListStatement {
             arguments.append(value)
         case .not(let conditions):
             precondition(!conditions.isEmpty, "a negation has conditions")
-            text += "NOT ("
-            for (position, condition) in conditions.enumerated() {
-                if position > 0 { text += " AND " }
-                addCondition(condition, of: table)
-            }
+            text += "NOT "
+            addGroup(conditions, joinedBy: " AND ", of: table)
+        case .all(let conditions):
+            precondition(!conditions.isEmpty, "a conjunction has conditions")
+            addGroup(conditions, joinedBy: " AND ", of: table)
+        case .any(let conditions):
+            if conditions.isEmpty { text += "1 = 0" } else { addGroup(conditions, joinedBy: " OR ", of: table) }
+        case .within(let column, let whole, let key, let conditions):
+            text += "\(table).\"\(column)\" IN (SELECT \"\(key)\" FROM \(whole)"
+            addConditions(conditions, of: whole)
             text += ")"
         }
+    }
+
+    private mutating func addGroup(_ conditions: [ListQuery.Filter], joinedBy word: String, of table: String) {
+        text += "("
+        for (position, condition) in conditions.enumerated() {
+            if position > 0 { text += word }
+            addCondition(condition, of: table)
+        }
+        text += ")"
     }
 
     /// The column holds one of the texts somewhere. Wildcards in them mean themselves.
@@ -147,5 +161,18 @@ struct ListStatement {
             text += "(\"\(key.column)\" < ? OR \"\(key.column)\" IS NULL)"
             arguments.append(value)
         }
+    }
+}
+
+extension ListQuery {
+    /// Whether its statement is one of few texts, a table's list or one by the value of a column, and so may stay prepared. Clients choose among
+    /// many others.
+    fileprivate static let plainFilters = 1
+
+    var isPlain: Bool {
+        guard sortKeys.isEmpty, marker == nil, filters.count <= Self.plainFilters else { return false }
+        guard let filter = filters.first else { return true }
+        if case .column(_, let values) = filter { return values.count == 1 }
+        return false
     }
 }

@@ -31,6 +31,19 @@ final class ResourceSQL: Sendable {
 /// Keeps the statements of every resource that was used.
 final class ResourceSQLCache: Sendable {
     private let statements = Mutex<[ObjectIdentifier: ResourceSQL]>([:])
+    private let optionalInserts = Mutex<[String: (columns: [String], text: String)]>([:])
+
+    /// `INSERT … ON CONFLICT DO NOTHING` into a table that is no resource's.
+    func insertIfAbsent(table: String, columns: [String]) -> String {
+        optionalInserts.withLock { inserts in
+            if let known = inserts[table], known.columns == columns { return known.text }
+            let names = columns.map { "\"\($0)\"" }.joined(separator: ", ")
+            let marks = columns.map { _ in "?" }.joined(separator: ", ")
+            let text = "INSERT INTO \(table) (\(names)) VALUES (\(marks)) ON CONFLICT DO NOTHING"
+            inserts[table] = (columns, text)
+            return text
+        }
+    }
 
     subscript<R: APIResource>(type: R.Type) -> ResourceSQL {
         statements.withLock { statements in

@@ -18,13 +18,12 @@ final class SQLiteBackend: StoreBackend {
         var jobs: [TransactionJob] = []
         var isWriterAwake = false
         var isClosed = false
-        /// Reads that have not ended.
-        var readCount = 0
         var lastTrimmedRevision = 0
     }
 
     private let path: String
     private let pool: DatabasePool
+    private let readers: SQLiteReaders
     private let limits: StoreLimits
     private let logger: Logger
     private let broadcast: CommitBroadcast
@@ -45,6 +44,7 @@ final class SQLiteBackend: StoreBackend {
                 try Self.tuneWriter(database, limits)
                 return try Self.migrate(database, path: path)
             }
+            readers = try SQLiteReaders(path: path, limits: limits, statements: statements)
             broadcast = CommitBroadcast(latest: latest)
         } catch let error as StoreError {
             throw error
@@ -76,7 +76,8 @@ final class SQLiteBackend: StoreBackend {
         var configuration = Configuration()
         configuration.foreignKeysEnabled = true
         configuration.busyMode = .timeout(Double(limits.busyTimeoutMilliseconds) / 1000)
-        configuration.maximumReaderCount = limits.readers
+        // What reads has connections of its own: SQLiteReaders.
+        configuration.maximumReaderCount = 1
         configuration.label = "store"
         return try DatabasePool(path: path, configuration: configuration)
     }
@@ -156,10 +157,12 @@ final class SQLiteBackend: StoreBackend {
         var failures: [(job: TransactionJob, error: any Error)] = []
         var latestRevision: Int?
         do {
-            try connection.executeScript("BEGIN IMMEDIATE")
+            _ = try connection.execute("BEGIN IMMEDIATE", [], isCached: true)
+            connection.forgetRevision()
+            let kept = KeptRows()
             for job in group {
                 _ = try connection.execute("SAVEPOINT body", [], isCached: true)
-                let outcome = Result { try run(job, connection) }
+                let outcome = Result { try run(job, connection, kept) }
                 switch outcome {
                 case .success(let (success, revision)):
                     _ = try connection.execute("RELEASE body", [], isCached: true)
@@ -167,12 +170,14 @@ final class SQLiteBackend: StoreBackend {
                     latestRevision = revision ?? latestRevision
                 case .failure(let error):
                     // After a failure such as a full disk SQLite has rolled back everything by itself; this throws then.
+                    connection.forgetRevision()
+                    kept.forgetAll()
                     _ = try connection.execute("ROLLBACK TO body", [], isCached: true)
                     _ = try connection.execute("RELEASE body", [], isCached: true)
                     failures.append((job, error))
                 }
             }
-            try connection.executeScript("COMMIT")
+            _ = try connection.execute("COMMIT", [], isCached: true)
         } catch {
             if connection.isInTransaction { try? connection.executeScript("ROLLBACK") }
             for job in group { job.fail(error) }
@@ -183,8 +188,8 @@ final class SQLiteBackend: StoreBackend {
         for (job, error) in failures { job.fail(error) }
     }
 
-    private func run(_ job: TransactionJob, _ connection: SQLiteConnection) throws -> (@Sendable () -> Void, Int?) {
-        let transaction = StoreTransaction(connection, statements, isWritable: true)
+    private func run(_ job: TransactionJob, _ connection: SQLiteConnection, _ kept: KeptRows) throws -> (@Sendable () -> Void, Int?) {
+        let transaction = StoreTransaction(connection, statements, isWritable: true, kept: kept)
         let success = try job.run(transaction)
         return (success, try transaction.finish())
     }
@@ -204,41 +209,24 @@ final class SQLiteBackend: StoreBackend {
 
     // MARK: Reading
 
-    func read(_ job: TransactionJob) {
-        let refusal = waiting.withLock { waiting -> String? in
-            if waiting.isClosed { return "the store is closed" }
-            if waiting.readCount >= limits.waitingReads { return "\(limits.waitingReads) reads are waiting already" }
-            waiting.readCount += 1
-            return nil
-        }
-        if let refusal { return job.fail(StoreError.unavailable(refusal)) }
-        // GRDB opens a deferred transaction: the body sees one state of the file.
-        pool.asyncRead { [self] result in
-            defer { waiting.withLock { $0.readCount -= 1 } }
-            do {
-                let connection = SQLiteConnection(try result.get(), path: path)
-                try job.run(StoreTransaction(connection, statements, isWritable: false))()
-            } catch let error as DatabaseError {
-                job.fail(
-                    SQLiteConnection.storeError(
-                        code: error.extendedResultCode.rawValue, message: error.message ?? error.description, path: path))
-            } catch {
-                job.fail(error)
-            }
-        }
-    }
+    func read(_ job: TransactionJob) { readers.read(job) }
+    func readNow<T>(_ body: (StoreTransaction) throws -> T) throws -> T? { try readers.readNow(body) }
 
-    func stop() { waiting.withLock { $0.isClosed = true } }
+    func stop() {
+        waiting.withLock { $0.isClosed = true }
+        readers.stop()
+    }
 
     func close() async {
         stop()
-        // Behind everything that the writer has to do; the pool then waits for its readers, on a thread that may block.
+        // Behind everything that the writer has to do; the readers are waited for on a thread that may block.
         await withCheckedContinuation { continuation in
             pool.asyncWriteWithoutTransaction { _ in continuation.resume() }
         }
         await withCheckedContinuation { continuation in
             DispatchQueue.global().async { [self] in
                 do {
+                    try readers.close()
                     try pool.close()
                 } catch {
                     logger.warning("the database did not close cleanly", metadata: ["reason": "\(error)"])

@@ -7,6 +7,7 @@ import GRDBSQLite
 final class SQLiteConnection: SQLConnection {
     private let database: Database
     private let path: String
+    private var lastRevision: Int?
 
     init(_ database: Database, path: String) {
         self.database = database
@@ -45,8 +46,16 @@ final class SQLiteConnection: SQLConnection {
         guard sqlite3_exec(database.sqliteConnection, sql, nil, nil, nil) == SQLITE_OK else { throw failure() }
     }
 
-    /// There is one writer, so the next number is nobody else's.
-    func takeRevision() throws(StoreError) -> Int { try (integer("SELECT max(revision) FROM change_log") ?? 0) + 1 }
+    /// There is one writer, so the next number is nobody else's, and while its transaction lasts it knows the last one.
+    func takeRevision() throws(StoreError) -> Int {
+        if lastRevision == nil { lastRevision = try integer("SELECT max(revision) FROM change_log") ?? 0 }
+        let revision = (lastRevision ?? 0) + 1
+        lastRevision = revision
+        return revision
+    }
+
+    /// The log is to be asked for its last revision again: another transaction begins, or a part of this one was undone.
+    func forgetRevision() { lastRevision = nil }
 
     /// In a savepoint the deferred keys would be checked only by the commit that others share; the counter of open violations tells now.
     func checkForeignKeys() throws(StoreError) {

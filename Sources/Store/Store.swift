@@ -33,6 +33,12 @@ public final class Store: Sendable {
         try await withCheckedThrowingContinuation { backend.read(TransactionJob(body, $0)) }
     }
 
+    /// The same for a body that reads a row or a few by their keys: it may run on the caller's thread, which it must not hold for long.
+    public func readBriefly<T: Sendable>(_ body: @escaping @Sendable (StoreTransaction) throws -> T) async throws -> T {
+        if let value = try backend.readNow(body) { return value }
+        return try await read(body)
+    }
+
     /// Yields the latest revision after each commit that appended to the change log: commits of this store at once, those of other servers
     /// on the same PostgreSQL when they notify. Coalesces. To miss nothing, take the stream first and read then.
     public func commits() -> AsyncStream<Int> { backend.commits.stream() }

@@ -10,11 +10,13 @@ public final class StoreTransaction {
     private let connection: any SQLConnection
     private let statements: ResourceSQLCache
     private let isWritable: Bool
+    private let kept: KeptRows?
     /// Why the transaction is doomed.
     private var failure: StoreError?
     private var changes: [Change] = []
 
-    init(_ connection: any SQLConnection, _ statements: ResourceSQLCache, isWritable: Bool) {
+    init(_ connection: any SQLConnection, _ statements: ResourceSQLCache, isWritable: Bool, kept: KeptRows? = nil) {
+        self.kept = kept
         self.connection = connection
         self.statements = statements
         self.isWritable = isWritable
@@ -30,6 +32,7 @@ public final class StoreTransaction {
 
     /// Writes all columns of the resource's row and notes the change. Throws ``StoreError/missingRow(kind:id:)`` when there is none.
     public func update<R: APIResource>(_ resource: R) throws(StoreError) {
+        kept?.forget(R.self, resource.id)
         let id = resource.id.description
         let count = try run(statements[R.self].update, R.table.columns.map { $0.value(resource) } + [.text(id)])
         guard count == 1 else { throw .missingRow(kind: R.table.plural, id: id) }
@@ -39,6 +42,7 @@ public final class StoreTransaction {
     /// Deletes the resource's row with its tags and notes the change. False when there is none.
     @discardableResult
     public func delete<R: APIResource>(_ type: R.Type, _ id: ResourceID) throws(StoreError) -> Bool {
+        kept?.forget(R.self, id)
         guard try run(statements[R.self].delete, [.text(id.description)]) == 1 else { return false }
         if let deleteTags = statements[R.self].deleteTags { try run(deleteTags, [.text(id.description)]) }
         appendChange(kind: R.table.plural, id: id.description, isDrop: true)
@@ -46,7 +50,11 @@ public final class StoreTransaction {
     }
 
     public func find<R: APIResource>(_ type: R.Type, _ id: ResourceID) throws(StoreError) -> R? {
-        try resources(R.self, statements[R.self].find, [.text(id.description)], isCached: true).first
+        if let failure { throw failure }
+        if let row = kept?.row(R.self, id) { return row }
+        let row = try resources(R.self, statements[R.self].find, [.text(id.description)], isCached: true).first
+        if let row { kept?.keep(row) }
+        return row
     }
 
     /// The resources that pass the filters, in order, a page at most. A marker that names no resource gives an empty page.
@@ -61,7 +69,7 @@ public final class StoreTransaction {
             marker = found
         }
         let page = ListStatement.page(resource, query, marker: marker)
-        let found = try resources(R.self, page.text, page.arguments, isCached: false)
+        let found = try resources(R.self, page.text, page.arguments, isCached: query.isPlain)
         return query.isReversed && query.limit != nil ? found.reversed() : found
     }
 
@@ -79,7 +87,11 @@ public final class StoreTransaction {
     ///
     /// Texts must be fixed, with values as arguments: each distinct text stays prepared.
     @discardableResult
-    public func execute(_ sql: String, _ arguments: [ColumnValue] = []) throws(StoreError) -> Int { try run(sql, arguments) }
+    public func execute(_ sql: String, _ arguments: [ColumnValue] = []) throws(StoreError) -> Int {
+        // It may be about any row.
+        kept?.forgetAll()
+        return try run(sql, arguments)
+    }
 
     /// Runs a query. `?` stands for an argument; see ``execute(_:_:)``.
     public func rows(_ sql: String, _ arguments: [ColumnValue] = []) throws(StoreError) -> [[ColumnValue]] {
@@ -89,9 +101,7 @@ public final class StoreTransaction {
     /// Inserts a row unless it would violate a unique constraint; false when it would. Does not doom the transaction.
     public func insertIfAbsent(table: String, columns: [String], values: [ColumnValue]) throws(StoreError) -> Bool {
         precondition(columns.count == values.count, "a row has a value for each column")
-        let names = columns.map { "\"\($0)\"" }.joined(separator: ", ")
-        let marks = columns.map { _ in "?" }.joined(separator: ", ")
-        return try run("INSERT INTO \(table) (\(names)) VALUES (\(marks)) ON CONFLICT DO NOTHING", values) == 1
+        return try run(statements.insertIfAbsent(table: table, columns: columns), values) == 1
     }
 
     /// Runs a part of the transaction that may fail by itself: what it wrote and noted is undone when it throws, and the rest is kept. What the
@@ -105,6 +115,7 @@ public final class StoreTransaction {
             return value
         } catch {
             guard failure == nil else { throw error }
+            kept?.forgetAll()
             try run("ROLLBACK TO part", [])
             try run("RELEASE part", [])
             changes.removeLast(changes.count - noted)
@@ -165,6 +176,7 @@ public final class StoreTransaction {
 
     /// A resource that changed several times is noted once, with what it became last.
     private func latestChanges() -> [Change] {
+        guard changes.count > 1 else { return changes }
         struct Key: Hashable { var kind, id: String }
         var seen: Set<Key> = []
         return changes.reversed().filter { seen.insert(Key(kind: $0.kind, id: $0.id)).inserted }.reversed()

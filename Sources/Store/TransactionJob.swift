@@ -20,6 +20,8 @@ struct TransactionJob: Sendable {
 protocol StoreBackend: Sendable {
     func write(_ job: TransactionJob)
     func read(_ job: TransactionJob)
+    /// Runs the body of a reading transaction on the caller's thread, if that is possible at once; nil, and nothing has run, when it is not.
+    func readNow<T>(_ body: (StoreTransaction) throws -> T) throws -> T?
     var commits: CommitBroadcast { get }
     /// Refuses further jobs and lets the threads end when nothing waits any more. Does not wait for that.
     func stop()

@@ -3,14 +3,18 @@ import AgentRuntime
 import ArgumentParser
 import ControllerServer
 import Converters
+import Drivers
 import Election
 import ElectionService
 import Foundation
 import KernelInterface
 import KernelLinux
 import Logging
+import Metadata
+import MetadataService
 import NetworkModel
 import ServiceLifecycle
+import ServiceProcesses
 
 struct AgentCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -50,34 +54,51 @@ struct AgentCommand: AsyncParsableCommand {
             valueName: "path"))
     var agentSecretFile: String?
 
+    @Option(parsing: .unconditional, help: "Seconds that addresses are leased for by DHCP, at least 120; -1: for ever.")
+    var dhcpLeaseDuration: Int = 86400
+
+    @OptionGroup var metadata: MetadataOptions
     @OptionGroup var log: LogOptions
 
     func run() async throws {
         var configuration = try agentConfiguration()
         let logger = try log.logger("agent")
+        configuration.settings.servesMetadata = metadata.isEnabled(logger)
         OpenFiles.allowMost()
         let problems = KernelRequirements.check()
         guard problems.isEmpty else { throw CleanExit.failure(problems.joined(separator: "\nneutrino: ")) }
         guard let connectionState = BridgeConntrack.detect() else { throw CleanExit.failure(BridgeConntrack.advice) }
         configuration.settings.hasBridgeConntrack = connectionState == .native
+        configuration.settings.hasVLANDevices = VLANDevices.detect()
         configuration.settings.trackingHelpers = TrackingHelpers.detect()
         do {
             try FileManager.default.createDirectory(atPath: stateDirectory, withIntermediateDirectories: true)
         } catch {
             throw CleanExit.failure("The state directory \(stateDirectory) cannot be made: \(error.localizedDescription)")
         }
+        let metadataConfiguration = try metadata.configuration(stateDirectory: stateDirectory)
         let events = try NetworkEvents(namespace: nil)
+        let instances = InstanceDirectory()
         let agent = Agent(
-            configuration: configuration, kernel: LinuxKernel(), processes: LinuxProcessHost(), senses: try senses(events), logger: logger)
+            configuration: configuration, kernel: LinuxKernel(), processes: LinuxProcessHost(), senses: try senses(events),
+            instances: instances, logger: logger)
+        var services: [ServiceGroupConfiguration.ServiceConfiguration] = [
+            .init(service: agent, successTerminationBehavior: .gracefullyShutdownGroup)
+        ]
+        if configuration.settings.servesMetadata {
+            services.insert(
+                .init(service: MetadataService(configuration: metadataConfiguration, directory: instances, logger: logger)), at: 0)
+        }
         logger.notice(
             "The agent starts",
             metadata: [
                 "host": "\(host)", "servers": "\(server.joined(separator: ","))",
                 "connection state": connectionState == .native ? "bridge conntrack" : "marks set through br_netfilter",
+                "VLAN networks": configuration.settings.hasVLANDevices ? "802.1Q sub-interfaces" : "none: the kernel has no 802.1Q",
             ])
         let group = ServiceGroup(
             configuration: .init(
-                services: [.init(service: agent, successTerminationBehavior: .gracefullyShutdownGroup)],
+                services: services,
                 gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
         try await group.run()
         events.close()
@@ -85,6 +106,9 @@ struct AgentCommand: AsyncParsableCommand {
 
     private func agentConfiguration() throws -> AgentConfiguration {
         guard (1...255).contains(availabilityZone.utf8.count) else { throw ValidationError("--availability-zone has 1 to 255 bytes.") }
+        guard dhcpLeaseDuration == DnsmasqConfiguration.infiniteLeaseSeconds || (120...0x7FFF_FFFF).contains(dhcpLeaseDuration) else {
+            throw ValidationError("--dhcp-lease-duration is -1 (for ever), or at least 120 seconds: dnsmasq gives no shorter leases.")
+        }
         guard heartbeat > 0 else { throw ValidationError("--heartbeat is at least one second.") }
         guard !server.isEmpty else { throw ValidationError("Name the server: --server http://ADDRESS:9696") }
         for address in server where URL(string: address)?.scheme == nil {
@@ -106,7 +130,8 @@ struct AgentCommand: AsyncParsableCommand {
         guard stateDirectory.hasPrefix("/") else { throw ValidationError("--state-directory must be absolute: daemons start elsewhere.") }
         return AgentConfiguration(
             hostID: host, serverURLs: server,
-            settings: AgentSettings(stateDirectory: stateDirectory, tunnelAddress: tunnel, physicalNetworks: networks),
+            settings: AgentSettings(
+                stateDirectory: stateDirectory, tunnelAddress: tunnel, physicalNetworks: networks, leaseSeconds: dhcpLeaseDuration),
             heartbeatSeconds: heartbeat, availabilityZone: availabilityZone,
             secret: try secret())
     }
@@ -120,15 +145,26 @@ struct AgentCommand: AsyncParsableCommand {
     /// The kernel's events and keepalived's pipes, as the agent hears them.
     private func senses(_ events: NetworkEvents) throws -> AgentSenses {
         let (changes, continuation) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+        let (losses, lossesContinuation) = AsyncStream.makeStream(of: LostEntry.self, bufferingPolicy: .bufferingOldest(4096))
         Task {
-            for await event in events where Self.isOfInterest(event) { continuation.yield() }
+            for await event in events {
+                if Self.isOfInterest(event) { continuation.yield() }
+                // What does not fit is found by the resync.
+                if let loss = Self.loss(event) { lossesContinuation.yield(loss) }
+            }
             continuation.finish()
+            lossesContinuation.finish()
         }
         // Of more namespaces than these the resync finds the rest.
         let (names, namesContinuation) = AsyncStream.makeStream(of: NamespaceName.self, bufferingPolicy: .bufferingNewest(4096))
-        let namespaceEvents = try NamespaceEvents { namesContinuation.yield($0) }
+        let (rulesets, rulesetsContinuation) = AsyncStream.makeStream(of: NamespaceName?.self, bufferingPolicy: .bufferingNewest(4096))
+        let namespaceEvents = try NamespaceEvents(
+            onChange: { namesContinuation.yield($0) }, onRulesetChange: { rulesetsContinuation.yield($0) })
+        let rulesetEvents = try RulesetEvents()
+        Task { for await _ in rulesetEvents { rulesetsContinuation.yield(nil) } }
         return AgentSenses(
-            linkChanges: changes, namespaceChanges: names, watchNamespaces: { namespaceEvents.watch($0) }, openPipe: Self.open,
+            linkChanges: changes, namespaceChanges: names, watchNamespaces: { namespaceEvents.watch($0) }, entryLosses: losses,
+            rulesetChanges: rulesets, connections: try LinuxConnectionTracker(), openPipe: Self.open,
             hasEnded: LinuxProcessHost.hasEnded, election: try election(),
             findConflicts: try findConflicts())
     }
@@ -169,7 +205,16 @@ struct AgentCommand: AsyncParsableCommand {
     private static func isOfInterest(_ event: NetworkEvent) -> Bool {
         switch event {
         case .linkChanged, .linkRemoved, .resync: true
-        case .addressAdded, .addressRemoved: false
+        case .addressAdded, .addressRemoved, .forwardingRemoved, .neighbourRemoved: false
+        }
+    }
+
+    private static func loss(_ event: NetworkEvent) -> LostEntry? {
+        switch event {
+        case .forwardingRemoved(let entry): .forwarding(entry)
+        case .neighbourRemoved(let link, let address): .neighbour(link: link, address: address)
+        case .resync: .unknown
+        case .linkChanged, .linkRemoved, .addressAdded, .addressRemoved: nil
         }
     }
 }

@@ -12,9 +12,14 @@ struct BenchCommand: AsyncParsableCommand {
 
             Parts that are measured when none is named, in some fifteen minutes:
               ports list memory wire rule   the API and the wiring of ports
+              instances                     1,000 ports on one host
+              tenant move                   traffic between hosts, and ports that move
               floating                      a floating IP: from the API's answer to its effect
               uplink                        the master's host is cut off, and returns
               restart                       an agent with 20 routers restarts
+
+            Of the server alone:
+              api                           its memory over a million requests
 
             More about HA routers, each with --runs events under pings and TCP connections (half a minute each):
               power keepalived              the master's host loses its power; its keepalived is killed
@@ -34,6 +39,7 @@ struct BenchCommand: AsyncParsableCommand {
     @Option(help: "How many times each event happens.") var runs = 20
     @Option(help: "How many times each event happens in the part 'unattended'.") var unattendedRuns = 5
     @Option(help: "How many HA routers the parts about many have.") var routers = 200
+    @Flag(inversion: .prefixedNo, help: "Whether the members of these routers replicate connections.") var replicateConnections = true
     @Option(help: "For how long the processors are kept busy in the part 'saturation'.") var saturationSeconds = 60
     @Option(help: "Also write the figures, with every sample, to this file as JSON.") var json: String?
     @Option(help: "What the names of the labs begin with.") var name = "bench"
@@ -70,6 +76,7 @@ struct BenchCommand: AsyncParsableCommand {
         benchmark.unattendedRuns = unattendedRuns
         benchmark.fleetRouters = routers
         benchmark.saturationSeconds = saturationSeconds
+        benchmark.replicatesConnections = replicateConnections
         let signals = Self.cleanUpWhenInterrupted(benchmark)
         let report = await benchmark.run()
         signals.forEach { $0.cancel() }

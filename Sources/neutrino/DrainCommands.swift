@@ -11,19 +11,23 @@ struct ServerAddress: ParsableArguments {
     /// Who calls, as the environment of the openstack client says.
     private var session: APISession? { APISession.fromEnvironment() }
 
+    var client: APIClient { APIClient(endpoint: server, session: session) }
+
+    static let loginAdvice =
+        "The server asks who calls: set OS_AUTH_URL, OS_USERNAME, OS_PASSWORD and OS_PROJECT_NAME, as for openstack."
+
     /// A call of the API, with a sentence of its own when it fails.
     func call(_ method: String, _ path: String, _ body: JSONValue? = nil) async throws -> JSONValue {
         let answer: (status: Int, body: JSONValue)
         do {
-            answer = try await APIClient(endpoint: server, session: session).send(method, path, body)
+            answer = try await client.send(method, path, body)
         } catch let failure as APIFailure {
             throw CleanExit.failure("\(failure.description).")
         } catch {
             throw CleanExit.failure("The server \(server) cannot be reached: \(error). Name it with --server.")
         }
         guard answer.status != 401 else {
-            throw CleanExit.failure(
-                "The server asks who calls: set OS_AUTH_URL, OS_USERNAME, OS_PASSWORD and OS_PROJECT_NAME, as for openstack.")
+            throw CleanExit.failure(Self.loginAdvice)
         }
         guard (200..<300).contains(answer.status) else {
             let message = answer.body["NeutronError"]?["message"]?.stringValue ?? answer.body.text

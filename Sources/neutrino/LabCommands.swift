@@ -127,11 +127,12 @@ struct LabInstanceCreate: AsyncParsableCommand {
     @Option(help: "The network, by name or id.") var network: String
     @Option(help: "A security group, by name or id; repeatable (default: the project's default group).") var securityGroup: [String] = []
     @Flag(help: "Set the address that the API says, instead of running a DHCP client.") var withoutDhcp = false
+    @OptionGroup var facts: InstanceFactsOptions
 
     func run() async throws {
         let created = try await lab.open().createInstance(
             instance, host: host, network: network, securityGroups: securityGroup.isEmpty ? nil : securityGroup,
-            configuration: withoutDhcp ? .fixed : .dhcp)
+            configuration: withoutDhcp ? .fixed : .dhcp, facts: facts.facts())
         print("\(created.name) \(created.host) \(created.address) \(created.mac) \(created.portID)")
     }
 }

@@ -20,7 +20,7 @@ struct Neutrino: AsyncParsableCommand {
             """,
         version: "0.1.0",
         subcommands: [
-            ServerCommand.self, AgentCommand.self, IdentityCommand.self, DrainCommand.self, UndrainCommand.self, LabCommand.self,
-            DemoCommand.self, BenchCommand.self,
+            ServerCommand.self, AgentCommand.self, IdentityCommand.self, PolicyCommand.self, DrainCommand.self, UndrainCommand.self,
+            AttachCommand.self, DetachCommand.self, LabCommand.self, DemoCommand.self, BenchCommand.self,
         ])
 }

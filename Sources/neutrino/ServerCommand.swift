@@ -70,6 +70,13 @@ struct ServerCommand: AsyncParsableCommand {
     var defaultAvailabilityZone: [String] = []
 
     @OptionGroup(title: "Who may call") var authentication: AuthenticationOptions
+
+    @Option(
+        help: ArgumentHelp(
+            "A file with rules of who may do what that take the place of Neutron's: policy.yaml, or JSON.",
+            discussion: "A change counts within a second; a file that cannot be used changes nothing. See 'neutrino policy --help'."))
+    var policyFile: String?
+
     @Option(help: "The longest page of a list, also for clients that ask for none; 0: any length.")
     var paginationMaxLimit: Int = 0
 
@@ -105,6 +112,8 @@ struct ServerCommand: AsyncParsableCommand {
             guard case .unavailable = error else { throw CleanExit.failure(sentence) }
             throw CleanExit.failure("\(sentence) Start it, or name another with --database.")
         } catch let error as ServerStartError {
+            throw CleanExit.failure(error.description)
+        } catch let error as PolicyFileError {
             throw CleanExit.failure(error.description)
         }
         var services = ServiceGroupConfiguration(
@@ -147,6 +156,7 @@ struct ServerCommand: AsyncParsableCommand {
         var configuration = ServerConfiguration(
             address: authentication.listenAddress(listen), port: port, database: location, operations: settings,
             projection: try vrrp.settings(), nova: try nova.settings())
+        configuration.policyFile = policyFile
         configuration.crossOrigin = CrossOriginRules(allowedOrigins: Set(allowedOrigin))
         try authentication.apply(to: &configuration)
         return configuration

@@ -59,6 +59,18 @@ import Testing
         }
     }
 
+    @Test(
+        "A name is printable and has no space at its ends",
+        arguments: [" a", "a ", "a\nb", "a\u{7F}", "\u{2028}", "\u{200D}", "\u{A0}x"])
+    func names(_ name: String) throws {
+        #expect(throws: APIError.badRequest("Invalid input for name. Reason: '\(name)' is not a valid string.")) {
+            try ResourceRequest<SecurityGroup>.create(["name": .string(name)])
+        }
+        for good in ["", "a b", "größer", "网络", "a\u{A0}b"] {
+            #expect(try ResourceRequest<SecurityGroup>.create(["name": .string(good)])["name"] == .string(good))
+        }
+    }
+
     @Test("A list of more items than any resource needs is refused") func longList() {
         let pools = (0...AttributeType.maximumListCount).map { JSONValue.string("\($0)") }
         #expect(throws: InvalidValue.self) { try AttributeType.list(of: .string(maximum: 9)).validate(.array(pools)) }

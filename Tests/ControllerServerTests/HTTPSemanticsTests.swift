@@ -134,6 +134,29 @@ struct HTTPSemanticsTests {
         }
     }
 
+    @Test("What is not UTF-8 in an address, a query or a header is answered, and reveals and changes nothing")
+    func notUTF8() async throws {
+        try await withServer { client in
+            let network = try await client.make("networks", ["name": "a"])
+            func ask(_ head: [UInt8]) async throws -> String {
+                let raw = try await RawConnection.open(client.port)
+                try await raw.send(bytes: head + Array("Host: x\r\nConnection: close\r\n\r\n".utf8))
+                return await raw.received()
+            }
+            let broken: [UInt8] = [0xFF, 0xC3, 0x28]
+            let inPath = try await ask(Array("GET /v2.0/networks/".utf8) + broken + Array(" HTTP/1.1\r\n".utf8))
+            #expect(inPath.hasPrefix("HTTP/1.1 4"), "\(inPath)")
+            let inHeader = try await ask(Array("GET /v2.0/networks HTTP/1.1\r\nX-Project-Id: ".utf8) + broken + Array("\r\n".utf8))
+            #expect(inHeader.hasPrefix("HTTP/1.1 "), "\(inHeader)")
+            for path in ["networks?name=%FF%FE", "networks?%C3%28=1", "networks/%ED%A0%80", "networks?fields=%FF", "networks?sort_key=%80"]
+            {
+                let answer = try await client.get(path)
+                #expect([200, 400, 404].contains(answer.status) && !answer.text.contains(network), "\(path): \(answer)")
+            }
+            #expect(try await client.names("networks") == ["a"])
+        }
+    }
+
     @Test("Hundreds of connections that ask nothing, or never end what they ask, hold nobody up")
     func idleConnections() async throws {
         try await withServer { client in
@@ -161,6 +184,8 @@ struct RawConnection: Sendable {
             .connect(host: "127.0.0.1", port: port).get()
         return RawConnection(channel: channel, collector: collector)
     }
+
+    func send(bytes: [UInt8]) async throws { try await channel.writeAndFlush(ByteBuffer(bytes: bytes)).get() }
 
     func send(_ text: String) async throws { try await channel.writeAndFlush(ByteBuffer(string: text)).get() }
 

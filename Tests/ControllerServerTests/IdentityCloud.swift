@@ -7,13 +7,17 @@ import Testing
 
 /// Runs a server with the built-in identity while the body works with it.
 func withIdentity(
-    _ backend: Backend = .sqlite, publicURL: String? = nil, _ body: @Sendable (IdentityCloud) async throws -> Void
+    _ backend: Backend = .sqlite, publicURL: String? = nil, policyFile: String? = nil, tokenLifetimeSeconds: Int = 3600,
+    _ body: @Sendable (IdentityCloud) async throws -> Void
 ) async throws {
     let file = try TemporaryFiles.makePath("agent-secret")
     let settings = BuiltInSettings(
-        publicURL: publicURL, stateDirectory: String(file.dropLast("/agent-secret".count)), administratorPassword: IdentityCloud.password,
+        tokenLifetimeSeconds: tokenLifetimeSeconds, publicURL: publicURL, stateDirectory: String(file.dropLast("/agent-secret".count)),
+        administratorPassword: IdentityCloud.password,
         passwordCost: .init(logarithm: 2, blockSize: 1, parallelism: 1))
-    try await withServer(backend, authentication: .builtIn(settings), agentSecretFile: file) { client in
+    try await withServer(
+        backend, configure: { $0.policyFile = policyFile }, authentication: .builtIn(settings), agentSecretFile: file
+    ) { client in
         var cloud = IdentityCloud(client: client, token: "", agentSecretFile: file)
         cloud.token = try await cloud.logIn("admin", IdentityCloud.password, project: "admin")
         try await body(cloud)

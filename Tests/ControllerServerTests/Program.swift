@@ -135,6 +135,11 @@ enum Neutrino {
         return (program, APIClient(port: port))
     }
 
+    /// Runs a command to its end.
+    static func run(_ arguments: [String]) async -> (errors: [String], output: String, code: Int32?) {
+        await Program(path, arguments).end()
+    }
+
     struct NotServing: Error, CustomStringConvertible {
         let description: String
     }

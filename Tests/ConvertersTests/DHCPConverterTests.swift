@@ -46,7 +46,9 @@ struct DHCPConverterTests {
         #expect(
             inside.links[inner]
                 == Link(name: inner, kind: .veth(peer: tap(50), peerNamespace: nil), mac: mac(50), mtu: 1450, alias: "neutrino:dhcp"))
-        #expect(inside.addresses == [LinkAddress(link: inner, address: interfaceAddress("10.0.0.2/24"))])
+        #expect(
+            inside.addresses
+                == Set(["10.0.0.2/24", "169.254.169.254/32"].map { LinkAddress(link: inner, address: interfaceAddress($0)) }))
         #expect(inside.managesAddresses == [inner])
         #expect(inside.routes == [Route(destination: prefix("0.0.0.0/0"), gateway: ip("10.0.0.1"), link: inner)])
         #expect(inside.sysctls["net/ipv6/conf/all/disable_ipv6"] == "1")
@@ -77,22 +79,27 @@ struct DHCPConverterTests {
         #expect(try options(subnet(dns: ["0.0.0.0"])).first == "tag:tag0,option:dns-server")
     }
 
-    @Test("Host routes are announced under both numbers with the default route among them")
+    @Test("Host routes are announced under both numbers with the way to metadata and the default route among them")
     func hostRoutes() throws {
         let route = StaticRoute(destination: prefix("172.16.0.0/12"), nextHop: ip("10.0.0.9"))
+        let routes = "172.16.0.0/12,10.0.0.9,169.254.169.254/32,10.0.0.2,0.0.0.0/0,10.0.0.1"
         #expect(
             try options(subnet(routes: [route])) == [
                 "tag:tag0,option:dns-server,10.0.0.2",
-                "tag:tag0,option:classless-static-route,172.16.0.0/12,10.0.0.9,0.0.0.0/0,10.0.0.1",
-                "tag:tag0,249,172.16.0.0/12,10.0.0.9,0.0.0.0/0,10.0.0.1", "tag:tag0,option:router,10.0.0.1",
+                "tag:tag0,option:classless-static-route,\(routes)", "tag:tag0,249,\(routes)", "tag:tag0,option:router,10.0.0.1",
             ])
+        let own = StaticRoute(destination: prefix("169.254.169.254/32"), nextHop: ip("10.0.0.7"))
+        #expect(
+            try options(subnet(routes: [own]))[1]
+                == "tag:tag0,option:classless-static-route,169.254.169.254/32,10.0.0.7,0.0.0.0/0,10.0.0.1",
+            "a way that a user chose stays")
         #expect(try options(subnet(gateway: nil)).last == "tag:tag0,option:router")
     }
 
     @Test("Other subnets of the network are on the link")
     func severalSubnets() throws {
         let lines = try options(subnet(), subnet("10.1.0.0/24", gateway: nil, number: 61))
-        #expect(lines.contains("tag:tag0,option:classless-static-route,10.1.0.0/24,0.0.0.0,0.0.0.0/0,10.0.0.1"))
+        #expect(lines.contains("tag:tag0,option:classless-static-route,10.1.0.0/24,0.0.0.0,169.254.169.254/32,10.0.0.2,0.0.0.0/0,10.0.0.1"))
         #expect(lines.contains("tag:tag1,option:classless-static-route,10.0.0.0/24,0.0.0.0"))
     }
 

@@ -98,15 +98,63 @@ struct L2ConverterTests {
     func problems() {
         var poor = settings
         poor.tunnelAddress = nil
+        poor.hasVLANDevices = false
         let pieces = L2Converter.convert(
             view(
                 network(.vlan(physicalNetwork: "physnet1", id: 5), id: id(2)), network(.flat(physicalNetwork: "other"), id: id(3)),
                 network(.flat(physicalNetwork: "physnet1"), id: id(4)), network(.flat(physicalNetwork: "physnet1"), id: id(5)),
                 network(id: id(6)), .port(port(9, network: id(2)))), poor)
         #expect(pieces.problems.count == 4)
-        #expect(pieces.links.keys.sorted() == ["brq00000003-00", "brq00000004-00", "brq00000005-00", "brq00000006-00", "eth9", tap(9)])
+        #expect(pieces.problems[0].hasSuffix("needs 802.1Q devices, which this host's kernel has not (modprobe 8021q)"))
+        #expect(pieces.unrealised == [id(2), id(3), id(5), id(6)])
+        #expect(
+            pieces.links.keys.sorted() == [
+                "brq00000002-00", "brq00000003-00", "brq00000004-00", "brq00000005-00", "brq00000006-00", "eth9", tap(9),
+            ])
         #expect(pieces.links["eth9"]?.bridge == "brq00000004-00")
-        #expect(pieces.links[tap(9)]?.bridge == nil)
+    }
+
+    @Test("A VLAN network is a bridge and an 802.1Q sub-interface of the mapped interface, beside a flat network and other VLANs")
+    func vlan() {
+        let pieces = L2Converter.convert(
+            view(
+                network(.vlan(physicalNetwork: "physnet1", id: 5)), network(.vlan(physicalNetwork: "physnet1", id: 6), id: id(2)),
+                network(.flat(physicalNetwork: "physnet1"), id: id(3)), network(.vlan(physicalNetwork: "physnet1", id: 6), id: id(4))),
+            settings)
+        #expect(
+            pieces.links["eth9.5"]
+                == Link(name: "eth9.5", kind: .vlan(parent: "eth9", id: 5), mtu: 1450, bridge: bridge, alias: "neutrino:vlan"))
+        #expect(pieces.links["eth9.6"]?.bridge == "brq00000002-00")
+        #expect(pieces.links["eth9"] == Link(name: "eth9", kind: .foreign, bridge: "brq00000003-00"))
+        #expect(pieces.sysctls["net/ipv6/conf/eth9.5/disable_ipv6"] == "1")
+        #expect(pieces.problems == ["network \(id(4)): VLAN 6 of interface eth9 already carries another network"])
+        #expect(pieces.unrealised == [id(4)])
+        let alone = L2Converter.convert(view(network(.vlan(physicalNetwork: "physnet1", id: 5))), settings)
+        #expect(alone.links["eth9"] == Link(name: "eth9", kind: .foreign))
+    }
+
+    @Test("Every physical network has an interface of its own")
+    func physicalNetworks() {
+        var rich = settings
+        rich.physicalNetworks = ["physnet1": "eth1", "physnet2": "eth2"]
+        let pieces = L2Converter.convert(
+            view(
+                network(.flat(physicalNetwork: "physnet1")), network(.flat(physicalNetwork: "physnet2"), id: id(2)),
+                network(.vlan(physicalNetwork: "physnet1", id: 7), id: id(3)), network(.vlan(physicalNetwork: "physnet2", id: 7), id: id(4))
+            ),
+            rich)
+        #expect(pieces.problems.isEmpty)
+        #expect(pieces.links["eth1"]?.bridge == bridge && pieces.links["eth2"]?.bridge == "brq00000002-00")
+        #expect(pieces.links["eth1.7"]?.bridge == "brq00000003-00" && pieces.links["eth2.7"]?.bridge == "brq00000004-00")
+    }
+
+    @Test("A sub-interface has the name that Neutron gives it, or a stable one that fits the kernel")
+    func vlanNames() {
+        #expect(L2Names.vlan("eth1", 100) == "eth1.100")
+        #expect(L2Names.vlan("enp65s0f0n", 4094) == "enp65s0f0n.4094")
+        let long = L2Names.vlan("enp65s0f0np1", 4094)
+        #expect(long.utf8.count == 15 && long.hasPrefix("enp6") && long.hasSuffix(".4094"))
+        #expect(long != L2Names.vlan("enp65s0f1np1", 4094) && long == L2Names.vlan("enp65s0f0np1", 4094))
     }
 
     @Test("An instance's device becomes a port of the bridge with the network's MTU, unless its port is administratively down")

@@ -15,7 +15,7 @@ import Testing
         #expect(try await !realm.identity.isEmpty())
         let project = try await realm.identity.find(Project.self, "admin")
         let token = try await realm.logIn("admin", "one", Realm.project(project))
-        #expect(token.details.roles.map(\.name) == ["admin", "manager", "member", "reader"])
+        #expect(token.details.roles.map(\.name) == ["admin", "manager", "member", "reader", "service"])
         let caller = try #require(await realm.identity.caller(ofToken: token.text))
         #expect(caller.isAdmin && caller.projectID == project.id && !caller.isSystemScoped)
         let system = try await realm.logIn("admin", "one", .system)

@@ -26,10 +26,23 @@ public enum KernelConformance {
     /// How often a condition is looked at before it counts as false.
     public static let attempts = 500
 
+    /// What not every kernel has.
+    public enum Feature: String, Sendable {
+        case vlanDevices = "802.1Q devices"
+    }
+
     public struct Case: Sendable, CustomStringConvertible {
         /// A sentence.
         public var description: String
+        /// Without it the case says nothing about the kernel.
+        public var needs: Feature?
         var body: @Sendable (Subject) throws -> Void
+
+        init(description: String, needs: Feature? = nil, body: @escaping @Sendable (Subject) throws -> Void) {
+            self.description = description
+            self.needs = needs
+            self.body = body
+        }
 
         /// - Throws: ``Failure`` when the kernel does not behave, or the kernel's own error.
         public func run(on subject: Subject) throws {

@@ -76,6 +76,22 @@ extension KernelConformance {
             try kernel.perform(.changeLink(link, subject.first))
             try subject.expectSame(subject.link("tap-one", in: subject.first), link)
         },
+        Case(description: "A VLAN device takes a tag of its parent, once, and goes with it", needs: .vlanDevices) { subject in
+            let kernel = subject.kernel
+            try kernel.perform(.addLink(Link(name: "brq-one", kind: .bridge), subject.first))
+            let parent = Link(name: "eth-one", kind: .veth(peer: "far", peerNamespace: subject.second), isUp: false)
+            try kernel.perform(.addLink(parent, subject.first))
+            let vlan = Link(
+                name: "eth-one.5", kind: .vlan(parent: "eth-one", id: 5), mtu: 1400, bridge: "brq-one", alias: "neutrino:vlan")
+            try kernel.perform(.addLink(vlan, subject.first))
+            try subject.expectSame(subject.link("eth-one.5", in: subject.first), vlan)
+            try subject.expectRefusal(
+                .addLink(Link(name: "other", kind: .vlan(parent: "eth-one", id: 5)), subject.first), code: ErrorCode.exists)
+            try subject.expectRefusal(
+                .addLink(Link(name: "lost", kind: .vlan(parent: "eth-none", id: 5)), subject.first), code: ErrorCode.noSuchDevice)
+            try kernel.perform(.removeLink(name: "eth-one", subject.first))
+            try subject.expect(try !subject.hasLink("eth-one.5", in: subject.first), "the sub-interface goes with its parent")
+        },
         Case(description: "A link that exists is not made again, and one that does not exist is neither changed nor removed") { subject in
             let bridge = Link(name: "brq-one", kind: .bridge)
             try subject.kernel.perform(.addLink(bridge, subject.first))

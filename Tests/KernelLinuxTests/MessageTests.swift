@@ -60,6 +60,16 @@ import Testing
         #expect(bytes.suffix(data.count) == data[...])
     }
 
+    @Test("A VLAN device names its parent and its tag, and is up whatever its parent is")
+    func vlan() {
+        let link = Link(name: "e.5", kind: .vlan(parent: "e", id: 5))
+        let bytes = LinkMessages.creation(of: link, LinkCreationContext(parentIndex: 3)).bytes
+        let parent: [UInt8] = [8, 0, 5, 0, 3, 0, 0, 0]
+        let kind: [UInt8] = [9, 0, 1, 0] + Array("vlan".utf8) + [0, 0, 0, 0]
+        let data: [UInt8] = [24, 0, 2, 0x80, 6, 0, 1, 0, 5, 0, 0, 0, 12, 0, 2, 0, 4, 0, 0, 0, 4, 0, 0, 0]
+        #expect(bytes.suffix(parent.count + 4 + kind.count + data.count) == (parent + [40, 0, 18, 0x80] + kind + data)[...])
+    }
+
     @Test("An IPv6 address is used at once, an IPv4 address has its broadcast address")
     func addresses() throws {
         let v6 = AddressMessages.addition(try #require(InterfaceAddress("2001:db8::1/64")), index: 2).bytes

@@ -7,9 +7,10 @@ let isRoot = geteuid() == 0
 let needsRoot: Comment = "labs make network namespaces, which takes root"
 
 /// Runs a body with a lab of its own, which is ended afterwards, whatever happens. What is known about a failure is kept.
-func withLab(hosts: Int = 2, startsServices: Bool = true, _ body: (Lab) async throws -> Void) async throws {
+func withLab(hosts: Int = 2, startsServices: Bool = true, serverArguments: [String] = [], _ body: (Lab) async throws -> Void) async throws {
     var configuration = Lab.Configuration(name: "test-\(UInt32.random(in: 0...UInt32.max))", hosts: hosts)
     configuration.startsServices = startsServices
+    configuration.serverArguments = serverArguments
     let lab = try await Lab.up(configuration)
     do {
         try await body(lab)

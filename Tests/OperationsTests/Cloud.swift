@@ -143,6 +143,14 @@ final class Cloud: Sendable {
     }
 }
 
+extension Caller {
+    /// An administrator with all roles, or a member with what the role implies.
+    init(projectID: String, isAdmin: Bool) {
+        let roles: Set<String> = isAdmin ? ["admin", "manager", "member", "reader", "service"] : ["member", "reader"]
+        self.init(userID: "", projectID: projectID, isAdmin: isAdmin, roles: roles)
+    }
+}
+
 /// The API error that the body throws; nil when it throws none.
 func apiError<T>(_ body: () async throws -> T) async throws -> APIError? {
     do {

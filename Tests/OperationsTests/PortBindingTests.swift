@@ -91,9 +91,10 @@ import Testing
         #expect(try await apiError { try await bind(cloud, port, ["profile": [:]]) }?.status == 400)
         #expect(try await cloud.show(port) == before)
 
-        let member = Caller(projectID: "p1", isAdmin: false, roles: ["member"])
-        #expect(try await apiError { try await cloud.operations.bindings(ofPort: id, caller: member) }?.status == 403)
-        let stranger = Caller(projectID: "p2", isAdmin: false, roles: ["member"])
+        let member = Caller(projectID: "p1", isAdmin: false)
+        #expect(try await cloud.operations.bindings(ofPort: id, caller: member).isEmpty)
+        #expect(try await apiError { try await cloud.operations.deleteBinding(ofPort: id, to: "h1", caller: member) }?.status == 403)
+        let stranger = Caller(projectID: "p2", isAdmin: false)
         #expect(try await apiError { try await cloud.operations.bindings(ofPort: id, caller: stranger) }?.type == "PortNotFound")
         let plain = try await cloud.port(on: cloud.network())
         #expect(

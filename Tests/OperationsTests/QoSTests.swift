@@ -8,7 +8,7 @@ import Testing
 
 @Suite struct QoSTests {
     private let member = Caller(projectID: "p1", isAdmin: false)
-    private let manager = Caller(projectID: "p1", isAdmin: false, roles: ["manager"])
+    private let manager = Caller(projectID: "p1", isAdmin: false, roles: ["manager", "member", "reader"])
 
     private func limit(_ cloud: Cloud, _ policy: QoSPolicy, _ body: [String: JSONValue]) async throws -> BandwidthLimitRule {
         try await cloud.operations.createRule(

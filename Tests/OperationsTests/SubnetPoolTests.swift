@@ -183,7 +183,7 @@ extension JSONValue {
         _ = try await cloud.subnet(on: network, from: pool)
         _ = try await cloud.subnet(on: network, from: pool)
         let over = try await apiError { try await cloud.subnet(on: network, from: pool, ["prefixlen": 30]) }
-        #expect(over == .conflict("SubnetPoolQuotaExceeded", "Per-tenant subnet pool prefix quota exceeded."))
+        #expect(over == .conflict("SubnetPoolQuotaExceeded", "Per-project subnet pool prefix quota exceeded."))
         let theirs = try await cloud.create(Network.self, [:], as: member)
         #expect(try await cloud.subnet(on: theirs, from: pool, as: member).projectID == "p2")
         let wide = try await cloud.pool(["2001:db8::/48"], ["default_quota": 2])

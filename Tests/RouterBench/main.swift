@@ -104,6 +104,10 @@ func reconciler() -> Reconciler {
 }
 
 let watch = Stopwatch()
+if CommandLine.arguments.count > 4, CommandLine.arguments[3] == "ports" {
+    measurePorts(routers, members: count(CommandLine.arguments[4]))
+    exit(0)
+}
 let (all, conversion) = desired(routers)
 print("\(routers) routers; conversion \(milliseconds(conversion))")
 var agent = reconciler()

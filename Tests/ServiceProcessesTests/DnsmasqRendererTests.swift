@@ -50,6 +50,13 @@ struct DnsmasqRendererTests {
         #expect(daemon.files.map(\.onChange) == [.signal(SIGHUP), .signal(SIGHUP), .signal(SIGHUP), .restart])
     }
 
+    @Test("A lease without an end is called infinite")
+    func infiniteLease() throws {
+        var configuration = try example()
+        configuration.leaseSeconds = DnsmasqConfiguration.infiniteLeaseSeconds
+        #expect(DnsmasqRenderer.daemon(configuration).command.contains("--dhcp-range=set:tag0,10.0.0.0,static,255.255.255.0,infinite"))
+    }
+
     @Test("The files hold a line per reservation, sorted by address and without tags, and the options of each subnet")
     func files() throws {
         let contents = DnsmasqRenderer.daemon(try example()).files.map(\.contents)

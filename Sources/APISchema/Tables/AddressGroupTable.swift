@@ -7,7 +7,7 @@ extension AddressGroup: ProjectResource {
     public static let table = ResourceTable<AddressGroup>(
         singular: "address_group", plural: "address_groups", collection: "address-groups", notFoundName: "AddressGroup",
         attributes: identityAttributes + [
-            .stored("name", \.name, .string(maximum: 255), [.create, .update, .filter, .sort], default: "", from: "address-group"),
+            .stored("name", \.name, .name(maximum: 255), [.create, .update, .filter, .sort], default: "", from: "address-group"),
             .stored(
                 "description", \.standard.description, .string(maximum: 1024), [.create, .update, .filter, .sort], default: "",
                 from: "address-group"),

@@ -10,7 +10,7 @@ extension Flavor: APIResource {
         singular: "flavor", plural: "flavors", collection: "flavors", notFoundName: "Flavor",
         attributes: [
             .keptRequest("id", \.id, .uuid, [.filter, .sort], from: "flavors"),
-            .stored("name", \.name, .string(maximum: 255), [.create, .update, .filter, .sort], default: "", from: "flavors"),
+            .stored("name", \.name, .name(maximum: 255), [.create, .update, .filter, .sort], default: "", from: "flavors"),
             .keptRequest(
                 "description", \.description, .nullable(.string(maximum: 1024)), [.create, .update, .filter, .sort], default: "",
                 from: "flavors"),

@@ -16,7 +16,12 @@ extension NetworkType: WordAttributeValue {}
 extension ResourceStatus: WordAttributeValue {}
 extension IPv6Mode: WordAttributeValue {}
 extension RuleDirection: WordAttributeValue {}
-extension AgentType: WordAttributeValue {}
+extension AgentType: WordAttributeValue {
+    /// In either case: Neutron's MySQL compares so, and clients ask for the type `DHCP Agent`.
+    public static func filterValue(_ text: String) -> ColumnValue? {
+        allCases.first { $0.rawValue.lowercased() == text.lowercased() }?.columnValue
+    }
+}
 extension DataPlaneStatus: WordAttributeValue {}
 extension AddressAllocation: WordAttributeValue {}
 

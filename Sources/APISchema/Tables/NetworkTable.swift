@@ -6,7 +6,7 @@ extension Network: ProjectResource {
     public static let table = ResourceTable<Network>(
         singular: "network", plural: "networks", collection: "networks", notFoundName: "Network",
         attributes: identityAttributes + [
-            .stored("name", \.name, .string(maximum: 255), [.create, .update, .filter, .sort], default: ""),
+            .stored("name", \.name, .name(maximum: 255), [.create, .update, .filter, .sort], default: ""),
             .stored("admin_state_up", \.isAdminStateUp, .boolean, [.create, .update, .filter, .sort], default: true),
             .keptRequest("status", \.status, .any, [.filter, .sort]),
             .keptRequest("subnets", \.subnetIDs, .list(of: .uuid), []),
@@ -42,7 +42,7 @@ extension Network: ProjectResource {
                 if network.furtherCarriers.isEmpty { writer.null() } else { network.carriers.write(to: &writer) }
             },
             .internal("further_carriers", \.furtherCarriers),
-            .request("l2_adjacency", .boolean, [], from: "l2_adjacency", show: { _, writer in writer.bool(true) }),
+            .request("l2_adjacency", .boolean, [], from: "l2_adjacency", show: { network, writer in writer.bool(network.isAdjacent) }),
             // Any: the operation checks names, with Neutron's texts.
             .keptRequest("dns_domain", \.dnsDomain, .any, [.create, .update], default: "", from: "dns-integration"),
             .keptRequest("qos_policy_id", \.qosPolicyID, .nullable(.uuid), [.create, .update], from: "qos"),

@@ -13,7 +13,7 @@ extension Port: ProjectResource {
     public static let table = ResourceTable<Port>(
         singular: "port", plural: "ports", collection: "ports", notFoundName: "Port",
         attributes: identityAttributes + [
-            .stored("name", \.name, .string(maximum: 255), [.create, .update, .filter, .sort], default: ""),
+            .stored("name", \.name, .name(maximum: 255), [.create, .update, .filter, .sort], default: ""),
             .stored("network_id", \.networkID, .uuid, [.create, .required, .filter, .sort]),
             .stored("admin_state_up", \.isAdminStateUp, .boolean, [.create, .update, .filter, .sort], default: true),
             .keptRequest("mac_address", \.mac, .nullable(.macAddress), [.create, .update, .filter, .sort, .guarded]),
@@ -52,10 +52,10 @@ extension Port: ProjectResource {
             "propagate_uplink_status", \.propagatesUplinkStatus, .boolean, [.create, .update], default: true,
             from: "uplink-status-propagation"),
         .stored(
-            "device_profile", \.deviceProfile, .nullable(.string(maximum: 255)), [.create, .guarded], from: "port-device-profile"),
+            "device_profile", \.deviceProfile, .nullable(.string(maximum: 255)), [.create], from: "port-device-profile"),
         .stored(
             "numa_affinity_policy", \.numaAffinityPolicy, .nullable(.oneOf(["required", "preferred", "legacy", "socket"])),
-            [.create, .update, .guarded], from: "port-numa-affinity-policy"),
+            [.create, .update], from: "port-numa-affinity-policy"),
         .request(
             "hints", .nullable(.object([.init("openvswitch", openVSwitchHints)])), [.create, .update, .guarded], from: "port-hints",
             show: { port, writer in if let hints = port.hints { writer.json(hints) } else { writer.null() } }),

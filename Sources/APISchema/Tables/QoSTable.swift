@@ -6,7 +6,7 @@ extension QoSPolicy: ProjectResource {
     public static let table = ResourceTable<QoSPolicy>(
         singular: "policy", plural: "policies", collection: "qos/policies", notFoundName: "QosPolicy",
         attributes: identityAttributes + [
-            .stored("name", \.name, .string(maximum: 255), [.create, .update, .filter, .sort], default: "", from: "qos"),
+            .stored("name", \.name, .name(maximum: 255), [.create, .update, .filter, .sort], default: "", from: "qos"),
             .stored("shared", \.isShared, .boolean, [.create, .update, .filter], default: false, from: "qos"),
             .stored("is_default", \.isDefault, .boolean, [.create, .update, .filter], default: false, from: "qos-default"),
             .keptRequest("rules", \.rules, .list(of: .any), [], from: "qos"),

@@ -12,7 +12,7 @@ extension Router: ProjectResource {
     public static let table = ResourceTable<Router>(
         singular: "router", plural: "routers", collection: "routers", notFoundName: "Router",
         attributes: identityAttributes + [
-            .stored("name", \.name, .string(maximum: 255), [.create, .update, .filter, .sort], default: ""),
+            .stored("name", \.name, .name(maximum: 255), [.create, .update, .filter, .sort], default: ""),
             .stored("admin_state_up", \.isAdminStateUp, .boolean, [.create, .update, .filter, .sort], default: true),
             .keptRequest("status", \.status, .any, [.filter, .sort]),
             .keptRequest("external_gateway_info", \.gateway, gatewayType, [.create, .update, .guarded], from: "router"),
@@ -29,9 +29,6 @@ extension Router: ProjectResource {
             },
             .keptRequest("flavor_id", \.flavorID, .nullable(.uuid), [.create, .sort, .guarded], from: "l3-flavors"),
             .keptRequest("enable_snat", \.snatColumn, .boolean, [.filter, .sort], from: "router-enable-snat"),
-            .request("external_gateways", .any, [.guarded], from: "external-gateway-multihoming") { router, writer in
-                router.gateways.write(to: &writer)
-            },
             .internal("further_gateways", \.furtherGatewaysColumn),
             .internal("helpers", \.helpers),
             .internal("gateway_qos_policy_id", \.gatewayQoSPolicyColumn),

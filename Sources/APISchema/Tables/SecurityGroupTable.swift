@@ -7,7 +7,7 @@ extension SecurityGroup: ProjectResource {
     public static let table = ResourceTable<SecurityGroup>(
         singular: "security_group", plural: "security_groups", collection: "security-groups", notFoundName: "SecurityGroup",
         attributes: identityAttributes + [
-            .stored("name", \.name, .string(maximum: 255), [.create, .update, .filter, .sort], default: ""),
+            .stored("name", \.name, .name(maximum: 255), [.create, .update, .filter, .sort], default: ""),
             .keptRequest("shared", \.isShared, .boolean, [.filter]),
             .stored("stateful", \.isStateful, .boolean, [.create, .update, .filter], default: true, from: "stateful-security-group"),
             .keptRequest("security_group_rules", \.rules, .any, []),

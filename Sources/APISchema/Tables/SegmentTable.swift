@@ -32,7 +32,7 @@ extension Segment: ProjectResource {
             .keptRequest("id", \.id, .uuid, [.filter, .sort], from: "segment"),
             .request("project_id", .string(maximum: 255), [.create], from: "segment"),
             .stored("network_id", \.networkID, .uuid, [.create, .required, .filter, .sort], from: "segment"),
-            .stored("name", \.name, .nullable(.string(maximum: 255)), [.create, .update, .filter, .sort], from: "segment"),
+            .stored("name", \.name, .nullable(.name(maximum: 255)), [.create, .update, .filter, .sort], from: "segment"),
             .keptRequest(
                 "network_type", \.carrier.type, .string(maximum: 32), [.create, .required, .filter, .sort], from: "segment"),
             .keptRequest(
@@ -56,7 +56,7 @@ extension NetworkSegmentRange: ProjectResource {
             .keptRequest(
                 "project_id", \.ownerID, .nullable(.string(maximum: 255)), [.create, .filter, .sort], from: "network-segment-range"),
             .stored(
-                "name", \.name, .string(maximum: 255), [.create, .update, .filter, .sort], default: "", from: "network-segment-range"),
+                "name", \.name, .name(maximum: 255), [.create, .update, .filter, .sort], default: "", from: "network-segment-range"),
             .keptRequest("default", \.isDefault, .boolean, [], from: "network-segment-range"),
             .stored("shared", \.isShared, .boolean, [.create], default: true, from: "network-segment-range"),
             .keptRequest(

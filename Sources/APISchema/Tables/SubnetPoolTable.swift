@@ -8,7 +8,7 @@ extension AddressScope: ProjectResource {
     public static let table = ResourceTable<AddressScope>(
         singular: "address_scope", plural: "address_scopes", collection: "address-scopes", notFoundName: "AddressScope",
         attributes: identityAttributes + [
-            .stored("name", \.name, .string(maximum: 255), [.create, .update, .filter, .sort], default: "", from: "address-scope"),
+            .stored("name", \.name, .name(maximum: 255), [.create, .update, .filter, .sort], default: "", from: "address-scope"),
             .stored("ip_version", \.version, .any, [.create, .required, .filter, .sort], from: "address-scope"),
             .stored(
                 "shared", \.isShared, .boolean, [.create, .update, .filter, .sort, .guarded], default: false, from: "address-scope"),

@@ -11,7 +11,7 @@ extension Subnet: ProjectResource {
     public static let table = ResourceTable<Subnet>(
         singular: "subnet", plural: "subnets", collection: "subnets", notFoundName: "Subnet",
         attributes: identityAttributes + [
-            .stored("name", \.name, .string(maximum: 255), [.create, .update, .filter, .sort], default: ""),
+            .stored("name", \.name, .name(maximum: 255), [.create, .update, .filter, .sort], default: ""),
             .stored("network_id", \.networkID, .uuid, [.create, .required, .filter, .sort]),
             .keptRequest("ip_version", \.versionColumn, .integer(nil), [.create, .required, .filter, .sort]),
             .keptRequest("cidr", \.prefix, .nullable(.cidr), [.create, .filter, .sort]),

@@ -15,6 +15,7 @@
 #include <linux/net_namespace.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
+#include <linux/netfilter/nfnetlink_conntrack.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <linux/veth.h>
@@ -27,6 +28,8 @@ int clinux_lift(int descriptor);
 
 /// A netlink socket of `protocol` (NETLINK_ROUTE, NETLINK_NETFILTER), bound to `groups`, with extended acknowledgements and strict checks.
 int clinux_netlink_socket(int protocol, uint32_t groups, int receive_buffer_bytes, int timeout_milliseconds);
+/// Keeps the kernel's messages of one type away from the socket.
+int clinux_netlink_ignore(int descriptor, uint16_t message_type);
 /// Sends one datagram to the kernel.
 int clinux_netlink_send(int descriptor, const void *bytes, size_t count);
 /// Receives one datagram: its bytes, or -EMSGSIZE when it did not fit. 0 for a datagram that is not the kernel's.

@@ -15,6 +15,13 @@ struct BuiltInAuthentication: Authenticator {
 
     func caller(of headers: HTTPFields) async throws(AuthenticationFailure) -> Caller {
         guard let token = headers[.authToken] else { throw .unauthorized }
+        var caller = try await caller(ofToken: token)
+        // A service that passes a user's request on; a token that is none is refused, as by Keystone's middleware.
+        if let service = headers[.serviceToken] { caller.serviceRoles = try await self.caller(ofToken: service).roles }
+        return caller
+    }
+
+    private func caller(ofToken token: String) async throws(AuthenticationFailure) -> Caller {
         let caller: Caller?
         do {
             caller = try await identity.caller(ofToken: token)

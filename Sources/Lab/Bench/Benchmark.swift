@@ -5,18 +5,28 @@ import Glibc
 public struct Benchmark: Sendable {
     /// What can be measured.
     public enum Part: String, CaseIterable, Sendable {
-        /// Rate of port creation against the rate of `GET /`.
+        /// Rates of port creation and of showing one against the rate of `GET /`.
         case ports
-        /// Time of a list of 10,000 ports.
+        /// Time of lists of 1,000 and 10,000 ports, and what authorisation adds.
         case list
-        /// Rates of requests against the rate of `GET /`, a list of 1,000 ports, memory over a million requests.
+        /// Memory over a million requests.
         case api
         /// Resident memory of server and agent.
         case memory
         /// From the request for a port to its first reply to a ping.
         case wire
+        /// 1,000 ports on one host: wired, the agent's memory, its restart.
+        case instances
+        /// TCP between instances on two hosts against bare VXLAN.
+        case tenant
+        /// A port moves between hosts.
+        case move
         /// From the request for a security group rule to the first reply that it allows.
         case rule
+        /// From a new member of a large group until ports on every host let it in.
+        case groups
+        /// What security groups cost the packets of a host with many ports.
+        case packets
         /// From the association of a floating IP to its first reply.
         case floating
         /// The master's host loses its uplinks, and returns.
@@ -52,18 +62,27 @@ public struct Benchmark: Sendable {
 
         /// In a lab with a server and no agents.
         static let ofServer: [Part] = [.ports, .list, .api]
+        /// In a lab of two hosts with nothing in it.
+        static let ofHosts: [Part] = [.instances]
         /// In a cloud with one HA router. In this order: what is idle first, what leaves most behind last.
         static let inCloud: [Part] = [
-            .memory, .wire, .rule, .floating, .uplink, .power, .keepalived, .drain, .agent, .server, .reload, .partition, .unattended,
+            .memory, .tenant, .wire, .move, .rule, .floating, .uplink, .power, .keepalived, .drain, .agent, .server, .reload, .partition,
+            .unattended,
             .restart,
         ]
+        /// Each in a lab of its own, with thousands of ports.
+        static let ofGroups: [Part] = [.groups, .packets]
         /// In a cloud with hundreds of HA routers.
         static let inFleet: [Part] = [.footprint, .idle, .saturation, .sync, .fleet]
 
         /// What is measured unless something else is asked for: minutes, not hours.
-        public static let usual: Set<Part> = [.ports, .list, .memory, .wire, .rule, .floating, .uplink, .restart]
+        public static let usual: Set<Part> = [
+            .ports, .list, .instances, .memory, .tenant, .wire, .move, .rule, .floating, .uplink, .restart,
+        ]
         /// Everything about routers.
-        public static let ofRouters: Set<Part> = Set(allCases).subtracting([.ports, .list, .api, .memory, .wire, .rule, .restart])
+        public static let ofRouters: Set<Part> = Set(allCases).subtracting([
+            .ports, .list, .api, .instances, .memory, .tenant, .wire, .move, .rule, .groups, .packets, .restart,
+        ])
     }
 
     public let name: String
@@ -74,6 +93,8 @@ public struct Benchmark: Sendable {
     public var unattendedRuns = 5
     public var fleetRouters = 200
     public var saturationSeconds = 60
+    /// Whether the members of the many HA routers replicate connections, as they do by default.
+    public var replicatesConnections = true
 
     let narrator: Narrator
 
@@ -83,7 +104,9 @@ public struct Benchmark: Sendable {
     }
 
     /// The names of the labs that it uses.
-    private var labs: (api: String, cloud: String, fleet: String) { ("\(name)-api", "\(name)-cloud", "\(name)-fleet") }
+    private var labs: (api: String, hosts: String, groups: String, cloud: String, fleet: String) {
+        ("\(name)-api", "\(name)-hosts", "\(name)-groups", "\(name)-cloud", "\(name)-fleet")
+    }
 
     /// Measures all parts; one that fails does not keep the others from being measured.
     public func run() async -> BenchmarkReport {
@@ -99,8 +122,23 @@ public struct Benchmark: Sendable {
                 }
             }
         }
+        for part in Part.ofHosts where parts.contains(part) {
+            await measure(part, &report) { _ in
+                try await withLab(labs.hosts, hosts: 2, startsAgents: true) {
+                    try await InstancesBenchmark(lab: $0, narrator: narrator).run()
+                }
+            }
+        }
+        for part in Part.ofGroups where parts.contains(part) {
+            await measure(part, &report) { part in
+                try await withLab(labs.groups, hosts: 3, startsAgents: true) { lab in
+                    try await GroupBenchmark(lab: lab, narrator: narrator).run(part)
+                }
+            }
+        }
         await measureAll(Part.inCloud.filter(parts.contains), in: labs.cloud, &report, BenchmarkCloud.build, measureInCloud)
-        await measureAll(Part.inFleet.filter(parts.contains), in: labs.fleet, &report, buildFleet) {
+        let options = replicatesConnections ? [] : ["--no-replicate-connections"]
+        await measureAll(Part.inFleet.filter(parts.contains), in: labs.fleet, serverArguments: options, &report, buildFleet) {
             try await FleetBenchmark(fleet: $1).measure($0)
         }
         return report
@@ -108,12 +146,13 @@ public struct Benchmark: Sendable {
 
     /// Measures several parts in one lab.
     private func measureAll<Cloud>(
-        _ parts: [Part], in lab: String, _ report: inout BenchmarkReport, _ build: (Lab, Narrator) async throws -> Cloud,
+        _ parts: [Part], in lab: String, serverArguments: [String] = [], _ report: inout BenchmarkReport,
+        _ build: (Lab, Narrator) async throws -> Cloud,
         _ body: (Part, Cloud) async throws -> [Measurement]
     ) async {
         guard !parts.isEmpty else { return }
         do {
-            try await withLab(lab, hosts: 3, startsAgents: true) { lab in
+            try await withLab(lab, hosts: 3, startsAgents: true, serverArguments: serverArguments) { lab in
                 let cloud = try await build(lab, narrator)
                 for part in parts { await measure(part, &report) { try await body($0, cloud) } }
             }
@@ -139,6 +178,8 @@ public struct Benchmark: Sendable {
     private func measureInCloud(_ part: Part, _ cloud: BenchmarkCloud) async throws -> [Measurement] {
         switch part {
         case .memory: return try await MemoryBenchmark(cloud: cloud).run()
+        case .tenant: return try await TenantBenchmark(cloud: cloud).run()
+        case .move: return try await MoveBenchmark(cloud: cloud).run()
         case .wire: return try await WiringBenchmark(cloud: cloud).run()
         case .rule: return try await RuleBenchmark(cloud: cloud).run()
         case .floating: return try await FloatingIPBenchmark(cloud: cloud, runs: runs).run()
@@ -176,18 +217,19 @@ public struct Benchmark: Sendable {
 
     /// Ends every lab of this benchmark, whoever started it.
     public func cleanUp() async {
-        for lab in [labs.api, labs.cloud, labs.fleet] { try? await Lab.down(name: lab) }
+        for lab in [labs.api, labs.hosts, labs.groups, labs.cloud, labs.fleet] { try? await Lab.down(name: lab) }
     }
 
     /// Starts a lab whose database is a file on a disk, and ends it whatever happens.
     private func withLab<Value>(
-        _ name: String, hosts: Int, startsAgents: Bool, _ body: (Lab) async throws -> Value
+        _ name: String, hosts: Int, startsAgents: Bool, serverArguments: [String] = [], _ body: (Lab) async throws -> Value
     ) async throws -> Value {
         // What a killed run of the same name left.
         try await Lab.down(name: name)
         var configuration = Lab.Configuration(name: name, hosts: hosts)
         configuration.stateDirectory = try Self.makeDirectoryOnDisk()
         configuration.startsServices = startsAgents
+        configuration.serverArguments = serverArguments
         narrator.say(
             "starting a lab with \(startsAgents ? "\(hosts) hosts" : "a server and no agents"), state in \(configuration.stateDirectory ?? "")"
         )

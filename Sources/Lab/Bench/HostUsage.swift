@@ -39,17 +39,17 @@ struct HostUsage: Sendable {
 
     func ticks(of names: [String]) -> Int { names.reduce(0) { $0 + (programs[$1]?.ticks ?? 0) } }
 
-    /// How many namespaces of routers have a keepalived, and how many processes there are in all namespaces of the host's own.
-    static func routers(on host: LabHost) -> (withKeepalived: Int, processes: Int) {
+    /// How many namespaces of the host's own have a keepalived, and how many a conntrackd. Not how many processes: some come and go.
+    static func routers(on host: LabHost) -> (withKeepalived: Int, withConntrackd: Int) {
         let own = namespace(of: host.place.process)
         var withKeepalived: Set<UInt64> = []
-        var processes = 0
+        var withConntrackd: Set<UInt64> = []
         for process in LabProcess.all(besides: host.place.process) {
             guard let number = namespace(of: process), number != own else { continue }
-            processes += 1
             if Services.isKeepalived(process) { withKeepalived.insert(number) }
+            if process.programName == "conntrackd" { withConntrackd.insert(number) }
         }
-        return (withKeepalived.count, processes)
+        return (withKeepalived.count, withConntrackd.count)
     }
 
     private static func namespace(of process: LabProcess) -> UInt64? {

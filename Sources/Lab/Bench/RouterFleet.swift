@@ -108,14 +108,14 @@ struct RouterFleet: Sendable {
         }
     }
 
-    /// Waits until a host has the namespace of each router with a keepalived in it, as many processes in namespaces as it had before, and
-    /// realises something new.
-    func waitUntilSynchronized(_ host: LabHost, processes: Int) async throws {
+    /// Waits until a host has the namespace of each router with a keepalived in it, as many with a conntrackd as it had before, and realises
+    /// something new.
+    func waitUntilSynchronized(_ host: LabHost, withConntrackd: Int) async throws {
         try await waitUntil(
             "\(members.count) routers on \(host.name)", timeoutMilliseconds: Self.buildTimeoutMilliseconds, intervalMilliseconds: 100
         ) {
             let routers = HostUsage.routers(on: host)
-            return routers.withKeepalived >= members.count && routers.processes >= processes
+            return routers.withKeepalived >= members.count && routers.withConntrackd >= withConntrackd
         }
         let name = "marker-\(host.name)"
         let instance = try await lab.createInstance(name, host: host.name, network: markerNetwork, configuration: .fixed)
@@ -127,9 +127,9 @@ struct RouterFleet: Sendable {
 
     /// Makes one host the master of all routers: the others lose their power one after the other and boot, and nobody preempts.
     func gather(on host: LabHost) async throws {
-        var processes: [String: Int] = [:]
+        var withConntrackd: [String: Int] = [:]
         for other in lab.hosts where other.name != host.name {
-            processes[other.name] = HostUsage.routers(on: other).processes
+            withConntrackd[other.name] = HostUsage.routers(on: other).withConntrackd
             try await other.fault(.power)
         }
         try await waitUntil("\(host.name) to be master of all routers", timeoutMilliseconds: 120_000, intervalMilliseconds: 500) {
@@ -137,7 +137,7 @@ struct RouterFleet: Sendable {
         }
         for other in lab.hosts where other.name != host.name {
             try await other.heal()
-            try await waitUntilSynchronized(other, processes: processes[other.name] ?? 0)
+            try await waitUntilSynchronized(other, withConntrackd: withConntrackd[other.name] ?? 0)
         }
         try await waitUntilSettled()
         let kept = try await masters().values.count { $0 == [host.name] }

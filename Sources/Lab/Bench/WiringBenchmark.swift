@@ -61,7 +61,7 @@ struct WiringBenchmark {
         let answered = MonotonicTime.nanoseconds
         let portID = try port.text("id")
         let hostPlace = host.place
-        try await BackgroundThread.run { try hostPlace.batch(["link set \(waiting) name \(Instance.tapName(portID: portID)) up"]) }
+        try await BackgroundThread.run { try hostPlace.batch(["link set \(waiting) name \(InstancePort.tapName(portID: portID)) up"]) }
         let plugged = MonotonicTime.nanoseconds
         let expectation = "\(address) to answer \(neighbour.name)"
         let replied = try await waitFor(expectation, timeoutMilliseconds: Self.timeoutMilliseconds, intervalMilliseconds: 5) {

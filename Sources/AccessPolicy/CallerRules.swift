@@ -1,0 +1,100 @@
+import APISchema
+
+/// The rules as they are for callers of one profile: what roles decide is decided, and only what depends on the target is left. Made once for each
+/// set of roles.
+public final class CallerRules: Sendable {
+    /// The rule that makes an administrator.
+    public static let administratorRule = "context_is_admin"
+
+    public let profile: CallerProfile
+    /// What ``administratorRule`` says, which no target can change.
+    public let isAdmin: Bool
+    private let left: [String: PolicyCheck]
+    private let fallback: PolicyCheck
+    private let hidden: [String: [String: PolicyCheck]]
+    private let wholes: Set<String>
+    /// The operations that need another scope than the caller's.
+    private let outOfScope: Set<String>
+
+    public init(_ rules: PolicyRules, for profile: CallerProfile) {
+        self.profile = profile
+        var reduction = Reduction(rules: rules, profile: profile)
+        for name in rules.names { _ = reduction.left(of: name) }
+        fallback = reduction.left(of: PolicyRules.fallbackName)
+        isAdmin = profile.isUnrestricted || reduction.left(of: Self.administratorRule) == .always
+        var left = reduction.known
+        let outOfScope = profile.scope == .project ? [] : Set(rules.names.filter { rules[$0]?.needsProjectScope == true })
+        for name in outOfScope { left[name] = .never }
+        self.left = left
+        self.outOfScope = outOfScope
+        hidden = Self.hiddenAttributes(left)
+        wholes = rules.wholes
+    }
+
+    /// Reduces each rule once, whatever asks for it. Rules do not lead back to themselves: ``PolicyRules`` refuses those.
+    private struct Reduction {
+        let rules: PolicyRules
+        let profile: CallerProfile
+        var known: [String: PolicyCheck] = [:]
+
+        mutating func left(of name: String) -> PolicyCheck {
+            if let done = known[name] { return done }
+            let check = rules.resolved(name)
+            for part in check.ruleNames { _ = left(of: part) }
+            if check.asksForAdministrator { _ = left(of: CallerRules.administratorRule) }
+            let result = check.reduced(for: profile) { known[$0] ?? .never }
+            self.known[name] = result
+            return result
+        }
+    }
+
+    /// What is left of the rule to ask of a target.
+    public subscript(rule: String) -> PolicyCheck { profile.isUnrestricted ? .always : left[rule] ?? fallback }
+
+    /// What is left of the rule, if there is one of that name.
+    public func existing(_ rule: String) -> PolicyCheck? {
+        guard let check = left[rule] else { return nil }
+        return profile.isUnrestricted ? .always : check
+    }
+
+    /// Whether there are rules for parts of what the rule is about.
+    public func hasParts(_ rule: String) -> Bool { wholes.contains(rule) }
+
+    /// The attributes of a resource that callers of the profile do not see, or see of some resources only: those with a rule
+    /// `get_RESOURCE:ATTRIBUTE` that does not follow from `get_RESOURCE`, which whoever sees the resource has passed.
+    ///
+    /// - Parameter resource: as rules name it (`port`).
+    public func hiddenAttributes(of resource: String) -> [String: PolicyCheck] { profile.isUnrestricted ? [:] : hidden[resource] ?? [:] }
+
+    /// The error of who may not do something, in Neutron's words.
+    public func refusal(_ action: PolicyAction) -> APIError {
+        guard let name = action.ruleNames.first(where: outOfScope.contains) else {
+            return APIError(status: 403, type: "PolicyNotAuthorized", message: "\(action.text) is disallowed by policy")
+        }
+        return APIError(
+            status: 403, type: "InvalidScope",
+            message: "rule:\(name) requires a scope of ['project'], request was made with \(profile.scope.rawValue) scope.")
+    }
+
+    private static func hiddenAttributes(_ left: [String: PolicyCheck]) -> [String: [String: PolicyCheck]] {
+        var hidden: [String: [String: PolicyCheck]] = [:]
+        for (name, check) in left where name.hasPrefix("get_") {
+            guard let colon = name.firstIndex(of: ":") else { continue }
+            let whole = String(name[..<colon])
+            guard !check.follows(from: left[whole] ?? .never) else { continue }
+            hidden[String(whole.dropFirst("get_".count)), default: [:]][String(name[name.index(after: colon)...])] = check
+        }
+        return hidden
+    }
+}
+
+extension PolicyCheck {
+    fileprivate var asksForAdministrator: Bool {
+        switch self {
+        case .equal(.credential(.isAdmin), _): true
+        case .not(let check): check.asksForAdministrator
+        case .all(let checks), .any(let checks): checks.contains(where: \.asksForAdministrator)
+        default: false
+        }
+    }
+}

@@ -1,0 +1,97 @@
+import Addressing
+import HostModel
+import NetworkModel
+
+/// Which ports of a host may have connections that the groups no longer allow after a change.
+public enum ConnectionReview {
+    /// Ports that lost something: a rule, a group, a member of a remote group, an address, port security that was off, or themselves. What only
+    /// gained has nothing to lose.
+    ///
+    /// - Parameter old: the view whose rules were enforced before; nil after a start, when every port is suspect.
+    public static func suspects(from old: HostView?, to new: HostView) -> [ResourceID: HostPort?] {
+        var suspects: [ResourceID: HostPort?] = [:]
+        guard let old else {
+            for port in new.ports.all { suspects.updateValue(nil, forKey: port.id) }
+            return suspects
+        }
+        if old.ports != new.ports {
+            for port in old.ports.all where port.isAdminStateUp {
+                if new.ports[port.id].map({ hasLost(port, $0) }) ?? true { suspects[port.id] = port }
+            }
+        }
+        let groups = narrowedGroups(old, new)
+        guard !groups.isEmpty else { return suspects }
+        for port in new.ports.all where port.securityGroupIDs.contains(where: groups.contains) && suspects[port.id] == nil {
+            suspects.updateValue(old.ports[port.id], forKey: port.id)
+        }
+        return suspects
+    }
+
+    /// One judge for each network of the suspects.
+    ///
+    /// - Parameter suspects: each as it was before, which counts of those that are not in the view any more; nil for what nobody knew before.
+    public static func judges(_ suspects: [ResourceID: HostPort?], in view: HostView) -> [ConnectionJudge] {
+        guard !suspects.isEmpty else { return [] }
+        var byNetwork: [ResourceID: [HostPort]] = [:]
+        for (id, former) in suspects {
+            if let port = view.ports[id] ?? former { byNetwork[port.networkID, default: []].append(port) }
+            // In another network now, it left its connections behind.
+            if let former, let port = view.ports[id], port.networkID != former.networkID {
+                byNetwork[former.networkID, default: []].append(former)
+            }
+        }
+        // A network that is gone had the zone that it would have.
+        let networks = Set(view.networks.keys).union(byNetwork.keys)
+        let zones = ConntrackZones.assign(networks)
+        return byNetwork.sorted { $0.key < $1.key }.compactMap { network, ports in
+            zones[network].map { ConnectionJudge(ports, zone: $0, in: view) }
+        }
+    }
+
+    private static func hasLost(_ old: HostPort, _ new: HostPort) -> Bool {
+        if old == new { return false }
+        if !new.isAdminStateUp || new.networkID != old.networkID { return true }
+        guard new.isPortSecurityEnabled else { return false }
+        if !old.isPortSecurityEnabled || !Set(old.securityGroupIDs).isSubset(of: new.securityGroupIDs) { return true }
+        return !Set(PortIdentity.pairs(of: old)).isSubset(of: PortIdentity.pairs(of: new))
+    }
+
+    private static func narrowedGroups(_ old: HostView, _ new: HostView) -> Set<ResourceID> {
+        var narrowed: Set<ResourceID> = []
+        if old.securityGroups != new.securityGroups {
+            for (id, group) in old.securityGroups {
+                guard let now = new.securityGroups[id], now.isStateful == group.isStateful, group.rules.isSubset(of: now.rules) else {
+                    narrowed.insert(id)
+                    continue
+                }
+            }
+        }
+        let remotes = narrowedRemotes(old, new)
+        guard !remotes.isEmpty else { return narrowed }
+        for (id, group) in new.securityGroups {
+            let names = group.rules.flatMap { [$0.remoteGroupID, $0.remoteAddressGroupID].compactMap { $0 } }
+            if names.contains(where: remotes.contains) { narrowed.insert(id) }
+        }
+        return narrowed
+    }
+
+    /// Remote groups and address groups that lost an address.
+    private static func narrowedRemotes(_ old: HostView, _ new: HostView) -> Set<ResourceID> {
+        var narrowed: Set<ResourceID> = []
+        if old.groupMembers != new.groupMembers {
+            for (id, members) in old.groupMembers where new.groupMembers[id] != members {
+                let now = new.groupMembers[id, default: [:]]
+                let hasLost = members.contains { port, member in
+                    now[port] != member && !Set(member.addresses).isSubset(of: now[port]?.addresses ?? [])
+                }
+                if hasLost { narrowed.insert(id) }
+            }
+        }
+        if old.addressGroups != new.addressGroups {
+            for (id, group) in old.addressGroups where new.addressGroups[id] != group {
+                if !Set(group.addresses).isSubset(of: new.addressGroups[id]?.addresses ?? []) { narrowed.insert(id) }
+            }
+        }
+        return narrowed
+    }
+}

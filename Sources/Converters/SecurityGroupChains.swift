@@ -1,0 +1,173 @@
+import KernelInterface
+
+/// The chains of the security groups' table that do not depend on the host.
+///
+///     prerouting ─▶ antispoof ─▶ antispoof_ipv4, …_ipv6, …_arp     frame by frame, before anybody learns or reassembles
+///     forward ─▶ from_…  ─▶ deliver ─▶ to_…                        packet by packet: fragments are whole here
+///
+/// Connection tracking puts fragments together between the two and takes them apart behind. What a fragment can hide from the first is
+/// asked again by the second, in `announcements`.
+struct SecurityGroupChains {
+    let hasBridgeConntrack: Bool
+
+    var chains: [String: FirewallTable.Chain] {
+        [
+            "prerouting": .init(hook: "type filter hook prerouting priority -300; policy accept;", rules: Self.prerouting),
+            "antispoof": .init(rules: Self.antispoof),
+            "antispoof_ipv4": .init(rules: Self.antispoofIPv4),
+            "antispoof_ipv6": .init(rules: Self.antispoofIPv6),
+            "antispoof_arp": .init(rules: Self.antispoofARP),
+            "antispoof_dhcp": .init(rules: Self.antispoofDHCP),
+            "announcements": .init(rules: Self.announcements),
+            "solicitation": .init(rules: Self.solicitation),
+            "advertisement": .init(rules: Self.advertisement),
+            // The policy is what is left when somebody flushes the table: nothing passes until the agent has loaded it again.
+            "forward": .init(hook: "type filter hook forward priority filter; policy drop;", rules: Self.forward),
+            "deliver": .init(rules: Self.deliver),
+            // Instances do not send tagged frames: the tag would hide the packet from connection tracking.
+            "refuse_tagged": .init(rules: [DropReason.tagged.drop]),
+            "from_any": .init(rules: fromAny),
+            "from_ipv6": .init(rules: Self.fromIPv6),
+            "to_ipv6": .init(rules: Self.toIPv6),
+            "to_any": .init(rules: toAny),
+            // The host does not speak with instances: neither its addresses nor its services are theirs.
+            "input": .init(
+                hook: "type filter hook input priority filter; policy accept;",
+                rules: ["iifname \"tap*\" \(DropReason.toHost.drop)", "iifname \"vxlan-*\" \(DropReason.toHost.drop)"]),
+            "output": .init(
+                hook: "type filter hook output priority filter; policy accept;",
+                rules: ["oifname \"tap*\" \(DropReason.fromHost.drop)", "oifname \"vxlan-*\" \(DropReason.fromHost.drop)"]),
+        ]
+    }
+
+    /// For ports of stateless groups: what is known to the tracking of connections passes no easier, and what is not passes no harder. Their
+    /// packets are tracked all the same, for the ports at the other end.
+    static let stateless: [String: FirewallTable.Chain] = [
+        "from_stateless": .init(rules: fromEverybody), "to_stateless": .init(rules: addressed + toEverybody),
+    ]
+
+    // MARK: Frames, before br_netfilter and before the bridge learns the source MAC
+
+    private static let prerouting = [
+        "iifname @guarded goto antispoof",
+        "iifname @trusted accept",
+        "iifname \"tap*\" \(DropReason.unknownDevice.drop)",
+        // A packet out of a tunnel may still carry the mark of the packet that it came in.
+        "iifname \"vxlan-*\" meta mark set \(ConnectionStateTable.Mark.fresh)",
+    ]
+
+    private static let antispoof = [
+        "ether type vmap { ip : goto antispoof_ipv4, ip6 : goto antispoof_ipv6, arp : goto antispoof_arp, 8021q : goto refuse_tagged, "
+            + "8021ad : goto refuse_tagged }",
+        DropReason.otherProtocol.drop,
+    ]
+
+    private static let antispoofIPv4 = [
+        "udp dport 67-68 jump antispoof_dhcp",
+        "iifname . ether saddr . ip saddr @port_ipv4 accept",
+        "iifname . ether saddr . ip saddr @port_ipv4_prefixes accept",
+        "iifname . ether saddr != @port_macs \(DropReason.spoofedMAC.drop)",
+        "ip saddr 0.0.0.0 ip daddr 255.255.255.255 udp sport 68 udp dport 67 accept",
+        DropReason.spoofedIPv4.drop,
+    ]
+
+    /// A request names its client by the MAC in `chaddr` (RFC 2131), 28 octets into the UDP payload: in another's name it could release or
+    /// decline that one's address.
+    private static let antispoofDHCP = [
+        "udp sport 67 udp dport 68 \(DropReason.dhcpServer.drop)",
+        "udp sport 68 udp dport 67 ip frag-off & 0x3fff != 0 \(DropReason.spoofedDHCPClient.drop)",
+        "udp sport 68 udp dport 67 iifname . @th,288,48 != @port_hardware \(DropReason.spoofedDHCPClient.drop)",
+    ]
+
+    private static let antispoofIPv6 = [
+        "meta l4proto { 17, 58 } jump announcements",
+        "iifname . ether saddr . ip6 saddr @port_ipv6 accept",
+        "iifname . ether saddr . ip6 saddr @port_ipv6_prefixes accept",
+        "iifname . ether saddr != @port_macs \(DropReason.spoofedMAC.drop)",
+        "ip6 saddr :: icmpv6 type { mld-listener-report, mld-listener-done, mld2-listener-report, nd-router-solicit, nd-neighbor-solicit } "
+            + "accept",
+        DropReason.spoofedIPv6.drop,
+    ]
+
+    private static let antispoofARP = [
+        "iifname . ether saddr != @port_macs \(DropReason.spoofedMAC.drop)",
+        "iifname . arp saddr ether . arp saddr ip @port_ipv4 accept",
+        "iifname . arp saddr ether . arp saddr ip @port_ipv4_prefixes accept",
+        // A probe for an address of its own that somebody else may have (RFC 5227); for another's it would keep that one from using it.
+        "arp operation request arp saddr ip 0.0.0.0 iifname . arp saddr ether . arp daddr ip @port_ipv4 accept",
+        "arp operation request arp saddr ip 0.0.0.0 iifname . arp saddr ether . arp daddr ip @port_ipv4_prefixes accept",
+        DropReason.spoofedARP.drop,
+    ]
+
+    // MARK: What an instance must not announce, in frames and in packets
+
+    /// Over IPv6: an instance is no router and no DHCP server, and is neighbour by its own addresses only. (Over IPv4 a first fragment always
+    /// has the ports.)
+    private static let announcements = [
+        "icmpv6 type nd-router-advert \(DropReason.routerAdvertisement.drop)",
+        "icmpv6 type nd-neighbor-advert goto advertisement",
+        "icmpv6 type nd-neighbor-solicit goto solicitation",
+        "udp sport 547 udp dport 546 \(DropReason.dhcpServer.drop)",
+    ]
+
+    /// RFC 4861, section 4.4: the target address is 8 octets into the message, the first option 24 (2: target link-layer address).
+    private static let advertisement = [
+        "@th,192,16 0x0201 iifname . @th,208,48 != @port_hardware \(DropReason.spoofedNeighbourDiscovery.drop)",
+        "iifname . ether saddr . @th,64,128 @port_targets return",
+        "iifname . ether saddr . @th,64,128 @port_target_prefixes return",
+        DropReason.spoofedNeighbourDiscovery.drop,
+    ]
+
+    /// Section 4.3 (1: source link-layer address). Whoever has no address yet asks for its own only: for another's it would keep that
+    /// one from using it (RFC 4862, section 5.4.3).
+    private static let solicitation = [
+        "@th,192,16 0x0101 iifname . @th,208,48 != @port_hardware \(DropReason.spoofedNeighbourDiscovery.drop)",
+        "ip6 saddr != :: return",
+        "iifname . ether saddr . @th,64,128 @port_targets return",
+        "iifname . ether saddr . @th,64,128 @port_target_prefixes return",
+        DropReason.spoofedNeighbourDiscovery.drop,
+    ]
+
+    // MARK: Packets
+
+    private static let forward = ["iifname vmap @from_port", "goto deliver"]
+
+    private static let deliver = ["oifname vmap @to_port", "oifname \"tap*\" \(DropReason.unknownDevice.drop)", "accept"]
+
+    private var known: String { hasBridgeConntrack ? "ct state established,related" : "meta mark \(ConnectionStateTable.Mark.known)" }
+    private var invalid: String { hasBridgeConntrack ? "ct state invalid" : "meta mark \(ConnectionStateTable.Mark.invalid)" }
+
+    private var fromAny: [String] { ["\(known) goto deliver", "\(invalid) \(DropReason.invalidState.drop)"] + Self.fromEverybody }
+
+    /// Who asks for an address or a neighbour needs no rule.
+    private static let fromEverybody = [
+        "ether type vmap { arp : goto deliver, ip6 : jump from_ipv6 }", "udp sport 68 udp dport 67 goto deliver",
+    ]
+
+    /// Also of packets that came in fragments.
+    private static let fromIPv6 = [
+        "meta l4proto { 17, 58 } jump announcements",
+        "ip6 daddr ff02::1:2 udp sport 546 udp dport 547 goto deliver",
+        "icmpv6 type { nd-router-solicit, nd-neighbor-solicit, nd-neighbor-advert, mld-listener-report, mld-listener-done, "
+            + "mld2-listener-report } goto deliver",
+    ]
+
+    private var toAny: [String] {
+        Self.addressed + ["\(known) accept", "\(invalid) \(DropReason.invalidState.drop)"] + Self.toEverybody
+    }
+
+    /// A bridge floods what is for a MAC that it does not know: it is nobody else's business.
+    private static let addressed = [
+        "ether daddr & 01:00:00:00:00:00 == 00:00:00:00:00:00 oifname . ether daddr != @port_macs \(DropReason.notAddressed.drop)"
+    ]
+
+    private static let toEverybody = [
+        "ether type vmap { arp : accept, ip6 : jump to_ipv6, 8021q : goto refuse_tagged, 8021ad : goto refuse_tagged }",
+        "udp sport 67 udp dport 68 accept",
+    ]
+
+    private static let toIPv6 = [
+        "ip6 saddr fe80::/10 udp sport 547 udp dport 546 accept",
+        "icmpv6 type { nd-router-advert, nd-neighbor-solicit, nd-neighbor-advert, mld-listener-query } accept",
+    ]
+}

@@ -1,0 +1,37 @@
+import AccessPolicy
+import Synchronization
+
+/// The rules in force, and what is left of them for the callers that came: worked out once for each set of roles, and anew when rules change.
+public final class PolicyBook: Sendable {
+    /// Sets of roles that are remembered. A cloud has a few dozen; with more, all are forgotten and worked out again.
+    private static let maximumProfiles = 200
+
+    private struct State {
+        var rules: PolicyRules
+        var byProfile: [CallerProfile: CallerRules] = [:]
+    }
+
+    private let state: Mutex<State>
+
+    public init(_ rules: PolicyRules = .defaults) { state = Mutex(State(rules: rules)) }
+
+    public var rules: PolicyRules { state.withLock { $0.rules } }
+
+    /// Puts other rules in force: the next transaction asks them.
+    public func replace(with rules: PolicyRules) { state.withLock { $0 = State(rules: rules) } }
+
+    /// What is left of the rules for a caller.
+    public func rules(for caller: Caller) -> CallerRules {
+        if caller.isUnrestricted { return Self.unrestricted }
+        let profile = CallerProfile(caller)
+        return state.withLock { state in
+            if let known = state.byProfile[profile] { return known }
+            if state.byProfile.count >= Self.maximumProfiles { state.byProfile.removeAll() }
+            let made = CallerRules(state.rules, for: profile)
+            state.byProfile[profile] = made
+            return made
+        }
+    }
+
+    static let unrestricted = CallerRules(.defaults, for: CallerProfile(.server))
+}

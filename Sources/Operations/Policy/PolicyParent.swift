@@ -1,0 +1,58 @@
+import APISchema
+import AccessPolicy
+import NetworkModel
+import Store
+
+/// What a resource belongs to, by the name that rules have for it: the `network` of a port in `%(network:project_id)s`.
+public struct PolicyParent: Sendable {
+    let name: String
+    /// The resource's column, and attribute, with the id of the parent.
+    let column: String
+    /// The parent's SQL table.
+    let table: String
+    /// The parent's column of an attribute; nil when it has none.
+    let parentColumn: @Sendable (String) -> String?
+    /// A field of the parent with an id; nil when there is no such parent or field.
+    let value: @Sendable (Verb, ResourceID, String) throws -> JSONValue?
+    /// Throws 404 when the caller does not see the parent with an id.
+    let checkVisible: @Sendable (Verb, ResourceID) throws -> Void
+
+    init<Parent: ManagedResource>(_ name: String, column: String, _ parent: Parent.Type) {
+        self.name = name
+        self.column = column
+        table = Parent.table.plural
+        parentColumn = { Parent.table[$0]?.column?.name }
+        value = { verb, id, field in try verb.find(Parent.self, id).flatMap { $0.policyValue(of: field) } }
+        checkVisible = { verb, id in _ = try verb.visible(Parent.self, id) }
+    }
+}
+
+extension ManagedResource {
+    /// What the resource's attribute is to rules; nil when it has no column for it.
+    func policyValue(of field: String) -> JSONValue? {
+        guard let attribute = Self.table[field], let column = attribute.column else { return nil }
+        switch column.value(self) {
+        case .null: return .null
+        case .text(let text): return .string(text)
+        case .integer(let number): return attribute.type.isBoolean ? .bool(number != 0) : .integer(number)
+        }
+    }
+
+    /// The parent that a field such as `network:project_id` speaks of, and the parent's field. An attribute such as `router:external` is none.
+    static func policyParent(of field: String) -> (parent: PolicyParent, field: String)? {
+        guard table[field] == nil, let colon = field.firstIndex(of: ":") else { return nil }
+        let name = field[..<colon]
+        guard let parent = policyParents.first(where: { $0.name == name }) else { return nil }
+        return (parent, String(field[field.index(after: colon)...]))
+    }
+}
+
+extension AttributeType {
+    fileprivate var isBoolean: Bool {
+        switch self {
+        case .boolean: true
+        case .nullable(let type): type.isBoolean
+        default: false
+        }
+    }
+}

@@ -1,0 +1,193 @@
+import APISchema
+import AccessPolicy
+import Foundation
+import Logging
+import Operations
+import Synchronization
+import TestSupport
+import Testing
+
+@testable import ControllerServer
+
+@Suite("Rules over HTTP") struct PolicyTests {
+    /// Users of one project, one of each role, and one of another.
+    private struct Users {
+        var manager, member, reader, service, stranger: IdentityCloud
+
+        init(_ admin: IdentityCloud) async throws {
+            member = try await admin.member("mia", of: "blue").cloud
+            manager = try await Users.join(admin, "max", "manager")
+            reader = try await Users.join(admin, "ria", "reader")
+            service = try await admin.member("nova", of: "services", role: "service").cloud
+            stranger = try await admin.member("sam", of: "green").cloud
+        }
+
+        private static func join(_ admin: IdentityCloud, _ name: String, _ role: String) async throws -> IdentityCloud {
+            let user = try await admin.make("user", ["name": .string(name), "password": "secret"])
+            let project = try await admin.send(.GET, "projects?name=blue").body["projects"]?.arrayValue?.first?["id"]?.stringValue ?? ""
+            _ = try await admin.send(.PUT, "projects/\(project)/users/\(user)/roles/\(try await admin.id(ofRole: role))")
+            var cloud = admin
+            cloud.token = try await admin.logIn(name, "secret", project: "blue")
+            return cloud
+        }
+    }
+
+    @Test("Each role does what Neutron's rules say, and sees what they let it see") func roles() async throws {
+        try await withIdentity { admin in
+            let users = try await Users(admin)
+            let network = try await users.member.network(.POST, "networks", ["network": ["name": "n"]])
+            #expect(network.status == 201)
+            // What describes how a network is realised is the operator's.
+            #expect(network["provider:network_type"] == nil && network["name"] == "n")
+            #expect(try await admin.network(.GET, "networks/\(network.id)")["provider:network_type"] == "vxlan")
+
+            let refused = try await users.reader.network(.POST, "networks", ["network": ["name": "n"]])
+            #expect(refused.status == 403 && refused.errorType == "PolicyNotAuthorized")
+            #expect(refused.message == "rule:create_network is disallowed by policy")
+            #expect(try await users.reader.network(.GET, "networks/\(network.id)").status == 200)
+            #expect(try await users.stranger.network(.GET, "networks/\(network.id)").status == 404)
+            #expect(try await users.stranger.network(.PUT, "networks/\(network.id)", ["network": ["name": "x"]]).status == 404)
+
+            let port = try await users.member.network(.POST, "ports", ["port": ["network_id": .string(network.id)]])
+            #expect(port.status == 201 && port["binding:vnic_type"] == "normal")
+            #expect(port["binding:host_id"] == nil && port["binding:vif_type"] == nil && port["binding:profile"] == nil)
+            let listed = try await users.member.network(.GET, "ports").body["ports"]?.arrayValue
+            #expect(listed?.count == 1 && listed?.first?["binding:host_id"] == nil && listed?.first?["tags"] == [])
+            #expect(
+                try await users.member.network(.GET, "ports?fields=id&fields=binding:host_id").body["ports"] == [["id": .string(port.id)]])
+            #expect(try await admin.network(.GET, "ports/\(port.id)")["binding:host_id"] == "")
+            // A service sees every port, and not its tags.
+            let served = try await users.service.network(.GET, "ports/\(port.id)")
+            #expect(served["binding:host_id"] == "" && served["tags"] == nil)
+
+            let binding: JSONValue = ["port": ["binding:host_id": "h1"]]
+            let bound = try await users.member.network(.PUT, "ports/\(port.id)", binding)
+            #expect(bound.message == "(rule:update_port and rule:update_port:binding:host_id) is disallowed by policy")
+            #expect(try await users.service.network(.PUT, "ports/\(port.id)", binding).status == 200)
+
+            #expect(try await users.manager.network(.POST, "qos/policies", ["policy": ["name": "q"]]).status == 201)
+            #expect(try await users.member.network(.POST, "qos/policies", ["policy": ["name": "q"]]).status == 403)
+            #expect(try await users.member.network(.GET, "agents").body["agents"] == [])
+            #expect(try await users.member.network(.GET, "quotas/\(Self.project(of: network))").status == 403)
+            #expect(try await users.manager.network(.GET, "quotas/\(Self.project(of: network))").status == 200)
+            let router = try await users.member.network(.POST, "routers", ["router": ["name": "r"]])
+            #expect(router.status == 201 && router["ha"] == nil && router["routes"] == [])
+            #expect(try await users.member.network(.POST, "routers", ["router": ["ha": true]]).status == 403)
+        }
+    }
+
+    private static func project(of answer: APIClient.Answer) -> String { answer["project_id"]?.stringValue ?? "" }
+
+    @Test("A change of the policy file counts, and a broken one changes nothing") func reload() async throws {
+        let path = try TemporaryFiles.makePath("policy.yaml")
+        try "# no rules yet\n".write(toFile: path, atomically: true, encoding: .utf8)
+        try await withIdentity(policyFile: path) { admin in
+            let member = try await admin.member("mia", of: "blue").cloud
+            func create() async throws -> Int { try await member.network(.POST, "networks", ["network": [:]]).status }
+            #expect(try await create() == 201)
+            try "\"create_network\": \"rule:admin_only\"\n".write(toFile: path, atomically: true, encoding: .utf8)
+            #expect(try await poll { try await create() == 403 })
+            // JSON is YAML.
+            try "{\"create_network\": [[\"role:member\"]]}".write(toFile: path, atomically: true, encoding: .utf8)
+            #expect(try await poll { try await create() == 201 })
+        }
+    }
+
+    @Test("A broken policy file changes nothing, and the log says which line is wrong") func brokenFile() async throws {
+        let path = try TemporaryFiles.makePath("policy.yaml")
+        func write(_ text: String) throws { try text.write(toFile: path, atomically: true, encoding: .utf8) }
+        try write("create_network: rule:admin_only\n")
+        let (book, log) = (PolicyBook(), LogLines())
+        let watcher = try PolicyFileWatcher(path: path, book: book, logger: log.logger)
+        let following = Task { try await watcher.run() }
+        defer { following.cancel() }
+        #expect(book.rules["create_network"]?.isOverridden == true)
+        try write("get_port: role:reader\ncreate_network: role:member and\n")
+        #expect(await poll { log.text.contains("line 2, has a rule 'create_network'") })
+        #expect(book.rules["create_network"]?.check == .rule("admin_only") && book.rules["get_port"]?.isOverridden == false)
+        try FileManager.default.removeItem(atPath: path)
+        #expect(await poll { log.text.contains("does not exist") })
+        #expect(book.rules["create_network"]?.check == .rule("admin_only"))
+        try write("get_port: role:reader\nget_network: http://example.org/x\n")
+        #expect(await poll { book.rules["get_port"]?.isOverridden == true })
+        #expect(book.rules["create_network"]?.isOverridden == false)
+        #expect(log.text.contains("http://example.org/x"))
+    }
+
+    @Test(
+        "What is wrong with a policy file is said with its line",
+        arguments: [
+            ("create_network: role:admin\nget_network: \"role:reader and\"\n", 2, "get_network"), ("a: [\n", 2, "YAML"),
+            ("- create_network\n", 1, "NAME"), ("get_port:\n", 1, "get_port"), ("a: rule:b\nb: rule:a\n", 1, "leads back"),
+            ("x: '@'\nx: '!'\n", 2, "x"), ("a: @\n", 1, "YAML"), ("get_port: {a: b}\n", 1, "get_port"),
+        ])
+    func broken(_ text: String, _ line: Int, _ mention: String) {
+        let error = #expect(throws: PolicyFileError.self) { try PolicyFile.rules(in: text, path: "policy.yaml") }
+        #expect(error?.description.contains(mention) == true, "\(String(describing: error))")
+        if mention != "x" { #expect(error?.line == line, "\(String(describing: error))") }
+    }
+
+    @Test("A policy file has the rules of its lines, in YAML and in JSON") func files() throws {
+        let yaml = """
+            # Members make no networks.
+            "create_network": "rule:admin_only"
+            makers: >-
+              role:maker or
+              role:builder
+            get_agent:
+              - [role:reader, "project_id:%(project_id)s"]
+              - role:auditor
+            "get_port": ""
+            """
+        let rules = try PolicyFile.rules(in: yaml, path: "policy.yaml")
+        #expect(rules["create_network"]?.check == .rule("admin_only"))
+        #expect(rules["makers"]?.check.description == "role:maker or role:builder")
+        #expect(rules["get_agent"]?.check.description == "role:reader and project_id:%(project_id)s or role:auditor")
+        #expect(rules["get_port"]?.check == .always)
+        #expect(rules["get_network"]?.isOverridden == false)
+        #expect(try PolicyFile.rules(in: "{\"get_agent\": \"!\"}", path: "policy.json")["get_agent"]?.check == .never)
+        #expect(throws: PolicyFileError(path: "/nowhere/policy.yaml", reason: "does not exist")) {
+            try PolicyFile.read("/nowhere/policy.yaml")
+        }
+    }
+
+    @Test("The command explains which rule decided and which part failed", .timeLimit(.minutes(5))) func explains() async throws {
+        let path = try TemporaryFiles.makePath("policy.yaml")
+        try "update_network: role:keeper\n".write(toFile: path, atomically: true, encoding: .utf8)
+        let arguments = [
+            "policy", "check", "update_network", "--role", "member", "--project", "blue", "--target", "{\"project_id\": \"blue\"}",
+        ]
+        let allowed = await Neutrino.run(arguments)
+        #expect(allowed.code == 0 && allowed.output.hasSuffix("allowed\n"), "\(allowed)")
+        let refused = await Neutrino.run(arguments + ["--policy-file", path])
+        #expect(refused.code == 1 && refused.output.contains("fails   update_network = role:keeper  (overridden)"), "\(refused)")
+        #expect(refused.output.contains("fails   role:keeper  (roles: member, reader)"))
+        let listed = await Neutrino.run(["policy", "list", "--policy-file", path, "--overridden"])
+        #expect(listed.output == "\"update_network\": \"role:keeper\"\n")
+        let shown = await Neutrino.run(["policy", "show", "get_network"])
+        #expect(shown.output.contains("context_is_admin: role:admin"))
+    }
+}
+
+/// Keeps what is logged.
+private final class LogLines: Sendable {
+    private let lines = Mutex<[String]>([])
+
+    var text: String { lines.withLock { $0.joined(separator: "\n") } }
+    var logger: Logger { Logger(label: "test") { _ in Handler(lines: self) } }
+
+    private struct Handler: LogHandler {
+        let lines: LogLines
+        var metadata: Logger.Metadata = [:]
+        var logLevel = Logger.Level.info
+
+        subscript(metadataKey key: String) -> Logger.MetadataValue? {
+            get { metadata[key] }
+            set { metadata[key] = newValue }
+        }
+
+        func log(event: LogEvent) {
+            lines.lines.withLock { $0.append("\(event.message) \(event.metadata ?? [:])") }
+        }
+    }
+}

@@ -1,0 +1,116 @@
+import Addressing
+import HostModel
+import KernelInterface
+import NetworkModel
+import Testing
+
+@testable import Converters
+
+@Suite("Connections after a change of security groups")
+struct ConnectionReviewTests {
+    let group = id(100)
+    let web = id(101)
+    let zone = ConntrackZones.assign([networkID])[networkID] ?? 0
+
+    private func connection(
+        _ source: String, _ destination: String, _ number: Int = 6, port: UInt16 = 22, type: UInt8 = 0, zone: Int? = nil
+    ) -> TrackedConnection {
+        TrackedConnection(
+            zone: zone ?? self.zone, source: ip(source), destination: ip(destination), protocolNumber: number, sourcePort: 40000,
+            destinationPort: number == 1 ? 0 : port, icmpType: type)
+    }
+
+    /// What must end when the second view takes the place of the first.
+    private func ended(_ connections: [TrackedConnection], _ old: HostView?, _ new: HostView) -> [TrackedConnection] {
+        let judges = ConnectionReview.judges(ConnectionReview.suspects(from: old, to: new), in: new)
+        return connections.filter { connection in judges.contains { $0.mustEnd(connection) } }
+    }
+
+    private func group(_ id: ResourceID, _ rules: HostSecurityGroup.Rule..., isStateful: Bool = true) -> HostItem {
+        .securityGroup(HostSecurityGroup(id: id, rules: Set(rules), isStateful: isStateful))
+    }
+
+    private let ssh = HostSecurityGroup.Rule(
+        direction: .ingress, ipVersion: 4, protocolNumber: 6, portRangeMinimum: 22, portRangeMaximum: 22)
+    private let pings = HostSecurityGroup.Rule(direction: .ingress, ipVersion: 4, protocolNumber: 1)
+    private let out = HostSecurityGroup.Rule(direction: .egress, ipVersion: 4)
+
+    @Test("A removed rule ends the connections that only it allowed: not those of other rules, directions, ports, networks")
+    func removedRule() {
+        let others: [HostItem] = [network(), .port(port(7, groups: [group])), .port(port(8, groups: [web])), group(web, ssh, out)]
+        let old = view(others + [group(group, ssh, pings, out)])
+        let new = view(others + [group(group, pings, out)])
+        let stale = [connection("192.0.2.9", "10.0.0.7"), connection("10.0.0.8", "10.0.0.7")]
+        let good = [
+            connection("10.0.0.7", "192.0.2.9"), connection("192.0.2.9", "10.0.0.7", 1, type: 8), connection("192.0.2.9", "10.0.0.8"),
+            connection("192.0.2.9", "10.0.0.7", zone: zone + 1), connection("10.0.0.7", "10.0.0.8"),
+        ]
+        #expect(ended(good + stale, old, new) == stale)
+        #expect(ended(good + stale, new, old).isEmpty, "a rule that comes ends nothing")
+        #expect(Set(ConnectionReview.suspects(from: old, to: new).keys) == [id(7)])
+    }
+
+    @Test("What another rule allows too goes on")
+    func twoRules() {
+        let wide = HostSecurityGroup.Rule(direction: .ingress, ipVersion: 4, protocolNumber: 6, remotePrefix: prefix("192.0.2.0/24"))
+        let items: [HostItem] = [network(), .port(port(7, groups: [group, web]))]
+        let old = view(items + [group(group, ssh), group(web, wide)])
+        let new = view(items + [group(group), group(web, wide)])
+        #expect(
+            ended([connection("192.0.2.9", "10.0.0.7"), connection("198.51.100.9", "10.0.0.7")], old, new)
+                == [connection("198.51.100.9", "10.0.0.7")])
+    }
+
+    @Test("A member that leaves a remote group, or an address that leaves an address group, loses its connections")
+    func remoteGroups() {
+        let addresses = id(102)
+        let items: [HostItem] = [
+            network(), .port(port(7, groups: [group])),
+            group(
+                group, .init(direction: .ingress, ipVersion: 4, remoteGroupID: web),
+                .init(direction: .ingress, ipVersion: 4, remoteAddressGroupID: addresses)),
+        ]
+        func state(_ members: [Int], _ prefixes: [String]) -> HostView {
+            view(
+                items + members.map { member(web, port: $0) } + [
+                    .addressGroup(HostAddressGroup(id: addresses, addresses: prefixes.map { prefix($0) }))
+                ])
+        }
+        let all = ["10.0.0.8", "10.0.0.9", "192.0.2.9", "198.51.100.9"].map { connection($0, "10.0.0.7") }
+        let old = state([8, 9], ["192.0.2.0/24", "198.51.100.9/32"])
+        #expect(ended(all, old, state([9], ["192.0.2.0/24", "198.51.100.9/32"])) == [all[0]])
+        #expect(ended(all, old, state([8, 9], ["198.51.100.9/32"])) == [all[2]])
+        #expect(ended(all, old, state([8, 9, 10], ["192.0.2.0/24", "198.51.100.9/32", "203.0.113.0/24"])).isEmpty)
+        #expect(ended(all, nil, old).isEmpty, "after a start everything is asked, and all of it is allowed")
+        #expect(ended(all, nil, state([8], [])) == Array(all[1...]))
+    }
+
+    @Test("A port that lost a group or its freedom loses connections, one that is gone loses all, and one of stateless groups none")
+    func ports() {
+        let groups = [group(group, ssh, out), group(web, pings)]
+        func state(_ port: HostPort?) -> HostView { view([network()] + groups + (port.map { [.port($0)] } ?? [])) }
+        let all = [
+            connection("192.0.2.9", "10.0.0.7"), connection("10.0.0.7", "192.0.2.9"), connection("192.0.2.9", "10.0.0.7", 1, type: 8),
+        ]
+        let old = state(port(7, groups: [group, web]))
+        #expect(ended(all, old, state(port(7, groups: [group]))) == [all[2]])
+        #expect(ended(all, state(port(7, isSecure: false)), state(port(7, groups: [web]))) == Array(all[0...1]))
+        #expect(ended(all, old, state(port(7, isSecure: false))).isEmpty)
+        #expect(ended(all, old, state(nil)) == all)
+        #expect(ended(all, old, state(port(7, isUp: false, groups: [group]))) == all)
+        #expect(ended(all, old, view([network()] + groups + [.port(port(9, addresses: [ip("10.0.0.7")], isSecure: false))])).isEmpty)
+        let stateless = group(web, pings, isStateful: false)
+        #expect(ended(all, nil, view([network(), stateless, .port(port(7, groups: [web]))])).isEmpty)
+    }
+
+    @Test("DHCP goes on whatever the rules are, and a rule of ICMP counts type and code")
+    func details() {
+        let ping = HostSecurityGroup.Rule(
+            direction: .ingress, ipVersion: 4, protocolNumber: 1, portRangeMinimum: 8, portRangeMaximum: 0)
+        let lease = TrackedConnection(
+            zone: zone, source: ip("10.0.0.7"), destination: ip("10.0.0.2"), protocolNumber: 17, sourcePort: 68, destinationPort: 67)
+        let timestamp = connection("10.0.0.9", "10.0.0.7", 1, type: 13)
+        let view = view(network(), group(group, ping), .port(port(7, groups: [group])))
+        #expect(ended([lease, timestamp, connection("10.0.0.9", "10.0.0.7", 1, type: 8)], nil, view) == [timestamp])
+    }
+}

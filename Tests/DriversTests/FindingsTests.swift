@@ -1,0 +1,127 @@
+import Addressing
+import Drivers
+import FakeKernel
+import KernelInterface
+import Testing
+
+@Suite struct FindingsTests {
+    private struct Damage {
+        var operation: KernelOperation
+        var finding: String
+    }
+
+    private func bench() throws -> (Bench, HostConfiguration) {
+        let bench = Bench()
+        try bench.plug(["tap1", "tap2"])
+        var builder = HostBuilder()
+        builder.network(1)
+        for port in 1...2 { builder.port(port, network: 1) }
+        builder.remotePort(5, network: 1, at: ip(192, 0, 2, 7))
+        #expect(bench.reconciler.apply(builder.host, .full).findings.isEmpty)
+        return (bench, builder.host)
+    }
+
+    @Test("What somebody else did is said in words when it is repaired, once")
+    func words() throws {
+        let (bench, host) = try bench()
+        var free = Link(name: "tap1", kind: .foreign, mtu: 1450)
+        free.bridge = nil
+        let tunnel = ForwardingEntry.tunnel(mac: mac(5), link: "vxlan-1", remote: ip(192, 0, 2, 7))
+        let damages = [
+            Damage(operation: .changeLink(free, nil), finding: "device tap1 is not in bridge brq1"),
+            Damage(
+                operation: .removeForwarding(tunnel, nil), finding: "forwarding entry fa:16:3e:00:00:05 to 192.0.2.7 of vxlan-1 is gone"),
+            Damage(
+                operation: .removeForwarding(.bridgePort(mac: mac(5), link: "vxlan-1"), nil),
+                finding: "forwarding entry fa:16:3e:00:00:05 to port vxlan-1 is gone"),
+            Damage(
+                operation: .removeNeighbour(Neighbour(address: ip(10, 1, 0, 8), mac: mac(5), link: "brq1"), nil),
+                finding: "neighbour 10.1.0.8 at fa:16:3e:00:00:05 on brq1 is gone"),
+            Damage(operation: .applyFirewall(script: "flush ruleset\n", nil), finding: "table bridge neutrino-security is gone"),
+            Damage(
+                operation: .applyFirewall(script: "add table ip somebody\n", nil), finding: "the ruleset was changed"),
+            Damage(operation: .removeLink(name: "vxlan-1", nil), finding: "device vxlan-1 is gone"),
+        ]
+        let before = bench.kernel.rendered
+        for damage in damages {
+            try bench.kernel.somebodyElse(damage.operation)
+            bench.reconciler.markDirty(nil)
+            let report = bench.reconciler.apply(host, .changed)
+            #expect(report.findings.contains(damage.finding), "\(damage.operation): \(report.findings)")
+            bench.reconciler.markDirty(nil)
+            #expect(bench.reconciler.apply(host, .changed).findings.isEmpty)
+        }
+        try bench.kernel.somebodyElse(.applyFirewall(script: "delete table ip somebody\n", nil))
+        #expect(bench.kernel.rendered == before)
+    }
+
+    @Test("A device that its maker takes away is no finding")
+    func foreignDevice() throws {
+        let (bench, host) = try bench()
+        try bench.kernel.somebodyElse(.removeLink(name: "tap1", nil))
+        bench.reconciler.markLinksDirty(nil)
+        let report = bench.reconciler.apply(host, .changed)
+        #expect(report.findings.isEmpty && report.missingLinks == ["tap1"])
+    }
+
+    @Test("The loss of an entry asks for a repair when it is ours, and we did not remove it ourselves")
+    func losses() throws {
+        let (bench, host) = try bench()
+        let entry = ForwardingEntry.bridgePort(mac: mac(5), link: "vxlan-1")
+        #expect(!bench.reconciler.noteLoss(of: .forwarding(.bridgePort(mac: mac(6), link: "vxlan-1"))))
+        #expect(!bench.reconciler.noteLoss(of: .neighbour(link: "eth0", address: ip(10, 1, 0, 8))))
+        try bench.kernel.somebodyElse(.removeForwarding(entry, nil))
+        #expect(bench.reconciler.noteLoss(of: .forwarding(entry)))
+        #expect(bench.reconciler.apply(host, .changed).performed == 1)
+        var builder = HostBuilder()
+        builder.network(1)
+        for port in 1...2 { builder.port(port, network: 1) }
+        _ = bench.reconciler.apply(builder.host, .changed)
+        #expect(!bench.reconciler.noteLoss(of: .forwarding(entry)))
+    }
+
+    @Test("A new group costs new chains and elements, and the table and its counters stay")
+    func newGroup() throws {
+        let (bench, host) = try bench()
+        bench.kernel.clearLog()
+        var changed = host
+        changed.own.firewall[0].chains["from_db"] = .init(rules: ["accept"])
+        changed.own.firewall[0].chains["from_web"] = .init(rules: ["goto from_db"])
+        changed.own.firewall[0].chains["spoofing"] = nil
+        changed.own.firewall[0].chains["prerouting"]?.rules = ["iifname @ports accept"]
+        changed.own.firewall[0].sets["addresses"] = nil
+        changed.own.firewall[0].sets["from_instance"]?.elements = ["tap1 : jump from_db"]
+        #expect(bench.reconciler.apply(changed, .changed).failures.isEmpty)
+        guard case .applyFirewall(let script, nil)? = bench.kernel.performed.first else {
+            Issue.record("\(bench.kernel.performed)")
+            return
+        }
+        #expect(
+            script == """
+                delete element bridge neutrino-security from_instance {
+                \ttap1, tap2
+                }
+                flush chain bridge neutrino-security from_web
+                flush chain bridge neutrino-security prerouting
+                table bridge neutrino-security {
+                \tchain from_db {
+                \t\taccept
+                \t}
+                \tchain from_web {
+                \t\tgoto from_db
+                \t}
+                \tchain prerouting {
+                \t\tiifname @ports accept
+                \t}
+                }
+                add element bridge neutrino-security from_instance {
+                \ttap1 : jump from_db
+                }
+                flush chain bridge neutrino-security spoofing
+                delete chain bridge neutrino-security spoofing
+                delete set bridge neutrino-security addresses
+
+                """)
+        #expect(bench.kernel.firewallTable("bridge neutrino-security") == changed.own.firewall[0])
+    }
+}

@@ -1,0 +1,197 @@
+import APISchema
+import AccessPolicy
+import NetworkModel
+import Operations
+import Store
+import TestSupport
+import Testing
+
+/// Repeats what it gave, for what a test chooses (SplitMix64).
+private struct SeededGenerator: RandomNumberGenerator {
+    var state: UInt64
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var mixed = state
+        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
+        return mixed ^ (mixed >> 31)
+    }
+}
+
+private let projects = ["p1", "p2", "p3", "p4"]
+
+private func caller(_ project: String, _ roles: String...) -> Caller {
+    Caller(userID: "u-\(project)", projectID: project, isAdmin: false, roles: Set(roles))
+}
+
+@Suite("What lists show") struct VisibilityTests {
+    /// Objects of four projects that share some of them with others.
+    private func fill(_ cloud: Cloud, _ generator: inout SeededGenerator) async throws {
+        var networks: [Network] = []
+        for number in 0..<8 {
+            let body: [String: JSONValue] = [
+                "name": .string("n\(number)"), "project_id": .string(Self.pick(&generator)), "shared": .bool(number == 0),
+                "router:external": .bool(number == 1),
+            ]
+            let network = try await cloud.create(Network.self, body)
+            networks.append(network)
+            _ = try await cloud.subnet(on: network, "10.\(number).0.0/24", ["project_id": .string(network.projectID)])
+        }
+        try await share(cloud, networks, &generator)
+        for _ in 0..<24 {
+            guard let network = networks.randomElement(using: &generator) else { continue }
+            _ = try await cloud.port(on: network, ["project_id": .string(Self.pick(&generator))])
+        }
+        for (number, project) in projects.enumerated() {
+            _ = try await cloud.router(["project_id": .string(project)])
+            for type in ["security-groups", "policies"] {
+                let body: [String: JSONValue] = [
+                    "name": .string("o\(number)"), "project_id": .string(project), "shared": .bool(number == 2 && type == "policies"),
+                ]
+                if type == "policies" {
+                    _ = try await cloud.create(QoSPolicy.self, body)
+                } else {
+                    let group = try await cloud.create(SecurityGroup.self, body.filter { $0.key != "shared" })
+                    guard number.isMultiple(of: 2) else { continue }
+                    try await grant(cloud, "security_group", group.id, "access_as_shared", to: Self.pick(&generator))
+                }
+            }
+            let scope: [String: JSONValue] = [
+                "name": .string("s\(number)"), "ip_version": 4, "project_id": .string(project), "shared": .bool(number == 3),
+            ]
+            _ = try await cloud.create(AddressScope.self, scope)
+        }
+    }
+
+    private func share(_ cloud: Cloud, _ networks: [Network], _ generator: inout SeededGenerator) async throws {
+        for (number, network) in networks.enumerated() where number > 1 && number.isMultiple(of: 2) {
+            let action = number == 4 ? "access_as_external" : "access_as_shared"
+            let target = Self.pick(&generator)
+            try await grant(cloud, "network", network.id, action, to: target)
+        }
+    }
+
+    private func grant(_ cloud: Cloud, _ type: String, _ id: ResourceID, _ action: String, to target: String) async throws {
+        let body: [String: JSONValue] = [
+            "object_type": .string(type), "object_id": .string(id.description), "action": .string(action), "target_tenant": .string(target),
+        ]
+        _ = try await cloud.create(RBACPolicy.self, body)
+    }
+
+    private static func pick(_ generator: inout SeededGenerator) -> String { projects.randomElement(using: &generator) ?? "p1" }
+
+    /// Whom lists are shown to: roles of every kind, in projects with objects and in one without.
+    private static let callers = [
+        caller("p1", "member", "reader"), caller("p2", "reader"), caller("p3", "manager", "member", "reader"),
+        caller("p4", "member", "reader"),
+        caller("p5", "member", "reader"), caller("p1"), caller("", "member", "reader"), caller("services", "service"),
+        caller("p2", "admin", "manager", "member", "reader"),
+    ]
+
+    private func compare<R: ManagedResource>(_ type: R.Type, _ cloud: Cloud, _ comment: String) async throws {
+        let all = try await cloud.list(R.self).map(\.id)
+        for caller in Self.callers {
+            let listed = try await cloud.list(R.self, as: caller).map(\.id)
+            var shown: [ResourceID] = []
+            for id in all {
+                let error = try await apiError { try await cloud.operations.show(R.self, id.description, caller: caller) }
+                if error == nil { shown.append(id) } else { #expect(error?.status == 404) }
+            }
+            #expect(Set(listed) == Set(shown), "\(R.table.plural) of \(caller.projectID) \(caller.roles.sorted()) \(comment)")
+            #expect(listed.count == Set(listed).count)
+            #expect(try await pages(R.self, cloud, caller) == listed)
+        }
+    }
+
+    /// The same list in pages of three.
+    private func pages<R: ManagedResource>(_ type: R.Type, _ cloud: Cloud, _ caller: Caller) async throws -> [ResourceID] {
+        var query = ListQuery()
+        query.limit = 3
+        var ids: [ResourceID] = []
+        while true {
+            let page = try await cloud.operations.list(R.self, query, caller: caller).map(\.id)
+            ids += page
+            guard page.count == 3, let last = page.last else { return ids }
+            query.marker = last
+        }
+    }
+
+    private func compareAll(_ cloud: Cloud, _ comment: String) async throws {
+        try await compare(Network.self, cloud, comment)
+        try await compare(Subnet.self, cloud, comment)
+        try await compare(Port.self, cloud, comment)
+        try await compare(Router.self, cloud, comment)
+        try await compare(SecurityGroup.self, cloud, comment)
+        try await compare(SecurityGroupRule.self, cloud, comment)
+        try await compare(QoSPolicy.self, cloud, comment)
+        try await compare(AddressScope.self, cloud, comment)
+        try await compare(RBACPolicy.self, cloud, comment)
+        try await compare(Agent.self, cloud, comment)
+        try await compare(Segment.self, cloud, comment)
+    }
+
+    @Test("A list has what a show of each answers, for everybody, whole and in pages", arguments: Backend.allCases, [1, 2] as [UInt64])
+    func listsAndShows(_ backend: Backend, _ seed: UInt64) async throws {
+        let cloud = try Cloud(backend)
+        var generator = SeededGenerator(state: seed)
+        try await cloud.report("h1")
+        try await fill(cloud, &generator)
+        try await compareAll(cloud, "seed \(seed)")
+    }
+
+    /// Rules that the database can decide only in part, or not at all.
+    private static let overrides: [[String: JSONValue]] = [
+        [
+            "get_network": "role:reader and not field:networks:shared=True",
+            "get_port": "user_id:%(device_id)s or role:reader and rule:owner",
+            "get_router": "!", "get_subnet": "@", "get_security_group": "field:security_groups:name=~^o[02]$ or rule:owner",
+            "get_policy": "(role:reader and project_id:%(project_id)s) or 'o1':%(name)s",
+            "get_address_scope": "rule:owner and 's0':%(name)s",
+            "get_agent": "role:reader",
+        ]
+    ]
+
+    @Test("It stays so with an operator's rules that no query can decide", arguments: Backend.allCases, overrides)
+    func overridden(_ backend: Backend, _ overrides: [String: JSONValue]) async throws {
+        let cloud = try Cloud(backend)
+        var generator = SeededGenerator(state: 3)
+        try await cloud.report("h1")
+        try await fill(cloud, &generator)
+        cloud.operations.policy.replace(
+            with: try PolicyRules(overrides: overrides.merging(["context_is_admin": "role:cloud_admin"]) { $1 }))
+        try await compareAsServer(cloud)
+    }
+
+    /// With rules that give administrators nothing, everything is known by the server's own list only.
+    private func compareAsServer(_ cloud: Cloud) async throws {
+        try await compare(Network.self, cloud, as: .server)
+        try await compare(Subnet.self, cloud, as: .server)
+        try await compare(Port.self, cloud, as: .server)
+        try await compare(Router.self, cloud, as: .server)
+        try await compare(SecurityGroup.self, cloud, as: .server)
+        try await compare(QoSPolicy.self, cloud, as: .server)
+        try await compare(AddressScope.self, cloud, as: .server)
+        try await compare(Agent.self, cloud, as: .server)
+    }
+
+    private func compare<R: ManagedResource>(_ type: R.Type, _ cloud: Cloud, as server: Caller) async throws {
+        let all = try await cloud.list(R.self, as: server).map(\.id)
+        #expect(!all.isEmpty)
+        for caller in Self.callers {
+            let listed = try await cloud.list(R.self, as: caller).map(\.id)
+            let shown = try await all.asyncFilter { id in
+                try await apiError { try await cloud.operations.show(R.self, id.description, caller: caller) } == nil
+            }
+            #expect(Set(listed) == Set(shown), "\(R.table.plural) of \(caller.projectID) \(caller.roles.sorted())")
+            #expect(try await pages(R.self, cloud, caller) == listed)
+        }
+    }
+}
+
+extension Array {
+    fileprivate func asyncFilter(_ holds: (Element) async throws -> Bool) async rethrows -> [Element] {
+        var result: [Element] = []
+        for element in self where try await holds(element) { result.append(element) }
+        return result
+    }
+}
