@@ -13,7 +13,7 @@ enum OpenAPIRoutes {
         .init(Network.table), .init(Subnet.table), .init(Port.table), .init(PortBinding.table), .init(NetworkModel.Router.table),
         .init(FloatingIP.table), .init(PortForwarding.table), .init(ConnectionHelper.table), .init(SecurityGroup.table),
         .init(SecurityGroupRule.table), .init(Agent.table), .init(AddressScope.table), .init(SubnetPool.table), .init(QoSPolicy.table),
-        .init(BandwidthLimitRule.table), .init(DSCPMarkingRule.table), .init(RBACPolicy.table),
+        .init(BandwidthLimitRule.table), .init(DSCPMarkingRule.table), .init(PacketRateLimitRule.table), .init(RBACPolicy.table),
         .init(Segment.table), .init(NetworkSegmentRange.table), .init(Flavor.table), .init(ServiceProfile.table), .init(AddressGroup.table),
         .init(SecurityGroupRuleTemplate.table),
     ]

@@ -19,6 +19,7 @@ extension Operations {
             try verb.check(rule)
             try verb.transaction.insert(rule)
             policy.rules.append(rule.asRule)
+            try verb.refuseUnsupportedRules(of: policy)
             try verb.save(&policy)
             return rule
         }
