@@ -9,14 +9,7 @@ enum OpenAPIRoutes {
     static let path = "/openapi.json"
 
     /// Everything with a table. A test wants each of its paths to be served, and each path of a collection to be here.
-    static let resources: [ResourceDescription] = [
-        .init(Network.table), .init(Subnet.table), .init(Port.table), .init(PortBinding.table), .init(NetworkModel.Router.table),
-        .init(FloatingIP.table), .init(PortForwarding.table), .init(ConnectionHelper.table), .init(SecurityGroup.table),
-        .init(SecurityGroupRule.table), .init(Agent.table), .init(AddressScope.table), .init(SubnetPool.table), .init(QoSPolicy.table),
-        .init(BandwidthLimitRule.table), .init(DSCPMarkingRule.table), .init(PacketRateLimitRule.table), .init(RBACPolicy.table),
-        .init(Segment.table), .init(NetworkSegmentRange.table), .init(Flavor.table), .init(ServiceProfile.table), .init(AddressGroup.table),
-        .init(SecurityGroupRuleTemplate.table),
-    ]
+    static let resources = ResourceDescription.all
 
     private static let documentedMethods: [HTTPRequest.Method] = [.get, .post, .put, .delete, .head]
 
