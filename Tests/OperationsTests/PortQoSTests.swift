@@ -7,7 +7,7 @@ import Testing
 @testable import Operations
 
 @Suite("QoS policies of ports and networks") struct PortQoSTests {
-    private let member = Caller(projectID: "p1", isAdmin: false, roles: ["member"])
+    private let member = Caller(projectID: "p1", isAdmin: false)
 
     private func given(_ policy: QoSPolicy?) -> [String: JSONValue] {
         ["qos_policy_id": policy.map { .init($0.id) } ?? .null]
