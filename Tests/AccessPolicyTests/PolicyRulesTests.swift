@@ -221,6 +221,14 @@ private func whoMay(_ rule: String, _ target: [String: JSONValue], in rules: Pol
         #expect(CallerRules(.defaults, for: CallerProfile(member)).hiddenAttributes(of: "network").count == 5)
     }
 
+    @Test("Who makes what it does not see is shown the attributes that its rules let it see only") func unseen() throws {
+        let rules = CallerRules(.defaults, for: CallerProfile(nobody))
+        #expect(rules.hiddenAttributes(of: "port").isEmpty && !rules.seesOwn("port"))
+        #expect(rules.guardedAttributes(of: "port")["binding:host_id"] == .never)
+        #expect(CallerRules(.defaults, for: CallerProfile(member)).seesOwn("port"))
+        #expect(CallerRules(.defaults, for: CallerProfile(admin)).guardedAttributes(of: "port")["tags"] == nil)
+    }
+
     @Test("A refusal names the operation and every attribute that was asked for") func refusals() {
         let rules = CallerRules(.defaults, for: CallerProfile(member))
         #expect(rules.refusal(PolicyAction("create_network")).message == "rule:create_network is disallowed by policy")

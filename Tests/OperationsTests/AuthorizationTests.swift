@@ -211,6 +211,18 @@ import Testing
         try await cloud.delete(own, as: member)
     }
 
+    @Test("Who may make ports and not see them is not shown where they are") func unseenPorts() async throws {
+        let cloud = try Cloud()
+        let network = try await cloud.network()
+        cloud.operations.policy.replace(with: try PolicyRules(overrides: ["create_port": "role:maker", "get_port": "!"]))
+        let maker = Self.caller("p1", "maker", "reader")
+        let port = try await cloud.create(Port.self, ["network_id": .string(network.id.description)], as: maker)
+        let host = try #require(Port.table.positions["binding:host_id"])
+        let name = try #require(Port.table.positions["name"])
+        let shown = try await cloud.operations.shownAttributes(of: [port], areNew: true, caller: maker)[port.id]
+        #expect(!shown.contains(host) && shown.contains(name))
+    }
+
     @Test("Rules that change count with the next request") func changes() async throws {
         let cloud = try Cloud()
         _ = try await cloud.create(Network.self, [:], as: member)
