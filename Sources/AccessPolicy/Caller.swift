@@ -16,6 +16,9 @@ public struct Caller: Sendable, Hashable {
     public var isAdmin: Bool
     /// No rule is asked: the server itself, and everybody where nobody is authenticated.
     public var isUnrestricted: Bool
+    /// What is left for the caller of the rules that decide its request, from its beginning to its answer. Nil: of the rules that are in force when
+    /// something is decided.
+    public private(set) var rules: CallerRules?
 
     public init(
         userID: String = "", projectID: String, isAdmin: Bool, roles: Set<String> = [], serviceRoles: Set<String> = [],
@@ -29,6 +32,17 @@ public struct Caller: Sendable, Hashable {
         self.isSystemScoped = isSystemScoped
         self.domainID = domainID
         self.isUnrestricted = isUnrestricted
+    }
+
+    /// The caller as one version of the rules has it. Rules that change meanwhile count for the next request.
+    ///
+    /// - Parameter rules: made for the caller's profile.
+    public func decided(by rules: CallerRules) -> Caller {
+        precondition(rules.profile == CallerProfile(self), "rules are made for callers of one profile")
+        var caller = self
+        caller.rules = rules
+        caller.isAdmin = rules.isAdmin
+        return caller
     }
 
     /// The server itself: for what it makes on its own account.

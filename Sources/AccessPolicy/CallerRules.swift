@@ -121,3 +121,9 @@ extension PolicyCheck {
         }
     }
 }
+
+/// Each is itself: two that say the same may have been made of different rules.
+extension CallerRules: Hashable {
+    public static func == (first: CallerRules, second: CallerRules) -> Bool { first === second }
+    public func hash(into hasher: inout Hasher) { hasher.combine(ObjectIdentifier(self)) }
+}

@@ -78,6 +78,17 @@ import Testing
 
     private static func project(of answer: APIClient.Answer) -> String { answer["project_id"]?.stringValue ?? "" }
 
+    @Test("Who administers is what the rule says, not the name of a role") func administrators() async throws {
+        let path = try TemporaryFiles.makePath("policy.yaml")
+        try "context_is_admin: role:manager\n".write(toFile: path, atomically: true, encoding: .utf8)
+        try await withIdentity(policyFile: path) { admin in
+            let users = try await Users(admin)
+            let type = "qos/rule-types/bandwidth_limit"
+            #expect(try await users.manager.network(.GET, type).status == 200)
+            #expect(try await users.member.network(.GET, type).status == 403)
+        }
+    }
+
     @Test("A change of the policy file counts, and a broken one changes nothing") func reload() async throws {
         let path = try TemporaryFiles.makePath("policy.yaml")
         try "# no rules yet\n".write(toFile: path, atomically: true, encoding: .utf8)
