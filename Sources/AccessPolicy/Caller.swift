@@ -12,6 +12,8 @@ public struct Caller: Sendable, Hashable {
     public var isSystemScoped: Bool
     /// The domain of a domain-scoped token; empty otherwise.
     public var domainID: String
+    /// Whether the token's project is the one for administering the cloud (`is_admin_project`); true where Keystone distinguishes none.
+    public var isAdminProject: Bool
     /// What the rule `context_is_admin` says of the caller. Authentication sets what Keystone's role says, and the operations what the rule says.
     public var isAdmin: Bool
     /// No rule is asked: the server itself, and everybody where nobody is authenticated.
@@ -22,7 +24,7 @@ public struct Caller: Sendable, Hashable {
 
     public init(
         userID: String = "", projectID: String, isAdmin: Bool, roles: Set<String> = [], serviceRoles: Set<String> = [],
-        isSystemScoped: Bool = false, domainID: String = "", isUnrestricted: Bool = false
+        isSystemScoped: Bool = false, domainID: String = "", isAdminProject: Bool = true, isUnrestricted: Bool = false
     ) {
         self.userID = userID
         self.projectID = projectID
@@ -31,6 +33,7 @@ public struct Caller: Sendable, Hashable {
         self.serviceRoles = serviceRoles
         self.isSystemScoped = isSystemScoped
         self.domainID = domainID
+        self.isAdminProject = isAdminProject
         self.isUnrestricted = isUnrestricted
     }
 
@@ -59,12 +62,14 @@ public struct CallerProfile: Hashable, Sendable {
     public var roles: Set<String>
     public var serviceRoles: Set<String>
     public var scope: PolicyScope
+    public var isAdminProject: Bool
     public var isUnrestricted: Bool
 
     public init(_ caller: Caller) {
         roles = caller.roles
         serviceRoles = caller.serviceRoles
         scope = caller.isSystemScoped ? .system : caller.domainID.isEmpty ? .project : .domain
+        isAdminProject = caller.isAdminProject
         isUnrestricted = caller.isUnrestricted
     }
 }
