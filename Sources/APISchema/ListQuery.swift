@@ -34,6 +34,8 @@ public struct ListQuery: Sendable, Hashable {
     public var filters: [Filter] = []
     /// Conditions on attributes that no column has (an agent's `alive`): the operation applies them. By attribute name.
     public var computed: [String: [String]] = [:]
+    /// The attributes that filters are about, by name.
+    public var filteredAttributes: Set<String> = []
     /// `id` is always appended as the last key, so that pages are stable.
     public var sortKeys: [SortKey] = []
     /// At most so many; nil: all.

@@ -25,6 +25,8 @@ extension ListQuery {
         let unknown = filters.map(\.name).filter { !isFilter($0, of: Resource.self) }
         guard unknown.isEmpty else { throw .badRequest("\(pythonList(unknown)) is invalid attribute for filtering") }
         for filter in filters { try query.add(filter.name, filter.values, of: Resource.self) }
+        query.filteredAttributes = Set(
+            filters.map { tagFilters.contains($0.name) ? "tags" : $0.name == changedSince ? "updated_at" : $0.name })
 
         query.fields = Set(parameters.filter { $0.name == "fields" && !$0.value.isEmpty }.map(\.value))
         try query.readSort(parameters, of: Resource.self)

@@ -12,14 +12,19 @@ public struct Caller: Sendable, Hashable {
     public var isSystemScoped: Bool
     /// The domain of a domain-scoped token; empty otherwise.
     public var domainID: String
+    /// Whether the token's project is the one for administering the cloud (`is_admin_project`); true where Keystone distinguishes none.
+    public var isAdminProject: Bool
     /// What the rule `context_is_admin` says of the caller. Authentication sets what Keystone's role says, and the operations what the rule says.
     public var isAdmin: Bool
     /// No rule is asked: the server itself, and everybody where nobody is authenticated.
     public var isUnrestricted: Bool
+    /// What is left for the caller of the rules that decide its request, from its beginning to its answer. Nil: of the rules that are in force when
+    /// something is decided.
+    public private(set) var rules: CallerRules?
 
     public init(
         userID: String = "", projectID: String, isAdmin: Bool, roles: Set<String> = [], serviceRoles: Set<String> = [],
-        isSystemScoped: Bool = false, domainID: String = "", isUnrestricted: Bool = false
+        isSystemScoped: Bool = false, domainID: String = "", isAdminProject: Bool = true, isUnrestricted: Bool = false
     ) {
         self.userID = userID
         self.projectID = projectID
@@ -28,7 +33,19 @@ public struct Caller: Sendable, Hashable {
         self.serviceRoles = serviceRoles
         self.isSystemScoped = isSystemScoped
         self.domainID = domainID
+        self.isAdminProject = isAdminProject
         self.isUnrestricted = isUnrestricted
+    }
+
+    /// The caller as one version of the rules has it. Rules that change meanwhile count for the next request.
+    ///
+    /// - Parameter rules: made for the caller's profile.
+    public func decided(by rules: CallerRules) -> Caller {
+        precondition(rules.profile == CallerProfile(self), "rules are made for callers of one profile")
+        var caller = self
+        caller.rules = rules
+        caller.isAdmin = rules.isAdmin
+        return caller
     }
 
     /// The server itself: for what it makes on its own account.
@@ -45,12 +62,14 @@ public struct CallerProfile: Hashable, Sendable {
     public var roles: Set<String>
     public var serviceRoles: Set<String>
     public var scope: PolicyScope
+    public var isAdminProject: Bool
     public var isUnrestricted: Bool
 
     public init(_ caller: Caller) {
         roles = caller.roles
         serviceRoles = caller.serviceRoles
         scope = caller.isSystemScoped ? .system : caller.domainID.isEmpty ? .project : .domain
+        isAdminProject = caller.isAdminProject
         isUnrestricted = caller.isUnrestricted
     }
 }

@@ -12,6 +12,7 @@ public final class CallerRules: Sendable {
     private let left: [String: PolicyCheck]
     private let fallback: PolicyCheck
     private let hidden: [String: [String: PolicyCheck]]
+    private let attributes: [String: [String: PolicyCheck]]
     private let wholes: Set<String>
     /// The operations that need another scope than the caller's.
     private let outOfScope: Set<String>
@@ -27,7 +28,12 @@ public final class CallerRules: Sendable {
         for name in outOfScope { left[name] = .never }
         self.left = left
         self.outOfScope = outOfScope
-        hidden = Self.hiddenAttributes(left)
+        attributes = Self.attributes(left)
+        hidden = attributes.reduce(into: [:]) { hidden, resource in
+            let whole = left["get_\(resource.key)"] ?? .never
+            let kept = resource.value.filter { !$0.value.follows(from: whole) }
+            if !kept.isEmpty { hidden[resource.key] = kept }
+        }
         wholes = rules.wholes
     }
 
@@ -66,6 +72,12 @@ public final class CallerRules: Sendable {
     /// - Parameter resource: as rules name it (`port`).
     public func hiddenAttributes(of resource: String) -> [String: PolicyCheck] { profile.isUnrestricted ? [:] : hidden[resource] ?? [:] }
 
+    /// The same of resources that nobody looked whether the caller sees: of what it just made. Nothing follows from `get_RESOURCE` there.
+    public func guardedAttributes(of resource: String) -> [String: PolicyCheck] { profile.isUnrestricted ? [:] : attributes[resource] ?? [:] }
+
+    /// Whether callers of the profile see what belongs to their project, whatever it is.
+    public func seesOwn(_ resource: String) -> Bool { profile.isUnrestricted || self["get_\(resource)"].holdsForOwners }
+
     /// Whether the operation needs a token of another scope than the caller's.
     public func isOutOfScope(_ rule: String) -> Bool { outOfScope.contains(rule) }
 
@@ -79,19 +91,27 @@ public final class CallerRules: Sendable {
             message: "rule:\(name) requires a scope of ['project'], request was made with \(profile.scope.rawValue) scope.")
     }
 
-    private static func hiddenAttributes(_ left: [String: PolicyCheck]) -> [String: [String: PolicyCheck]] {
-        var hidden: [String: [String: PolicyCheck]] = [:]
-        for (name, check) in left where name.hasPrefix("get_") {
+    /// What is left of rules `get_RESOURCE:ATTRIBUTE` that not everybody passes, by resource and attribute.
+    private static func attributes(_ left: [String: PolicyCheck]) -> [String: [String: PolicyCheck]] {
+        var attributes: [String: [String: PolicyCheck]] = [:]
+        for (name, check) in left where name.hasPrefix("get_") && check != .always {
             guard let colon = name.firstIndex(of: ":") else { continue }
-            let whole = String(name[..<colon])
-            guard !check.follows(from: left[whole] ?? .never) else { continue }
-            hidden[String(whole.dropFirst("get_".count)), default: [:]][String(name[name.index(after: colon)...])] = check
+            let resource = String(name[..<colon].dropFirst("get_".count))
+            attributes[resource, default: [:]][String(name[name.index(after: colon)...])] = check
         }
-        return hidden
+        return attributes
     }
 }
 
 extension PolicyCheck {
+    fileprivate var holdsForOwners: Bool {
+        switch self {
+        case .always, .owner(field: "project_id"): true
+        case .any(let checks): checks.contains(where: \.holdsForOwners)
+        default: false
+        }
+    }
+
     fileprivate var asksForAdministrator: Bool {
         switch self {
         case .equal(.credential(.isAdmin), _): true
@@ -100,4 +120,10 @@ extension PolicyCheck {
         default: false
         }
     }
+}
+
+/// Each is itself: two that say the same may have been made of different rules.
+extension CallerRules: Hashable {
+    public static func == (first: CallerRules, second: CallerRules) -> Bool { first === second }
+    public func hash(into hasher: inout Hasher) { hasher.combine(ObjectIdentifier(self)) }
 }

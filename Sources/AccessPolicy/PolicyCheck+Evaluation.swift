@@ -82,7 +82,7 @@ extension PolicyOperand {
         case .credential(.serviceRoles): caller.serviceRoles
         case .credential(.systemScope): caller.isSystemScoped ? ["all"] : []
         case .credential(.isAdmin): [caller.isAdmin ? "True" : "False"]
-        case .credential(.isAdminProject): ["True"]
+        case .credential(.isAdminProject): [caller.isAdminProject ? "True" : "False"]
         }
     }
 

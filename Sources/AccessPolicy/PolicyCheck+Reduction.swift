@@ -82,7 +82,7 @@ extension PolicyOperand {
         case .credential(.serviceRoles): profile.serviceRoles
         case .credential(.systemScope): profile.scope == .system ? ["all"] : []
         case .credential(.isAdmin): [rule(CallerRules.administratorRule) == .always ? "True" : "False"]
-        case .credential(.isAdminProject): ["True"]
+        case .credential(.isAdminProject): [profile.isAdminProject ? "True" : "False"]
         case .credential(.userID), .credential(.projectID), .credential(.domainID): nil
         }
     }

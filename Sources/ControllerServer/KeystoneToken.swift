@@ -23,7 +23,9 @@ struct KeystoneToken: Sendable, Hashable {
         caller = Caller(
             userID: token["user"]?["id"]?.stringValue ?? "", projectID: token["project"]?["id"]?.stringValue ?? "",
             isAdmin: names.contains("admin"), roles: names, isSystemScoped: token["system"]?["all"]?.boolValue ?? false,
-            domainID: token["domain"]?["id"]?.stringValue ?? "")
+            domainID: token["domain"]?["id"]?.stringValue ?? "",
+            // Keystone tells only where an administrators' project is configured.
+            isAdminProject: token["is_admin_project"]?.boolValue ?? true)
         self.expiresAt = expiresAt
     }
 

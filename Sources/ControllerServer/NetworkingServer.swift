@@ -137,7 +137,7 @@ public struct NetworkingServer: Service {
     private func router() -> APIRouter {
         let router = APIRouter(context: APIContext.self)
         router.addMiddleware {
-            RequestIdentity(authenticator: authenticator, agentSecret: agentSecret)
+            RequestIdentity(authenticator: authenticator, policy: operations.policy, agentSecret: agentSecret)
             ErrorAnswers()
             RequestChecks()
         }

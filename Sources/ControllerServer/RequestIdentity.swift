@@ -5,10 +5,13 @@ import Hummingbird
 import Identity
 import Logging
 import NetworkModel
+import Operations
 
 /// Gives each request its id and its caller. Discovery needs none, and the identity's API asks for itself.
 struct RequestIdentity: RouterMiddleware {
     let authenticator: any Authenticator
+    /// Decides which callers are administrators.
+    let policy: PolicyBook
     /// What agents present; nil: nothing is asked of them.
     var agentSecret: AgentSecret?
 
@@ -34,14 +37,14 @@ struct RequestIdentity: RouterMiddleware {
         if path == "/" || path == OpenAPIRoutes.path { return nil }
         if path == IdentityRoutes.path || path.hasPrefix(IdentityRoutes.path + "/") { return nil }
         if path.hasPrefix("/agent/") || path == "/metrics" { return try await agent(of: request.headers) }
-        return try await authenticator.caller(of: request.headers)
+        return policy.deciding(for: try await authenticator.caller(of: request.headers))
     }
 
     /// Agents and who reads the metrics, by the secret that they share with the server; administrators, by their token.
     private func agent(of headers: HTTPFields) async throws(AuthenticationFailure) -> Caller? {
         guard let agentSecret else { return nil }
         if let authorization = headers[.authorization], agentSecret.isPresented(by: authorization) { return .server }
-        let caller = try await authenticator.caller(of: headers)
+        let caller = policy.deciding(for: try await authenticator.caller(of: headers))
         // Without authentication everybody is an administrator: the secret would keep nobody out.
         guard authenticator.identityURL != nil, caller.isAdmin else { throw .unauthorized }
         return caller

@@ -67,16 +67,21 @@ public struct Verb {
     func list<R: ManagedResource>(_ type: R.Type, _ query: ListQuery) throws -> [R] {
         let rule = policy["get_\(R.policyName)"]
         guard rule != .never else { return [] }
+        let hidden = HiddenAttributes(of: R.self, in: query, policy)
+        guard !hidden.areFilteredBy else { return [] }
         let visibility = VisibilityFilter(rule, of: R.self, for: caller)
         // The place of what the caller does not see would tell of it: its page is empty, like one after what is not there.
         if rule != .always, let marker = query.marker {
             guard let last = try transaction.find(R.self, marker), try last.isVisible(in: self) else { return [] }
         }
         var whole = query
+        whole.sortKeys.removeAll { hidden.columns.contains($0.column) }
         if let filter = visibility.filter { whole.filters.append(filter) }
-        guard !visibility.isExact || !query.computed.isEmpty else { return try R.withComputed(try transaction.list(type, whole), in: self) }
+        guard !visibility.isExact || !query.computed.isEmpty || !hidden.asked.isEmpty else { return try R.withComputed(try transaction.list(type, whole), in: self) }
         whole.limit = nil
-        let visible = try transaction.list(type, whole).filter { try visibility.isExact || $0.isVisible(in: self) }
+        let visible = try transaction.list(type, whole).filter { resource in
+            try (visibility.isExact || resource.isVisible(in: self)) && hidden.areSeen(of: resource, in: self)
+        }
         let seen = try R.withComputed(visible, in: self).filter { resource in
             query.computed.allSatisfy { resource.hasComputed($0.key, oneOf: $0.value) }
         }

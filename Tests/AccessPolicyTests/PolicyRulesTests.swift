@@ -158,6 +158,15 @@ private func whoMay(_ rule: String, _ target: [String: JSONValue], in rules: Pol
         #expect(try whoMay("get_agent", [:], in: flag) == "A")
     }
 
+    @Test("Administrators can be those of the administrators' project") func adminProject() throws {
+        let rules = try PolicyRules(overrides: ["context_is_admin": "role:admin and is_admin_project:True"])
+        var other = admin
+        other.isAdminProject = false
+        #expect(CallerRules(rules, for: CallerProfile(admin)).isAdmin)
+        #expect(!CallerRules(rules, for: CallerProfile(other)).isAdmin)
+        #expect(try !allows("get_agent", other, in: rules))
+    }
+
     @Test("Users, literals and lists of credentials can be asked for") func generic() throws {
         let rules = try PolicyRules(overrides: [
             "x": "user_id:%(user_id)s", "y": "'web':%(name)s", "z": "roles:reader and not service_roles:service", "w": "True:%(shared)s",
@@ -219,6 +228,14 @@ private func whoMay(_ rule: String, _ target: [String: JSONValue], in rules: Pol
         // A service sees every port, and its tags when it owns them.
         #expect(CallerRules(.defaults, for: CallerProfile(service)).hiddenAttributes(of: "port")["tags"] == .never)
         #expect(CallerRules(.defaults, for: CallerProfile(member)).hiddenAttributes(of: "network").count == 5)
+    }
+
+    @Test("Who makes what it does not see is shown the attributes that its rules let it see only") func unseen() throws {
+        let rules = CallerRules(.defaults, for: CallerProfile(nobody))
+        #expect(rules.hiddenAttributes(of: "port").isEmpty && !rules.seesOwn("port"))
+        #expect(rules.guardedAttributes(of: "port")["binding:host_id"] == .never)
+        #expect(CallerRules(.defaults, for: CallerProfile(member)).seesOwn("port"))
+        #expect(CallerRules(.defaults, for: CallerProfile(admin)).guardedAttributes(of: "port")["tags"] == nil)
     }
 
     @Test("A refusal names the operation and every attribute that was asked for") func refusals() {

@@ -76,6 +76,9 @@ struct KeystoneAuthenticationTests {
             #expect(
                 await client.ask("domain")
                     == .caller(Caller(userID: "user of domain", projectID: "", isAdmin: false, roles: ["manager"], domainID: "d1")))
+            keystone.add("other", roles: ["admin"], scope: ["project": ["id": "p2"], "is_admin_project": false])
+            let other = Caller(userID: "user of other", projectID: "p2", isAdmin: true, roles: ["admin"], isAdminProject: false)
+            #expect(await client.ask("other") == .caller(other))
         }
     }
 

@@ -78,6 +78,17 @@ import Testing
 
     private static func project(of answer: APIClient.Answer) -> String { answer["project_id"]?.stringValue ?? "" }
 
+    @Test("Who administers is what the rule says, not the name of a role") func administrators() async throws {
+        let path = try TemporaryFiles.makePath("policy.yaml")
+        try "context_is_admin: role:manager\n".write(toFile: path, atomically: true, encoding: .utf8)
+        try await withIdentity(policyFile: path) { admin in
+            let users = try await Users(admin)
+            let type = "qos/rule-types/bandwidth_limit"
+            #expect(try await users.manager.network(.GET, type).status == 200)
+            #expect(try await users.member.network(.GET, type).status == 403)
+        }
+    }
+
     @Test("A change of the policy file counts, and a broken one changes nothing") func reload() async throws {
         let path = try TemporaryFiles.makePath("policy.yaml")
         try "# no rules yet\n".write(toFile: path, atomically: true, encoding: .utf8)
@@ -112,6 +123,32 @@ import Testing
         #expect(await poll { book.rules["get_port"]?.isOverridden == true })
         #expect(book.rules["create_network"]?.isOverridden == false)
         #expect(log.text.contains("http://example.org/x"))
+    }
+
+    @Test("A file that is still being written is not read") func writing() {
+        var looks = SettledChange(known: 0)
+        let answers = [0, 1, 2, 3, 3, 3, 0, 3, 4, 4].map { looks.isSettled(at: $0) }
+        #expect(answers == [false, false, false, false, true, false, false, false, false, true])
+    }
+
+    @Test("A policy file that is a link is read again when the link leads elsewhere") func links() async throws {
+        let (path, other) = (try TemporaryFiles.makePath("policy.yaml"), try TemporaryFiles.makePath("policy.yaml"))
+        let (link, swapped) = (try TemporaryFiles.makePath("link.yaml"), try TemporaryFiles.makePath("swapped.yaml"))
+        try "get_port: role:reader\n".write(toFile: path, atomically: false, encoding: .utf8)
+        try "get_subnet: role:reader\n".write(toFile: other, atomically: false, encoding: .utf8)
+        try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: path)
+        try FileManager.default.createSymbolicLink(atPath: swapped, withDestinationPath: other)
+        let (book, log) = (PolicyBook(), LogLines())
+        let watcher = try PolicyFileWatcher(path: link, book: book, logger: log.logger)
+        let following = Task { try await watcher.run() }
+        defer { following.cancel() }
+        #expect(book.rules["get_port"]?.isOverridden == true)
+        #expect(rename(swapped, link) == 0)
+        #expect(await poll { book.rules["get_subnet"]?.isOverridden == true })
+        #expect(book.rules["get_port"]?.isOverridden == false)
+        // What the link leads to changes.
+        try "get_network: role:reader\n".write(toFile: other, atomically: false, encoding: .utf8)
+        #expect(await poll { book.rules["get_network"]?.isOverridden == true })
     }
 
     @Test(

@@ -211,6 +211,34 @@ import Testing
         try await cloud.delete(own, as: member)
     }
 
+    @Test("Who may make ports and not see them is not shown where they are") func unseenPorts() async throws {
+        let cloud = try Cloud()
+        let network = try await cloud.network()
+        cloud.operations.policy.replace(with: try PolicyRules(overrides: ["create_port": "role:maker", "get_port": "!"]))
+        let maker = Self.caller("p1", "maker", "reader")
+        let port = try await cloud.create(Port.self, ["network_id": .string(network.id.description)], as: maker)
+        let host = try #require(Port.table.positions["binding:host_id"])
+        let name = try #require(Port.table.positions["name"])
+        let shown = try await cloud.operations.shownAttributes(of: [port], areNew: true, caller: maker)[port.id]
+        #expect(!shown.contains(host) && shown.contains(name))
+    }
+
+    @Test("One version of the rules decides a request, from its beginning to its answer") func requests() async throws {
+        let cloud = try Cloud()
+        let policy = cloud.operations.policy
+        let network = try await cloud.network()
+        let port = try await cloud.port(on: network)
+        policy.replace(with: try PolicyRules(overrides: ["get_port": "role:auditor", "context_is_admin": "role:auditor"]))
+        let auditor = policy.deciding(for: Self.caller("p9", "auditor"))
+        #expect(auditor.isAdmin)
+        let seen = try await cloud.operations.show(Port.self, port.id.description, caller: auditor)
+        policy.replace(with: .defaults)
+        let host = try #require(Port.table.positions["binding:host_id"])
+        #expect(try await cloud.operations.shownAttributes(of: [seen], caller: auditor)[seen.id].contains(host))
+        #expect(!policy.deciding(for: Self.caller("p9", "auditor")).isAdmin)
+        #expect(try await cloud.list(Port.self, as: Self.caller("p9", "auditor")).isEmpty)
+    }
+
     @Test("Rules that change count with the next request") func changes() async throws {
         let cloud = try Cloud()
         _ = try await cloud.create(Network.self, [:], as: member)

@@ -141,6 +141,34 @@ private func caller(_ project: String, _ roles: String...) -> Caller {
         try await compareAll(cloud, "seed \(seed)")
     }
 
+    @Test("Attributes that the caller does not see match no filter and sort nothing") func hiddenAttributes() async throws {
+        let cloud = try Cloud()
+        let network = try await cloud.network()
+        let own = try await cloud.port(on: network, ["binding:host_id": "h2"])
+        let others = try await cloud.port(on: network, ["binding:host_id": "h1"])
+        func ports(_ parameters: [(name: String, value: String)], as caller: Caller) async throws -> [ResourceID] {
+            try await cloud.operations.list(Port.self, ListQuery.parse(parameters, for: Port.self), caller: caller).map(\.id)
+        }
+        let (member, admin) = (Self.callers[0], cloud.admin)
+        for host in ["h1", "h2", ""] {
+            let found = try await ports([("binding:host_id", host)], as: member)
+            #expect(found.isEmpty)
+        }
+        #expect(try await ports([("binding:host_id", "h2")], as: admin) == [own.id])
+        for isAscending in [true, false] {
+            var query = ListQuery()
+            query.sortKeys = [.init(column: "binding_host_id", isAscending: isAscending)]
+            let known = isAscending ? [others.id, own.id] : [own.id, others.id]
+            #expect(try await cloud.operations.list(Port.self, query, caller: admin).map(\.id) == known)
+            let sorted = try await cloud.operations.list(Port.self, query, caller: member).map(\.id)
+            #expect(try await sorted == ports([], as: member))
+        }
+        #expect(try await ports([("network_id", network.id.description)], as: member).count == 2)
+        // An attribute that is seen of some ports matches those only.
+        cloud.operations.policy.replace(with: try PolicyRules(overrides: ["get_port:binding:host_id": "'h1':%(binding:host_id)s"]))
+        #expect(try await ports([("binding:host_id", "h1"), ("binding:host_id", "h2")], as: member) == [others.id])
+    }
+
     @Test("A page after what the caller does not see is empty") func foreignMarkers() async throws {
         let cloud = try Cloud()
         let hidden = try await cloud.network(["name": "a", "project_id": "p9"])

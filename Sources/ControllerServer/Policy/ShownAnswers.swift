@@ -12,7 +12,7 @@ extension Operations {
     func answer<Resource: ManagedResource>(
         _ resource: Resource, fields: Set<String> = [], status: HTTPResponse.Status = .ok, to caller: Caller
     ) async throws -> Response {
-        let shown = try await shownAttributes(of: [resource], fields: fields, caller: caller)
+        let shown = try await shownAttributes(of: [resource], fields: fields, areNew: status == .created, caller: caller)
         var writer = JSONWriter(reservingCapacity: 2048)
         writer.object { writer in
             writer.key(Resource.table.singular)
@@ -25,7 +25,7 @@ extension Operations {
     func answer<Resource: ManagedResource>(
         _ resources: [Resource], fields: Set<String> = [], status: HTTPResponse.Status = .ok, to caller: Caller
     ) async throws -> Response {
-        let shown = try await shownAttributes(of: resources, fields: fields, caller: caller)
+        let shown = try await shownAttributes(of: resources, fields: fields, areNew: status == .created, caller: caller)
         var writer = JSONWriter(reservingCapacity: 256 + resources.count * 1024)
         writer.object { writer in Self.write(resources, shown, to: &writer) }
         return .json(writer, status: status)

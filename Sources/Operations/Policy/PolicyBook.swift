@@ -23,6 +23,7 @@ public final class PolicyBook: Sendable {
     /// What is left of the rules for a caller.
     public func rules(for caller: Caller) -> CallerRules {
         if caller.isUnrestricted { return Self.unrestricted }
+        if let rules = caller.rules { return rules }
         let profile = CallerProfile(caller)
         return state.withLock { state in
             if let known = state.byProfile[profile] { return known }
@@ -31,6 +32,11 @@ public final class PolicyBook: Sendable {
             state.byProfile[profile] = made
             return made
         }
+    }
+
+    /// The caller of a request: the rules as they are now decide all of it, also what its answer shows.
+    public func deciding(for caller: Caller) -> Caller {
+        caller.isUnrestricted ? caller : caller.decided(by: rules(for: caller))
     }
 
     static let unrestricted = CallerRules(.defaults, for: CallerProfile(.server))

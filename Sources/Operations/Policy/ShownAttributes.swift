@@ -15,13 +15,18 @@ public struct ShownAttributes: Sendable {
 extension Operations {
     /// Decides once for all resources of an answer, and for each only where a rule needs it.
     ///
-    /// - Parameter fields: the names that the request wants; empty: all.
+    /// - Parameters:
+    ///   - fields: the names that the request wants; empty: all.
+    ///   - areNew: whether the caller just made them. Who may make something need not see it.
     public func shownAttributes<R: ManagedResource>(
-        of resources: [R], fields: Set<String> = [], caller: Caller
+        of resources: [R], fields: Set<String> = [], areNew: Bool = false, caller: Caller
     ) async throws -> ShownAttributes {
         var common = R.table.selection(fields: fields)
         var open: [(position: Int, check: PolicyCheck)] = []
-        for (name, check) in policy.rules(for: caller).hiddenAttributes(of: R.policyName) {
+        let rules = policy.rules(for: caller)
+        let areSeen = !areNew || (rules.seesOwn(R.policyName) && resources.allSatisfy { $0.belongs(to: caller) })
+        let hidden = areSeen ? rules.hiddenAttributes(of: R.policyName) : rules.guardedAttributes(of: R.policyName)
+        for (name, check) in hidden {
             guard let position = R.table.positions[name], common.contains(position) else { continue }
             if check == .never { common.remove(position) } else { open.append((position, check)) }
         }
@@ -37,5 +42,11 @@ extension Operations {
             }
             return shown
         }
+    }
+}
+
+extension ManagedResource {
+    fileprivate func belongs(to caller: Caller) -> Bool {
+        !caller.projectID.isEmpty && policyValue(of: "project_id") == .string(caller.projectID)
     }
 }
