@@ -162,7 +162,9 @@ struct ConnectionReviewTests {
         #expect(ended(all, old, neighbours(.vxlan(vni: 77), [remote(9, "10.0.0.7")])) == [all[2]], "the address is another's there")
     }
 
-    @Test("Where nobody knows what other hosts have, a port's connections outlive it as the neighbour's rules say, until somebody gets its address")
+    @Test(
+        "Where nobody knows what other hosts have, a port's connections outlive it as the neighbour's rules say, until somebody gets its address"
+    )
     func movesUnseen() {
         let carrier = HostNetwork.Carrier.vlan(physicalNetwork: "physnet1", id: 5)
         let all = [connection("10.0.0.8", "10.0.0.7"), connection("10.0.0.7", "10.0.0.8"), connection("10.0.0.7", "198.51.100.1")]
@@ -174,7 +176,9 @@ struct ConnectionReviewTests {
         #expect(ended([all[0]], without, neighbours(carrier, [.port(port(7, groups: [group]))])).isEmpty)
     }
 
-    @Test("A port with another address leaves no connections behind, and whoever gets the address is asked for its own rules", arguments: [true, false])
+    @Test(
+        "A port with another address leaves no connections behind, and whoever gets the address is asked for its own rules",
+        arguments: [true, false])
     func changedAddress(isSecure: Bool) {
         let carrier = HostNetwork.Carrier.vxlan(vni: 77)
         let old = neighbours(carrier, [.port(port(7, isSecure: isSecure, groups: [group]))])

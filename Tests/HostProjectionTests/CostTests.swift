@@ -62,7 +62,8 @@ import Testing
         for keys in concerned.values { #expect(keys == [HostItemKey(.securityGroup, groupID(3))]) }
     }
 
-    @Test("A new gateway among a hundred on an external network concerns its own router, and so does an interface that is not first in IPv6")
+    @Test(
+        "A new gateway among a hundred on an external network concerns its own router, and so does an interface that is not first in IPv6")
     func newRouterPort() {
         func gateway(_ number: Int) -> TopologyChange.Row {
             port(

@@ -28,10 +28,12 @@ struct AttachTests {
             try await ping(h2, "db", "10.0.0.50")
 
             // A device that is there, to an existing port.
-            let existing = try await lab.api.create("ports", [
-                "network_id": .string(try network.text("id")), "name": "mine", "dns_name": "old",
-                "binding:profile": ["rack": "7", "neutrino:instance": ["hostname": "old"]],
-            ])
+            let existing = try await lab.api.create(
+                "ports",
+                [
+                    "network_id": .string(try network.text("id")), "name": "mine", "dns_name": "old",
+                    "binding:profile": ["rack": "7", "neutrino:instance": ["hostname": "old"]],
+                ])
             let tap = "tap" + (try existing.text("id").prefix(11))
             let mac = try existing.text("mac_address")
             try await h1.output(["ip", "netns", "add", "box"])

@@ -30,7 +30,8 @@ struct AttachmentDevices: Sendable {
             }
             if let use = await use(of: name) {
                 throw LabError(
-                    "The host itself uses device \(name) (\(use)), and would lose it: attach a device that is nothing but an instance's end.")
+                    "The host itself uses device \(name) (\(use)), and would lose it: attach a device that is nothing but an instance's end."
+                )
             }
             let mtu = Files.read("/sys/class/net/\(name)/mtu").flatMap { Int(String(decoding: $0.dropLast(), as: UTF8.self)) }
             return .existing(name, mtu: mtu)
