@@ -131,8 +131,10 @@ let wholeRooms: [Target] = [
     .executableTarget(
         name: "neutrino",
         dependencies: [
-            "AccessPolicy", "Addressing", "APISchema", "NetworkModel", "KernelInterface", "HostProjection", "Converters", "ControllerServer",
-            "AgentRuntime", "Drivers", "Election", "ElectionService", "HostModel", "Metadata", "MetadataService", "ServiceProcesses", "Identity",
+            "AccessPolicy", "Addressing", "APISchema", "NetworkModel", "KernelInterface", "HostProjection", "Converters",
+            "ControllerServer",
+            "AgentRuntime", "Drivers", "Election", "ElectionService", "HostModel", "Metadata", "MetadataService", "ServiceProcesses",
+            "Identity",
             "IdentityService", "KernelLinux", "Lab", "Store", "Operations",
             arguments, log, lifecycle,
         ],

@@ -107,6 +107,14 @@ public struct Attribute<Resource: APIResource>: Sendable {
         { (resource: inout Resource, json: JSONValue) throws(InvalidValue) in resource[keyPath: path] = try Value(json: json) }
     }
 
+    /// The value as clients are shown it; nil where they are not.
+    public func shownValue(of resource: Resource) -> JSONValue? {
+        guard let write else { return nil }
+        var writer = JSONWriter()
+        write(resource, &writer)
+        return try? JSONParser.parse(writer.bytes)
+    }
+
     /// Whether clients see the attribute.
     public var isVisible: Bool { write != nil && !access.contains(.hidden) }
 }

@@ -1,3 +1,5 @@
+import NetworkModel
+
 /// A resource's table without its Swift type: what its documentation is made of.
 public struct ResourceDescription: Sendable {
     public struct Attribute: Sendable {
@@ -26,6 +28,16 @@ public struct ResourceDescription: Sendable {
                 defaultValue: $0.defaultValue, extensionAlias: $0.extensionAlias)
         }
     }
+
+    /// Everything with a table.
+    public static let all: [ResourceDescription] = [
+        .init(Network.table), .init(Subnet.table), .init(Port.table), .init(PortBinding.table), .init(Router.table),
+        .init(FloatingIP.table), .init(PortForwarding.table), .init(ConnectionHelper.table), .init(SecurityGroup.table),
+        .init(SecurityGroupRule.table), .init(Agent.table), .init(AddressScope.table), .init(SubnetPool.table), .init(QoSPolicy.table),
+        .init(BandwidthLimitRule.table), .init(DSCPMarkingRule.table), .init(PacketRateLimitRule.table), .init(RBACPolicy.table),
+        .init(Segment.table), .init(NetworkSegmentRange.table), .init(Flavor.table), .init(ServiceProfile.table), .init(AddressGroup.table),
+        .init(SecurityGroupRuleTemplate.table),
+    ]
 
     /// `SecurityGroupRule`.
     var typeName: String { singular.split(separator: "_").map { $0.prefix(1).uppercased() + $0.dropFirst() }.joined() }

@@ -66,6 +66,9 @@ public final class CallerRules: Sendable {
     /// - Parameter resource: as rules name it (`port`).
     public func hiddenAttributes(of resource: String) -> [String: PolicyCheck] { profile.isUnrestricted ? [:] : hidden[resource] ?? [:] }
 
+    /// Whether the operation needs a token of another scope than the caller's.
+    public func isOutOfScope(_ rule: String) -> Bool { outOfScope.contains(rule) }
+
     /// The error of who may not do something, in Neutron's words.
     public func refusal(_ action: PolicyAction) -> APIError {
         guard let name = action.ruleNames.first(where: outOfScope.contains) else {

@@ -61,7 +61,7 @@ public struct PolicyRules: Sendable {
         var (byName, names) = (Self.defaults.byName, Self.defaults.names)
         for (name, value) in overrides.sorted(by: { $0.key < $1.key }) {
             do throws(PolicySyntaxError) {
-                let check = try PolicyParser.parse(value)
+                let check = try PolicyParser.parse(value).withoutUnknownFields
                 if byName[name] == nil { names.append(name) }
                 byName[name] = Rule(
                     name: name, check: check, needsProjectScope: byName[name]?.needsProjectScope ?? false,

@@ -45,10 +45,15 @@ struct ErrorAnswers: RouterMiddleware {
 
     private static func routingError(_ error: HTTPError, _ request: Request) -> APIError {
         switch error.status {
-        case .notFound: APIError(status: 404, type: "HTTPNotFound", message: "The resource could not be found.")
+        case .notFound: .pathNotFound
         case .methodNotAllowed:
             APIError(status: 405, type: "HTTPMethodNotAllowed", message: "The method \(request.method) is not allowed for this resource.")
         default: APIError(status: error.status.code, type: "HTTPError", message: error.body ?? error.status.reasonPhrase)
         }
     }
+}
+
+extension APIError {
+    /// What is answered for a path that nothing is behind.
+    static let pathNotFound = APIError(status: 404, type: "HTTPNotFound", message: "The resource could not be found.")
 }

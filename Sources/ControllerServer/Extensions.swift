@@ -19,7 +19,6 @@ struct ExtensionDescription: Sendable {
         }
     }
 
-    /// `qos` and `qos-default` are not here although their paths work: they promise limits on ports and networks too.
     private static let core: [ExtensionDescription] = [
         .init(
             alias: "address-scope", name: "Address scope",
@@ -110,23 +109,6 @@ struct ExtensionDescription: Sendable {
             alias: "provider", name: "Provider Network", description: "Expose mapping of virtual networks to physical networks",
             updated: "2012-09-07T10:00:00-00:00"),
         .init(
-            alias: "qos-bw-limit-direction", name: "Direction for QoS bandwidth limit rule",
-            description: "Allow to configure QoS bandwidth limit rule with specific direction: ingress or egress",
-            updated: "2017-04-10T10:00:00-00:00"),
-        .init(
-            alias: "qos-fip", name: "Floating IP QoS",
-            description: "The floating IP Quality of Service extension", updated: "2017-07-20T00:00:00-00:00"),
-        .init(
-            alias: "qos-gateway-ip", name: "Gateway IP QoS",
-            description: "The gateway IP Quality of Service extension", updated: "2018-02-24T00:00:00-00:00"),
-        .init(
-            alias: "qos-rule-type-details", name: "Details of QoS rule types",
-            description: "Expose details about QoS rule types supported by loaded backend drivers", updated: "2017-06-22T10:00:00-00:00"),
-        .init(
-            alias: "qos-rules-alias", name: "QoS Rules Alias",
-            description: "API to enable GET, PUT and DELETE operations on QoS policy rules without specifying policy ID",
-            updated: "2018-10-07T10:00:00-00:00"),
-        .init(
             alias: "quotas", name: "Quota management support", description: "Expose functions for quotas management per project",
             updated: "2012-07-29T10:00:00-00:00"),
         .init(
@@ -194,7 +176,7 @@ struct ExtensionDescription: Sendable {
 
 extension ExtensionDescription {
     /// In the order of their aliases.
-    static let all = (core + portsAndGroups + resources).sorted { $0.alias < $1.alias }
+    static let all = (core + portsAndGroups + resources + quality).sorted { $0.alias < $1.alias }
 
     static func addRoutes(to router: APIRouter) {
         router.get("/v2.0/extensions") { _, _ in

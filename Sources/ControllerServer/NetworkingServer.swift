@@ -206,6 +206,7 @@ public struct NetworkingServer: Service {
         ResourceRoutes<QoSPolicy>(operations: operations).addRoutes(to: router)
         QoSRuleRoutes<BandwidthLimitRule>(operations: operations).addRoutes(to: router)
         QoSRuleRoutes<DSCPMarkingRule>(operations: operations).addRoutes(to: router)
+        QoSRuleRoutes<PacketRateLimitRule>(operations: operations, hasAlias: false).addRoutes(to: router)
         QoSRuleTypeRoutes(operations: operations).addRoutes(to: router)
         TagRoutes<QoSPolicy>(operations: operations).addRoutes(to: router)
         // Neutron has the tags of policies without their prefix; clients use either path.

@@ -6,15 +6,10 @@ import NetworkModel
 
 /// `/openapi.json`: the API's own description, made once of the routes that the router has. Add it when all routes are there.
 enum OpenAPIRoutes {
+    static let path = "/openapi.json"
+
     /// Everything with a table. A test wants each of its paths to be served, and each path of a collection to be here.
-    static let resources: [ResourceDescription] = [
-        .init(Network.table), .init(Subnet.table), .init(Port.table), .init(PortBinding.table), .init(NetworkModel.Router.table),
-        .init(FloatingIP.table), .init(PortForwarding.table), .init(ConnectionHelper.table), .init(SecurityGroup.table),
-        .init(SecurityGroupRule.table), .init(Agent.table), .init(AddressScope.table), .init(SubnetPool.table), .init(QoSPolicy.table),
-        .init(BandwidthLimitRule.table), .init(DSCPMarkingRule.table), .init(RBACPolicy.table),
-        .init(Segment.table), .init(NetworkSegmentRange.table), .init(Flavor.table), .init(ServiceProfile.table), .init(AddressGroup.table),
-        .init(SecurityGroupRuleTemplate.table),
-    ]
+    static let resources = ResourceDescription.all
 
     private static let documentedMethods: [HTTPRequest.Method] = [.get, .post, .put, .delete, .head]
 
@@ -22,14 +17,14 @@ enum OpenAPIRoutes {
         let routes = Self.routes(of: router)
         let document = OpenAPIDocument(resources: resources).document(routes: routes, title: "Neutrino Networking API", version: "2.0")
         let body = ByteBuffer(string: document.text)
-        router.get("/openapi.json") { _, _ in
+        router.get(RouterPath(Self.path)) { _, _ in
             Response(status: .ok, headers: [.contentType: "application/json"], body: ResponseBody(byteBuffer: body))
         }
     }
 
     /// What clients may ask: the API and its discovery, not what agents and monitoring ask.
     static func routes(of router: APIRouter) -> [OpenAPIDocument.Route] {
-        var routes: Set<OpenAPIDocument.Route> = [.init(method: "GET", path: "/openapi.json")]
+        var routes: Set<OpenAPIDocument.Route> = [.init(method: "GET", path: Self.path)]
         for route in router.routes where documentedMethods.contains(route.method) {
             let path = Self.template("\(route.path)")
             guard path == "/" || path.hasPrefix("/v2.0") else { continue }

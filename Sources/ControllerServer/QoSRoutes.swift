@@ -6,6 +6,8 @@ import Operations
 /// The rules of one type of QoS policies: below their policy, and by aliases that leave the policy out (`qos-rules-alias`).
 struct QoSRuleRoutes<Rule: QoSPolicyRule>: Sendable {
     let operations: Operations
+    /// Neutron has no alias for limits of packets.
+    var hasAlias = true
 
     private var table: ResourceTable<Rule> { Rule.table }
     private var alias: String { "alias_\(table.singular)" }
@@ -22,6 +24,7 @@ struct QoSRuleRoutes<Rule: QoSPolicyRule>: Sendable {
         addItemRoutes(to: router, "/v2.0/qos/policies/:id/\(table.collection)/:rule", member: table.singular) { context in
             (rule: context.parameters.get("rule") ?? "", policy: context.id)
         }
+        guard hasAlias else { return }
         addItemRoutes(to: router, "/v2.0/qos/\(alias.replacing("_", with: "-"))s/:id", member: alias) { context in
             (rule: context.id, policy: nil)
         }
@@ -81,23 +84,27 @@ struct QoSRuleRoutes<Rule: QoSPolicyRule>: Sendable {
 struct QoSRuleTypeRoutes: Sendable {
     let operations: Operations
 
-    /// Limits of bandwidth on floating IPs and gateways. Packets are not marked, so that type is not announced, though policies may have it.
     private static let types: [(name: String, parameters: JSONValue)] = [
+        (BandwidthLimitRule.typeName, [rate("max_kbps"), rate("max_burst_kbps"), direction]),
         (
-            BandwidthLimitRule.typeName,
-            [
-                parameter("max_kbps", "range", ["start": 0, "end": .integer(Int(Int32.max))]),
-                parameter("max_burst_kbps", "range", ["start": 0, "end": .integer(Int(Int32.max))]),
-                parameter("direction", "choices", ["ingress", "egress"]),
-            ]
-        )
+            DSCPMarkingRule.typeName,
+            [parameter("dscp_mark", "choices", .array(DSCPMarkingRule.marks.map { .integer($0) }))]
+        ),
+        (PacketRateLimitRule.typeName, [rate("max_kpps"), rate("max_burst_kpps"), direction]),
     ]
+
+    private static let direction = parameter("direction", "choices", ["ingress", "egress"])
+
+    private static func rate(_ name: String) -> JSONValue {
+        parameter(name, "range", ["start": 0, "end": .integer(Int(Int32.max))])
+    }
 
     private static func parameter(_ name: String, _ type: String, _ values: JSONValue) -> JSONValue {
         ["parameter_name": .string(name), "parameter_type": .string(type), "parameter_values": values]
     }
 
     func addRoutes(to router: APIRouter) {
+        // Every type that there is, hosts enforce: `all_rules` and `all_supported` list the same.
         router.get("/v2.0/qos/rule-types") { request, context in
             guard try await operations.mayListRuleTypes(caller: context.caller) else { return Self.answer(["rule_types": []]) }
             let wanted = Set(request.queryParameters.filter { $0.name == "type" && !$0.value.isEmpty }.map(\.value))
@@ -108,7 +115,7 @@ struct QoSRuleTypeRoutes: Sendable {
             // What drivers can do is the operator's business, in Neutron as well.
             guard context.caller.isAdmin else { throw APIError(status: 403, type: "NotAuthorized", message: "Not authorized.") }
             guard let type = Self.types.first(where: { $0.name == context.id }) else {
-                throw APIError(status: 404, type: "HTTPNotFound", message: "The resource could not be found.")
+                throw APIError.pathNotFound
             }
             return Self.answer([
                 "rule_type": [

@@ -28,12 +28,13 @@ struct RequestIdentity: RouterMiddleware {
         return response
     }
 
-    /// Nil where none is needed.
+    /// Nil where none is needed: everything that is not named here needs one.
     private func caller(of request: Request) async throws(AuthenticationFailure) -> Caller? {
         let path = request.uri.path
-        if path.hasPrefix("/v2.0") { return try await authenticator.caller(of: request.headers) }
+        if path == "/" || path == OpenAPIRoutes.path { return nil }
+        if path == IdentityRoutes.path || path.hasPrefix(IdentityRoutes.path + "/") { return nil }
         if path.hasPrefix("/agent/") || path == "/metrics" { return try await agent(of: request.headers) }
-        return nil
+        return try await authenticator.caller(of: request.headers)
     }
 
     /// Agents and who reads the metrics, by the secret that they share with the server; administrators, by their token.

@@ -23,6 +23,7 @@ public struct HostConverter: Sendable {
     private var dhcp: [ResourceID: DHCPConverter.Pieces] = [:]
     private var routers: [ResourceID: RouterPieces] = [:]
     private var groupTables: SecurityGroupTables
+    private var quality: FirewallTable?
     /// Nil before the first conversion.
     private var last: Conversion?
 
@@ -50,7 +51,8 @@ public struct HostConverter: Sendable {
         for id in changes.routers where replaceRouter(id, view, &result.configuration) { hasNewLinks = true }
         if hasNewLinks { linkUp(&result) }
         if hasNewLinks || changes.hasFilters || !changes.memberGroups.isEmpty {
-            result.configuration.own.firewall = groupTables.update(view, links: result.configuration.own.links)
+            if changes.hasFilters { quality = PortQuality.table(for: view) }
+            result.configuration.own.firewall = firewall(view, links: result.configuration.own.links)
         }
         if !changes.routers.isEmpty || hasNewLinks { collectProblems(&result) }
         last = result
@@ -65,10 +67,15 @@ public struct HostConverter: Sendable {
         for id in view.routers.keys { _ = replaceRouter(id, view, &result.configuration) }
         linkUp(&result)
         groupTables = SecurityGroupTables(settings)
-        result.configuration.own.firewall = groupTables.update(view, links: result.configuration.own.links)
+        quality = PortQuality.table(for: view)
+        result.configuration.own.firewall = firewall(view, links: result.configuration.own.links)
         collectProblems(&result)
         last = result
         return result
+    }
+
+    private mutating func firewall(_ view: HostView, links: [String: Link]) -> [FirewallTable] {
+        groupTables.update(view, links: links) + (quality.map { [$0] } ?? [])
     }
 
     // MARK: Namespaces

@@ -10,11 +10,6 @@ import KernelInterface
 enum RouterLimits {
     static let tableName = "neutrino_limits"
 
-    /// The bucket of a limit that names none, as a share of a second's traffic: Neutron's.
-    static let defaultBurstPercent = 80
-    /// A bucket that never holds the largest packet (64 KiB, with segmentation offload) lets none of its size pass.
-    static let minimumBurstBytes = 65_536
-
     /// Nil for a router without gateway or limits.
     static func table(for router: HostRouter) -> FirewallTable? {
         guard let gateway = router.gateway, gateway.isAdminStateUp else { return nil }
@@ -25,14 +20,14 @@ enum RouterLimits {
         guard !limited.isEmpty || router.gatewayLimits != nil else { return nil }
         var table = FirewallTable(family: .inet, name: tableName)
         for direction in [Direction.ingress, .egress] {
-            var buckets: [IPAddress: HostRouter.RateLimits.Limit] = [:]
+            var buckets: [IPAddress: String] = [:]
             for (address, limits) in limited {
-                guard let limit = limits?[keyPath: direction.limit] else { continue }
-                buckets[address] = limit
+                guard let text = limits?[keyPath: direction.limit].flatMap({ TokenBucket.text($0) }) else { continue }
+                buckets[address] = text
             }
             // The set's own limit is only the pattern of its elements'.
             table.sets["\(direction.rawValue)_buckets"] = .init(
-                type: "type ipv4_addr; limit rate over 1 bytes/second", elements: Set(buckets.map { "\($0.key) \(text($0.value))" }))
+                type: "type ipv4_addr; limit rate over 1 bytes/second", elements: Set(buckets.map { "\($0.key) \($0.value)" }))
             table.sets["\(direction.rawValue)_limited"] = .init(type: "type ipv4_addr", elements: Set(buckets.keys.map { "\($0)" }))
             table.chains[direction.rawValue] = .init(hook: direction.hook, rules: rules(direction, device, router.gatewayLimits))
         }
@@ -59,18 +54,11 @@ enum RouterLimits {
             "\(direction.address) @\(direction.rawValue)_buckets drop",
             "\(direction.address) @\(direction.rawValue)_limited accept",
         ]
-        if let limit = gateway?[keyPath: direction.limit] {
+        if let text = gateway?[keyPath: direction.limit].flatMap({ TokenBucket.text($0) }) {
             // Without its neighbours a router passes nothing at all.
             rules.append("icmpv6 type { nd-router-solicit, nd-router-advert, nd-neighbor-solicit, nd-neighbor-advert } accept")
-            rules.append("\(text(limit)) drop")
+            rules.append("\(text) drop")
         }
         return rules
-    }
-
-    /// nft's own "kbytes" are 1024 bytes, so bytes are said. The kernel's bucket holds a second's traffic beside the burst.
-    private static func text(_ limit: HostRouter.RateLimits.Limit) -> String {
-        let rate = max(limit.kilobitsPerSecond * 125, 1)
-        let burst = limit.burstKilobits > 0 ? limit.burstKilobits * 125 : rate * defaultBurstPercent / 100
-        return "limit rate over \(rate) bytes/second burst \(max(burst, minimumBurstBytes)) bytes"
     }
 }

@@ -37,10 +37,12 @@ public struct HostDHCP: Hashable, Sendable, Codable {
     public var subnets: [Subnet]
     /// Whether this host is the one that has the network's fe80::a9fe:a9fe, the address of metadata in IPv6: of several DHCP servers one.
     public var hasLinkLocalMetadata: Bool
+    /// Of the port's own QoS policy.
+    public var portQuality: HostQuality?
 
     public init(
         networkID: ResourceID, portID: ResourceID, portMAC: MACAddress, portAddresses: [InterfaceAddress], portRevision: Int, mtu: Int,
-        subnets: [Subnet], hasLinkLocalMetadata: Bool = false
+        subnets: [Subnet], hasLinkLocalMetadata: Bool = false, portQuality: HostQuality? = nil
     ) {
         self.networkID = networkID
         self.portID = portID
@@ -50,6 +52,7 @@ public struct HostDHCP: Hashable, Sendable, Codable {
         self.mtu = mtu
         self.subnets = subnets
         self.hasLinkLocalMetadata = hasLinkLocalMetadata
+        self.portQuality = portQuality
     }
 }
 

@@ -23,10 +23,13 @@ public struct HostPort: Hashable, Sendable, Codable {
     public var allowedAddressPairs: [Pair]
     /// The port's revision number: reported back when the port is wired as this revision asks.
     public var revision: Int
+    /// Of the port's QoS policy, its own or its network's.
+    public var quality: HostQuality?
 
     public init(
         id: ResourceID, networkID: ResourceID, mac: MACAddress, addresses: [IPAddress], isAdminStateUp: Bool = true,
-        isPortSecurityEnabled: Bool = true, securityGroupIDs: [ResourceID] = [], allowedAddressPairs: [Pair] = [], revision: Int = 0
+        isPortSecurityEnabled: Bool = true, securityGroupIDs: [ResourceID] = [], allowedAddressPairs: [Pair] = [], revision: Int = 0,
+        quality: HostQuality? = nil
     ) {
         self.id = id
         self.networkID = networkID
@@ -37,6 +40,7 @@ public struct HostPort: Hashable, Sendable, Codable {
         self.securityGroupIDs = securityGroupIDs
         self.allowedAddressPairs = allowedAddressPairs
         self.revision = revision
+        self.quality = quality
     }
 
     public var deviceName: String { "tap" + id.devicePart }

@@ -23,11 +23,14 @@ public struct HostRouter: Hashable, Sendable, Codable {
         public var advertisement: Advertisement?
         /// What becomes of requests for metadata that come in here; nil: nothing.
         public var metadata: Metadata?
+        /// Of the port's own QoS policy: for what passes between it and its network.
+        public var quality: HostQuality?
 
         public init(
             id: ResourceID, networkID: ResourceID, mac: MACAddress, addresses: [InterfaceAddress], gateways: [IPAddress] = [], mtu: Int,
             isAdminStateUp: Bool = true, revision: Int = 0, scope4: ResourceID? = nil, scope6: ResourceID? = nil,
-            advertisement: Advertisement? = nil, onLinkPrefixes: [IPPrefix] = [], metadata: Metadata? = nil
+            advertisement: Advertisement? = nil, onLinkPrefixes: [IPPrefix] = [], metadata: Metadata? = nil,
+            quality: HostQuality? = nil
         ) {
             self.id = id
             self.networkID = networkID
@@ -42,6 +45,7 @@ public struct HostRouter: Hashable, Sendable, Codable {
             self.advertisement = advertisement
             self.onLinkPrefixes = onLinkPrefixes
             self.metadata = metadata
+            self.quality = quality
         }
     }
 

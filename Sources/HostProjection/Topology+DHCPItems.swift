@@ -16,7 +16,7 @@ extension Topology {
                 HostDHCP.Subnet(
                     id: $0.id, prefix: $0.prefix, gateway: $0.gatewayAddress, dnsNameservers: $0.dnsNameservers,
                     hostRoutes: $0.hostRoutes, addressMode: $0.ipv6AddressMode)
-            }, hasLinkLocalMetadata: boundDHCPPorts(on: id).first?.id == port.id)
+            }, hasLinkLocalMetadata: boundDHCPPorts(on: id).first?.id == port.id, portQuality: quality(of: port))
     }
 
     private func dhcpPort(on network: ResourceID, host: String) -> Port? {

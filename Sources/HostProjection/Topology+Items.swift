@@ -100,6 +100,6 @@ extension Topology {
             isAdminStateUp: port.isAdminStateUp, isPortSecurityEnabled: port.isPortSecurityEnabled,
             securityGroupIDs: port.securityGroupIDs.sorted(),
             allowedAddressPairs: port.allowedAddressPairs.map { HostPort.Pair(prefix: $0.prefix, mac: $0.mac) },
-            revision: port.standard.revisionNumber)
+            revision: port.standard.revisionNumber, quality: quality(of: port))
     }
 }

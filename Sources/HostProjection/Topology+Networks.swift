@@ -8,7 +8,10 @@ extension Topology {
         let old = networks[id]
         guard old != new else { return }
         networks[id] = new
+        if let policy = old?.qosPolicyID { networksByQoSPolicy.remove(id, at: policy) }
+        if let policy = new?.qosPolicyID { networksByQoSPolicy.insert(id, at: policy) }
         guard concerned.isRecording else { return }
+        if old?.qosPolicyID != new?.qosPolicyID { noteQuality(onNetwork: id, &concerned) }
         concerned.note(.network, id, on: presence[id])
         if old?.type != new?.type || old?.segmentationID != new?.segmentationID {
             for port in portsByNetwork[id] { concerned.note(.remotePort, port, on: presence[id]) }

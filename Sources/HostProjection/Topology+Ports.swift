@@ -26,6 +26,7 @@ extension Topology {
         portsByNetwork.insert(port.id, at: port.networkID)
         for host in port.wiringHostIDs { portsByHost.insert(port.id, at: host) }
         for group in port.securityGroupIDs { portsByGroup.insert(port.id, at: group) }
+        if let policy = port.qosPolicyID { portsByQoSPolicy.insert(port.id, at: policy) }
         switch port.role {
         case .dhcp: dhcpPortsByNetwork.insert(port.id, at: port.networkID)
         case .haInterface: routerPortsByNetwork.insert(port.id, at: port.networkID)
@@ -40,6 +41,7 @@ extension Topology {
         portsByNetwork.remove(port.id, at: port.networkID)
         for host in port.wiringHostIDs { portsByHost.remove(port.id, at: host) }
         for group in port.securityGroupIDs { portsByGroup.remove(port.id, at: group) }
+        if let policy = port.qosPolicyID { portsByQoSPolicy.remove(port.id, at: policy) }
         dhcpPortsByNetwork.remove(port.id, at: port.networkID)
         routerPortsByNetwork.remove(port.id, at: port.networkID)
         if let router = port.routerID { portsByRouter.remove(port.id, at: router) }

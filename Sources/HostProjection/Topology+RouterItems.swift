@@ -17,7 +17,8 @@ extension Topology {
             isSNATEnabled: router.gateway?.isSNATEnabled ?? true,
             interfaces: ports.filter { DeviceOwner.isRouterInterface($0.deviceOwner) }.compactMap(routerPort),
             floatingIPs: floating(of: id), portForwardings: portForwardings(of: id), connectionHelpers: connectionHelpers(of: router),
-            gatewayLimits: limits(of: router.gateway?.qosPolicyID), routes: router.routes, revision: router.standard.revisionNumber)
+            gatewayLimits: limits(of: router.gateway?.qosPolicyID, on: router.gateway?.networkID), routes: router.routes,
+            revision: router.standard.revisionNumber)
     }
 
     private func redundancy(of router: Router, member: RouterMember) -> HostRouter.Redundancy? {
@@ -57,7 +58,7 @@ extension Topology {
             scope4: network.ipv4AddressScopeID, scope6: network.ipv6AddressScopeID,
             advertisement: DeviceOwner.isRouterInterface(port.deviceOwner) ? advertisement(of: port, on: network) : nil,
             onLinkPrefixes: port.deviceOwner == DeviceOwner.routerGateway ? furtherPrefixes(of: port) : [],
-            metadata: DeviceOwner.isRouterInterface(port.deviceOwner) ? metadata(of: port) : nil)
+            metadata: DeviceOwner.isRouterInterface(port.deviceOwner) ? metadata(of: port) : nil, quality: quality(of: port))
     }
 
     /// Of the other subnets of the port's network.
@@ -92,7 +93,8 @@ extension Topology {
     private func floating(of router: ResourceID) -> [HostRouter.Floating] {
         floatingIPsByRouter[router].sorted().compactMap { id in
             guard let row = floatingIPs[id], row.portID != nil, let fixedAddress = row.fixedAddress else { return nil }
-            return HostRouter.Floating(id: id, address: row.address, fixedAddress: fixedAddress, limits: limits(of: row.qosPolicyID))
+            return HostRouter.Floating(
+                id: id, address: row.address, fixedAddress: fixedAddress, limits: limits(of: row.qosPolicyID, on: row.floatingNetworkID))
         }
     }
 
@@ -105,7 +107,8 @@ extension Topology {
                     id: forwarding.id, protocolNumber: networkProtocol, externalAddress: row.address,
                     externalPorts: forwarding.externalPorts.first...forwarding.externalPorts.last,
                     internalAddress: forwarding.internalAddress,
-                    internalPorts: forwarding.internalPorts.first...forwarding.internalPorts.last, limits: limits(of: row.qosPolicyID))
+                    internalPorts: forwarding.internalPorts.first...forwarding.internalPorts.last,
+                    limits: limits(of: row.qosPolicyID, on: row.floatingNetworkID))
             }
         }.sorted { $0.id < $1.id }
     }

@@ -68,6 +68,8 @@ extension Topology {
             floatingIPsByRouter.remove(id, at: router)
             concerned.note(.router, router, on: memberHosts[router])
         }
+        if let network = old?.floatingNetworkID { floatingIPsByNetwork.remove(id, at: network) }
+        if let network = new?.floatingNetworkID { floatingIPsByNetwork.insert(id, at: network) }
         if let port = old?.portID { floatingIPsByPort.remove(id, at: port) }
         if let port = new?.portID { floatingIPsByPort.insert(id, at: port) }
         if let policy = old?.qosPolicyID { floatingIPsByQoSPolicy.remove(id, at: policy) }

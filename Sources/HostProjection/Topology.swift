@@ -53,6 +53,13 @@ public struct Topology: Sendable, Equatable {
     var floatingIPsByQoSPolicy = SetIndex<ResourceID, ResourceID>()
     /// Policy → routers whose gateway has it.
     var routersByQoSPolicy = SetIndex<ResourceID, ResourceID>()
+    /// External network → its floating IPs, and routers with their gateway there: they may have its policy.
+    var floatingIPsByNetwork = SetIndex<ResourceID, ResourceID>()
+    var routersByGatewayNetwork = SetIndex<ResourceID, ResourceID>()
+    /// Policy → ports that have it as their own.
+    var portsByQoSPolicy = SetIndex<ResourceID, ResourceID>()
+    /// Policy → networks that have it.
+    var networksByQoSPolicy = SetIndex<ResourceID, ResourceID>()
     var rulesByGroup = SetIndex<ResourceID, ResourceID>()
 
     // Derived facts that hold for as long as there is a reason.

@@ -60,6 +60,8 @@ public struct Network: Sendable, Hashable {
     /// The address scopes of its subnets: those of one family are all in the same. Nil: in none.
     public var ipv4AddressScopeID: ResourceID?
     public var ipv6AddressScopeID: ResourceID?
+    /// Rules for the traffic of its ports that have none of their own.
+    public var qosPolicyID: ResourceID?
     /// Set on the hidden network that carries the VRRP of a project's HA routers: that project.
     public var haProjectID: String?
     public var standard = StandardAttributes()

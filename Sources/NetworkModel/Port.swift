@@ -112,6 +112,10 @@ public struct Port: Sendable, Hashable {
     public var deviceProfile: String?
     /// Kept for Nova.
     public var numaAffinityPolicy: String?
+    /// Rules for the port's traffic; nil: those of its network, except for ports of routers and services.
+    public var qosPolicyID: ResourceID?
+    /// The network's policy; not kept: whoever reads the row fills it in.
+    public var networkQoSPolicyID: ResourceID?
     /// Wishes for particular drivers, as canonical JSON text of an object; nil: none.
     public var hints: String?
     public var standard = StandardAttributes()

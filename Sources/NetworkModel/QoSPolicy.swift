@@ -30,20 +30,40 @@ public struct DSCPMarkingRule: Sendable, Hashable {
     }
 }
 
+/// A rule of a QoS policy: how many packets of one direction may pass.
+public struct PacketRateLimitRule: Sendable, Hashable {
+    public var id: ResourceID
+    public var policyID: ResourceID
+    /// Thousands of packets per second. 0 sets no limit.
+    public var maximumKilopacketsPerSecond: Int
+    /// Thousands of packets. 0 leaves the choice to the host.
+    public var maximumBurstKilopackets: Int = 0
+    /// As the instance sees it: egress leaves it.
+    public var direction: RuleDirection = .egress
+
+    public init(id: ResourceID, policyID: ResourceID, maximumKilopacketsPerSecond: Int) {
+        self.id = id
+        self.policyID = policyID
+        self.maximumKilopacketsPerSecond = maximumKilopacketsPerSecond
+    }
+}
+
 /// Any rule of a QoS policy.
 public enum QoSRule: Sendable, Hashable {
     case bandwidthLimit(BandwidthLimitRule)
     case dscpMarking(DSCPMarkingRule)
+    case packetRateLimit(PacketRateLimitRule)
 
     public var id: ResourceID {
         switch self {
         case .bandwidthLimit(let rule): rule.id
         case .dscpMarking(let rule): rule.id
+        case .packetRateLimit(let rule): rule.id
         }
     }
 }
 
-/// A named set of rules for the quality of service, which floating IPs and gateways of routers are given.
+/// A named set of rules for the quality of service, which ports, networks, floating IPs and gateways of routers are given.
 public struct QoSPolicy: Sendable, Hashable {
     public var id: ResourceID
     public var projectID: String
@@ -63,6 +83,20 @@ public struct QoSPolicy: Sendable, Hashable {
     /// The limit of a direction; nil where there is none.
     public func bandwidthLimit(_ direction: RuleDirection) -> BandwidthLimitRule? {
         for case .bandwidthLimit(let rule) in rules where rule.direction == direction && rule.maximumKilobitsPerSecond > 0 { return rule }
+        return nil
+    }
+
+    /// The limit of a direction; nil where there is none.
+    public func packetRateLimit(_ direction: RuleDirection) -> PacketRateLimitRule? {
+        for case .packetRateLimit(let rule) in rules where rule.direction == direction && rule.maximumKilopacketsPerSecond > 0 {
+            return rule
+        }
+        return nil
+    }
+
+    /// The code point (RFC 2474) that packets leave instances with; nil: the one that they have.
+    public var dscpMark: Int? {
+        for case .dscpMarking(let rule) in rules { return rule.mark }
         return nil
     }
 }

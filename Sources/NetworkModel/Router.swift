@@ -94,7 +94,10 @@ public struct FloatingIP: Sendable, Hashable {
     public var portForwardings: [Forwarding] = []
     /// Of the port that it leads to; not kept: whoever shows the row reads it.
     public var portDetails: PortDetails?
+    /// Nil: the policy of the external network.
     public var qosPolicyID: ResourceID?
+    /// That one; not kept: whoever shows the row reads it.
+    public var networkQoSPolicyID: ResourceID?
     /// What clients want of an external DNS service, with ``dnsDomain``: kept for them.
     public var dnsName: String = ""
     public var dnsDomain: String = ""

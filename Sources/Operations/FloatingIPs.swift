@@ -15,8 +15,10 @@ extension FloatingIP: ManagedResource {
 
     public static func withComputed(_ floatingIPs: [FloatingIP], in verb: Verb) throws -> [FloatingIP] {
         let ports = try verb.ports(floatingIPs.compactMap(\.portID))
+        let policies = try verb.qosPolicies(ofNetworks: Set(floatingIPs.map(\.floatingNetworkID)))
         return floatingIPs.map { floating in
             var floating = floating
+            floating.networkQoSPolicyID = policies[floating.floatingNetworkID]
             floating.portDetails = floating.portID.flatMap { ports[$0] }.map(PortDetails.init)
             return floating
         }

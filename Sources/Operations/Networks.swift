@@ -28,6 +28,8 @@ extension Verb {
         var network = Network(id: newID(), projectID: try project(of: request))
         try request.assign(to: &network)
         network.dnsDomain = try DNSNames.domain(request) ?? ""
+        let policy = try qosPolicy(request.value("qos_policy_id", as: ResourceID?.self)) ?? nil
+        network.qosPolicyID = try policy ?? defaultQoSPolicy(of: network.projectID)
         try checkQuota("network", network.projectID)
         try checkZones(network.availabilityZoneHints, for: .dhcp)
         _ = try defaultGroup(of: network.projectID)
@@ -50,6 +52,10 @@ extension Verb {
         try refuseNewSegment(network, request)
         try request.assign(to: &network)
         if let domain = try DNSNames.domain(request) { network.dnsDomain = domain }
+        if let policy = try qosPolicy(request.value("qos_policy_id", as: ResourceID?.self), insteadOf: current.qosPolicyID) {
+            network.qosPolicyID = policy
+            if let policy, policy != current.qosPolicyID { try refuseUnsupportedRules(of: policy, onNetwork: network.id) }
+        }
         if request.contains("mtu") {
             network.mtu = try checkedMTU(request, network)
             try checkSubnets(of: network)

@@ -13,10 +13,14 @@ extension Port: ManagedResource {
 
     public static var policyParents: [PolicyParent] { [PolicyParent("network", column: "network_id", Network.self)] }
 
-    public static func shown(_ port: Port, in verb: Verb) throws -> Port {
-        var shown = port
-        shown.defaultDomain = verb.settings.dnsDomain
-        return shown
+    public static func withComputed(_ ports: [Port], in verb: Verb) throws -> [Port] {
+        let policies = try verb.qosPolicies(ofNetworks: Set(ports.map(\.networkID)))
+        return ports.map { port in
+            var shown = port
+            shown.defaultDomain = verb.settings.dnsDomain
+            shown.networkQoSPolicyID = policies[port.networkID]
+            return shown
+        }
     }
 }
 
@@ -37,6 +41,8 @@ extension Verb {
         try protect(&port, attributes, network)
         try refuseForeignRouter(port)
         try setNames(of: &port, attributes)
+        port.qosPolicyID = try qosPolicy(request.value("qos_policy_id", as: ResourceID?.self)) ?? nil
+        try refuseUnsupportedRules(of: port, network: network.qosPolicyID)
         if request["fixed_ips"]?.arrayValue?.isEmpty == true { port.addressAllocation = .none }
         port.bindingProfile = try attributes.bindingProfile() ?? "{}"
         port.hostID = try attributes.hostID() ?? ""
@@ -67,6 +73,12 @@ extension Verb {
         try protect(&port, attributes, network, current: current)
         if port.deviceOwner != current.deviceOwner || port.deviceID != current.deviceID { try refuseForeignRouter(port) }
         try setNames(of: &port, attributes)
+        if let policy = try qosPolicy(request.value("qos_policy_id", as: ResourceID?.self), insteadOf: current.qosPolicyID) {
+            port.qosPolicyID = policy
+        }
+        if port.qosPolicyID != current.qosPolicyID || port.vnicType != current.vnicType {
+            try refuseUnsupportedRules(of: port, network: network.qosPolicyID)
+        }
         if let profile = try attributes.bindingProfile() { port.bindingProfile = profile }
         if let hostID = try attributes.hostID() { port.hostID = hostID }
         let addresses = try attributes.fixedIPs()

@@ -29,6 +29,7 @@ extension QoSPolicy: ManagedResource {
             switch rule {
             case .bandwidthLimit(let rule): try verb.transaction.delete(BandwidthLimitRule.self, rule.id)
             case .dscpMarking(let rule): try verb.transaction.delete(DSCPMarkingRule.self, rule.id)
+            case .packetRateLimit(let rule): try verb.transaction.delete(PacketRateLimitRule.self, rule.id)
             }
         }
         try verb.dropGrants(of: policy.id)
@@ -45,24 +46,9 @@ extension QoSPolicy: ManagedResource {
 }
 
 extension Verb {
-    /// The policy that a request gives to something: nil when it does not speak of it, and inside that nil when it takes it away.
-    func qosPolicy(_ given: ResourceID??) throws -> ResourceID?? {
-        if case .some(.some(let id)) = given { _ = try visible(QoSPolicy.self, id) }
-        return given
-    }
-
     /// A unique index keeps the default single when two servers look at the same time.
     fileprivate func refuseSecondDefault(_ policy: QoSPolicy) throws {
         let others = try transaction.rows("SELECT 1 FROM policies WHERE project_id = ? AND is_default = 1", [.text(policy.projectID)])
         guard others.isEmpty else { throw APIError.qosPolicyDefaultExists(policy.projectID) }
-    }
-
-    fileprivate func refuseUsed(_ policy: QoSPolicy) throws {
-        let floating = try transaction.rows(
-            "SELECT id FROM floatingips WHERE qos_policy_id = ? ORDER BY id LIMIT 1", [policy.id.columnValue])
-        if let id = floating.first?.first?.id { throw APIError.qosPolicyInUse(policy.id, by: "fip", id) }
-        let routers = try transaction.rows(
-            "SELECT id FROM routers WHERE gateway_qos_policy_id = ? ORDER BY id LIMIT 1", [policy.id.columnValue])
-        if let id = routers.first?.first?.id { throw APIError.qosPolicyInUse(policy.id, by: "router", id) }
     }
 }

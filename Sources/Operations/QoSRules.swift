@@ -19,6 +19,7 @@ extension Operations {
             try verb.check(rule)
             try verb.transaction.insert(rule)
             policy.rules.append(rule.asRule)
+            try verb.refuseUnsupportedRules(of: policy)
             try verb.save(&policy)
             return rule
         }
@@ -63,6 +64,7 @@ extension Operations {
         try await read(caller) { verb in
             let policy = try verb.visible(QoSPolicy.self, policy)
             guard try verb.sees(Rule.self, of: policy) else { return [] }
+            if let marker = query.marker { guard try verb.find(Rule.self, marker)?.policyID == policy.id else { return [] } }
             var query = query
             query.filters.append(.column("qos_policy_id", [policy.id.columnValue]))
             return try verb.transaction.list(Rule.self, query)

@@ -154,11 +154,7 @@ extension Verb {
                 "SELECT project_id FROM floatingips WHERE floating_network_id = ?",
             ]
         case (.network, .shared): queries = ["SELECT DISTINCT project_id FROM ports WHERE network_id = ?"]
-        case (.qosPolicy, _):
-            queries = [
-                "SELECT project_id FROM floatingips WHERE qos_policy_id = ?",
-                "SELECT project_id FROM routers WHERE gateway_qos_policy_id = ?",
-            ]
+        case (.qosPolicy, _): queries = Self.qosPolicyUsers
         case (.securityGroup, _):
             queries = [
                 "SELECT DISTINCT p.project_id FROM port_security_groups g JOIN ports p ON p.id = g.port_id WHERE g.security_group_id = ?"

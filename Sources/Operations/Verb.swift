@@ -68,6 +68,10 @@ public struct Verb {
         let rule = policy["get_\(R.policyName)"]
         guard rule != .never else { return [] }
         let visibility = VisibilityFilter(rule, of: R.self, for: caller)
+        // The place of what the caller does not see would tell of it: its page is empty, like one after what is not there.
+        if rule != .always, let marker = query.marker {
+            guard let last = try transaction.find(R.self, marker), try last.isVisible(in: self) else { return [] }
+        }
         var whole = query
         if let filter = visibility.filter { whole.filters.append(filter) }
         guard !visibility.isExact || !query.computed.isEmpty else { return try R.withComputed(try transaction.list(type, whole), in: self) }

@@ -184,6 +184,16 @@ private func whoMay(_ rule: String, _ target: [String: JSONValue], in rules: Pol
         #expect(rules.warnings.contains { $0.contains("rule:missing") })
     }
 
+    @Test("A field that no resource has is what nothing can decide") func unknownFields() throws {
+        let rules = try PolicyRules(overrides: [
+            "a": "not field:networks:nmae=x", "b": "not field:networks:name=x", "c": "not field:port:router:external=True",
+            "d": "not field:rbac_policy:target_project=*",
+        ])
+        #expect(try whoMay("a", ["name": "y"], in: rules) == "")
+        #expect(try whoMay("b", ["name": "y"], in: rules) == "AMmrsfn")
+        #expect(rules.warnings.count == 1 && rules.warnings.first?.contains("field:networks:nmae=x") == true)
+    }
+
     @Test("Rules that lead back to themselves, and those that cannot be read, are refused by name") func broken() {
         let cycle = #expect(throws: PolicyRuleError.self) { try PolicyRules(overrides: ["a": "rule:b", "b": "not rule:a"]) }
         #expect(cycle?.description.contains("a, b, a") == true)

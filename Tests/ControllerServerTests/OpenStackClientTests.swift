@@ -115,7 +115,17 @@ struct OpenStackClientTests {
             try await cloud.run("network qos rule create --type bandwidth-limit --max-kbps 1000 --egress gold")
             let rules = try await cloud.run("network qos rule list gold").arrayValue ?? []
             #expect(rules.count == 1 && rules.first?["Max Kbps"] == 1000, "\(rules)")
-            #expect(try await cloud.run("network qos rule type list").arrayValue == [["Type": "bandwidth_limit"]])
+            try await cloud.run("network qos rule create --type dscp-marking --dscp-mark 26 gold")
+            let rate = try await cloud.run("network qos rule create --type packet-rate-limit --max-kpps 5 --ingress gold")
+            #expect(rate["max_kpps"] == 5 && rate["direction"] == "ingress", "\(rate)")
+            let types = try await cloud.run("network qos rule type list --all-supported").arrayValue
+            #expect(types == [["Type": "bandwidth_limit"], ["Type": "dscp_marking"], ["Type": "packet_rate_limit"]])
+            try await cloud.run("network set --qos-policy gold n", json: false)
+            let port = try await cloud.run("port create --network n --qos-policy gold limited")
+            #expect(port["qos_policy_id"] == policy["id"] && port["qos_network_policy_id"] == policy["id"], "\(port)")
+            try await cloud.run("port unset --qos-policy limited", json: false)
+            #expect(try await cloud.run("network show n")["qos_policy_id"] == policy["id"])
+            try await cloud.run("network set --no-qos-policy n", json: false)
             try await cloud.run(
                 "network create --external --provider-network-type flat --provider-physical-network physnet1 public")
             try await cloud.run("subnet create --network public --subnet-range 203.0.113.0/24 --no-dhcp outer")

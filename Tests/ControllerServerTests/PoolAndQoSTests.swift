@@ -79,11 +79,51 @@ struct PoolAndQoSTests {
             #expect(try await client.delete(alias).status == 204)
             let gone = try await client.get("\(rules)/\(rule)")
             #expect(gone.status == 404 && gone.message == "QoS rule \(rule) for policy \(policy) could not be found.")
-            #expect(try await client.get("qos/rule-types").body == ["rule_types": [["type": "bandwidth_limit"]]])
+            for filter in ["", "?all_supported=True", "?all_rules=True"] {
+                let types = try await client.get("qos/rule-types\(filter)").body["rule_types"]?.arrayValue
+                #expect(types?.map { $0["type"] } == ["bandwidth_limit", "dscp_marking", "packet_rate_limit"])
+            }
+            #expect(try await client.get("qos/rule-types/dscp_marking")["type"] == "dscp_marking")
+            let packets = "qos/policies/\(policy)/packet_rate_limit_rules"
+            let rate = try await client.post(packets, ["packet_rate_limit_rule": ["max_kpps": 5]])
+            #expect(
+                rate.body["packet_rate_limit_rule"]
+                    == ["id": .string(rate.id), "max_kpps": 5, "max_burst_kpps": 0, "direction": "egress"])
+            let faster = try await client.put("\(packets)/\(rate.id)", ["packet_rate_limit_rule": ["max_kpps": 6]])
+            #expect(faster["max_kpps"] == 6, "\(faster)")
+            #expect(try await client.delete("\(packets)/\(rate.id)").status == 204)
             let type = try await client.get("qos/rule-types/bandwidth_limit")
             #expect(type["drivers"]?.arrayValue?.first?["supported_parameters"]?.arrayValue?.count == 3)
             #expect(try await client.get("qos/rule-types/minimum_bandwidth").status == 404)
             #expect(try await client.delete("qos/policies/\(policy)").status == 204)
+        }
+    }
+
+    @Test("A changed rule of a network's policy reaches the host of its port, which stays ACTIVE", arguments: Backend.allCases)
+    func portProjection(_ backend: Backend) async throws {
+        try await withServer(backend) { client in
+            let agent = HostAgent(client: client, host: "h1")
+            try await agent.report()
+            let policy = try await client.post("qos/policies", ["policy": [:]]).id
+            let rules = "qos/policies/\(policy)/bandwidth_limit_rules"
+            let rule = try await client.post(rules, ["bandwidth_limit_rule": ["max_kbps": 1000]]).id
+            let network = try await client.make("networks", ["qos_policy_id": .string(policy)])
+            _ = try await client.subnet(on: network)
+            let port = try await client.make(
+                "ports", ["network_id": .string(network), "binding:host_id": "h1", "device_owner": "compute:nova"])
+            let shown = try await client.get("ports/\(port)")
+            #expect(shown["qos_policy_id"] == .some(.null) && shown["qos_network_policy_id"] == .string(policy), "\(shown)")
+            #expect(try await client.get("networks/\(network)")["qos_policy_id"] == .string(policy))
+            try await agent.follow { feed in
+                try await feed.read { $0.port?.quality?.egress.bandwidth?.kilobitsPerSecond == 1000 }
+                _ = try await client.put("\(rules)/\(rule)", ["bandwidth_limit_rule": ["max_kbps": 2000]])
+                try await feed.read { $0.port?.quality?.egress.bandwidth?.kilobitsPerSecond == 2000 }
+                let mark = "qos/policies/\(policy)/dscp_marking_rules"
+                #expect(try await client.post(mark, ["dscp_marking_rule": ["dscp_mark": 10]]).status == 201)
+                try await feed.read { $0.port?.quality?.dscpMark == 10 }
+                _ = try await client.put("networks/\(network)", ["network": ["qos_policy_id": nil]])
+                try await feed.read { $0.port != nil && $0.port?.quality == nil }
+            }
         }
     }
 
@@ -136,6 +176,11 @@ struct PoolAndQoSTests {
 }
 
 extension FeedReader {
+    /// The host's port, where there is one.
+    fileprivate var port: HostPort? {
+        items.values.lazy.compactMap { if case .port(let port) = $0 { port } else { nil } }.first
+    }
+
     /// The host's router, where there is one.
     var router: HostRouter? {
         items.values.lazy.compactMap { if case .router(let router) = $0 { router } else { nil } }.first

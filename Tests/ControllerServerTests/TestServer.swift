@@ -30,6 +30,8 @@ func withServer(
     _ adjust: (inout ServerSettings) -> Void = { _ in }, _ body: @Sendable (APIClient) async throws -> Void
 ) async throws {
     var settings = ServerSettings()
+    // Agents of tests report once: on a busy machine they would be dead before a long test ends.
+    settings.agentDownSeconds = 3600
     adjust(&settings)
     var configuration = ServerConfiguration(port: 0, database: database, operations: settings, nova: nova)
     configure(&configuration)

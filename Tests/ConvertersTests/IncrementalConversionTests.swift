@@ -60,8 +60,7 @@ struct IncrementalConversionTests {
         var converter = HostConverter(settings: settings)
         _ = converter.convert(view, .everything)
         let batches: [[FeedMessage]] = [
-            [.put(instance)], [.drop(instance.key), .put(router)], [.put(instance)], [.drop(router.key)], [.put(router)],
-            [.drop(instance.key)],
+            [.put(instance)], [.drop(instance.key), .put(router)], [.put(instance)], [.drop(router.key)], [.put(router)], [.drop(instance.key)],
             [.drop(router.key), .put(instance)],
         ]
         for batch in batches {
@@ -138,7 +137,15 @@ private struct RandomItems {
             id: id(20 + number(0..<8)), networkID: networkID(), mac: mac(number(0..<8)), addresses: [address()],
             isAdminStateUp: number(0..<5) > 0, isPortSecurityEnabled: number(0..<4) > 0,
             securityGroupIDs: (50..<53).filter { _ in isTrue() }.map { id($0) },
-            allowedAddressPairs: number(0..<4) > 0 ? [] : [.init(prefix: prefix("10.0.1.0/24"), mac: mac(3))], revision: number(0..<3))
+            allowedAddressPairs: number(0..<4) > 0 ? [] : [.init(prefix: prefix("10.0.1.0/24"), mac: mac(3))], revision: number(0..<3),
+            quality: quality())
+    }
+
+    private mutating func quality() -> HostQuality? {
+        guard number(0..<4) == 0 else { return nil }
+        return HostQuality(
+            ingress: .init(bandwidth: .init(kilobitsPerSecond: number(1..<4) * 1000, burstKilobits: 0)),
+            egress: .init(packetRate: .init(kilopacketsPerSecond: number(1..<4), burstKilopackets: 0)), dscpMark: isTrue() ? 10 : nil)
     }
 
     private mutating func group() -> HostItem {
@@ -164,7 +171,7 @@ private struct RandomItems {
             HostDHCP(
                 networkID: id(network), portID: id(310 + network), portMAC: mac(40 + network),
                 portAddresses: [interfaceAddress("10.0.0.2/24")], portRevision: number(0..<3), mtu: 1450,
-                subnets: number(0..<4) > 0 ? [subnet] : [], hasLinkLocalMetadata: isTrue()))
+                subnets: number(0..<4) > 0 ? [subnet] : [], hasLinkLocalMetadata: isTrue(), portQuality: quality()))
     }
 
     private mutating func reservation() -> HostItem {
@@ -193,7 +200,7 @@ private struct RandomItems {
         let metadata = HostRouter.Metadata(neighbour: isTrue() ? ip("10.0.0.2") : nil, answersIPv4: isTrue(), answersIPv6: isTrue())
         return HostRouter.RouterPort(
             id: id, networkID: networkID(), mac: mac(60 + offset), addresses: [interfaceAddress("10.0.0.\(number(2..<9))/24")], mtu: 1450,
-            isAdminStateUp: number(0..<5) > 0, metadata: isTrue() ? metadata : nil)
+            isAdminStateUp: number(0..<5) > 0, metadata: isTrue() ? metadata : nil, quality: quality())
     }
 
     private mutating func redundancy(_ offset: Int) -> HostRouter.Redundancy {

@@ -83,11 +83,13 @@ struct RandomCloud {
         let hasSegment = !oneIn(8)
         let scope = oneIn(2) ? nil : scopeID(number(2))
         let domain = oneIn(3) ? "net.example." : ""
+        let policy = oneIn(2) ? nil : policyID(number(Self.counts.policies))
         return network(number(Self.counts.networks), type: type) {
             $0.mtu = mtu
             if mtu == 1400 { $0.ipv4AddressScopeID = scope } else { $0.ipv6AddressScopeID = scope }
             $0.subnetIDs = listed.map(subnetID)
             $0.dnsDomain = domain
+            $0.qosPolicyID = policy
             if !hasSegment { $0.segmentationID = nil }
         }
     }
@@ -139,6 +141,7 @@ struct RandomCloud {
         let host = oneIn(4) ? "" : anyHost()
         let destination = anyHost()
         let isMigrating = owner == "compute:nova" && !host.isEmpty && destination != host && oneIn(3)
+        let policy = oneIn(2) ? nil : policyID(number(Self.counts.policies))
         let vifType = oneIn(3) ? VIFType.unbound : VIFType.bridge
         return port(
             id, on: onNetwork, host: host, owner: owner, device: device, addresses: addresses, groups: groups
@@ -148,6 +151,7 @@ struct RandomCloud {
             if isMigrating { $0.inactiveBindings = [PortBinding(hostID: destination, vifType: vifType)] }
             $0.standard.revisionNumber = revision
             $0.dnsDomain = domain
+            $0.qosPolicyID = policy
             $0.extraDHCPOptions = options
         }
     }
@@ -201,7 +205,7 @@ struct RandomCloud {
     private mutating func randomPolicy() -> TopologyChange.Row {
         policy(
             number(Self.counts.policies), ingress: oneIn(2) ? nil : number(3) * 1000, egress: oneIn(2) ? nil : number(3) * 1000,
-            burst: number(2))
+            burst: number(2), packets: oneIn(2) ? nil : number(3), mark: oneIn(2) ? nil : 46)
     }
 
     private mutating func randomRule() -> TopologyChange.Row {

@@ -117,8 +117,10 @@ func helper(_ number: Int, _ name: String, _ networkProtocol: String, _ port: In
         ConnectionHelper(id: identity(10, number), routerID: routerID(1), helper: name, networkProtocol: networkProtocol, port: port))
 }
 
-/// Limits in kbit/s.
-func policy(_ number: Int, ingress: Int? = nil, egress: Int? = nil, burst: Int = 0) -> TopologyChange.Row {
+/// Limits in kbit/s; those of packets are of what leaves.
+func policy(
+    _ number: Int, ingress: Int? = nil, egress: Int? = nil, burst: Int = 0, packets: Int? = nil, mark: Int? = nil
+) -> TopologyChange.Row {
     var row = QoSPolicy(id: policyID(number), projectID: "p")
     for (direction, limit) in [(RuleDirection.ingress, ingress), (.egress, egress)] {
         guard let limit else { continue }
@@ -128,6 +130,11 @@ func policy(_ number: Int, ingress: Int? = nil, egress: Int? = nil, burst: Int =
         rule.maximumBurstKilobits = burst
         row.rules.append(.bandwidthLimit(rule))
     }
+    if let packets {
+        let rule = PacketRateLimitRule(id: identity(90 + number, 3), policyID: row.id, maximumKilopacketsPerSecond: packets)
+        row.rules.append(.packetRateLimit(rule))
+    }
+    if let mark { row.rules.append(.dscpMarking(DSCPMarkingRule(id: identity(90 + number, 4), policyID: row.id, mark: mark))) }
     return .qosPolicy(row)
 }
 

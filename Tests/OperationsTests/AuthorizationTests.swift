@@ -198,6 +198,19 @@ import Testing
             try await apiError { try await cloud.operations.show(Network.self, network.id.description, caller: unscoped) }?.status == 404)
     }
 
+    @Test("Rules ask for what is computed at reading") func computed() async throws {
+        let cloud = try Cloud()
+        cloud.operations.policy.replace(
+            with: try PolicyRules(overrides: ["delete_security_group_rule": "rule:sg_owner and not rule:rule_default_sg"]))
+        let groups = try await cloud.list(SecurityGroup.self, as: member)
+        let group = try await cloud.create(SecurityGroup.self, ["name": "g"], as: member)
+        let kept = try #require(groups.first?.rules.first)
+        let own = try #require(group.rules.first)
+        let refused = try await apiError { try await cloud.delete(kept, as: self.member) }
+        #expect(refused?.status == 403)
+        try await cloud.delete(own, as: member)
+    }
+
     @Test("Rules that change count with the next request") func changes() async throws {
         let cloud = try Cloud()
         _ = try await cloud.create(Network.self, [:], as: member)

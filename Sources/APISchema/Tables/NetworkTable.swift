@@ -45,6 +45,7 @@ extension Network: ProjectResource {
             .request("l2_adjacency", .boolean, [], from: "l2_adjacency", show: { network, writer in writer.bool(network.isAdjacent) }),
             // Any: the operation checks names, with Neutron's texts.
             .keptRequest("dns_domain", \.dnsDomain, .any, [.create, .update], default: "", from: "dns-integration"),
+            .keptRequest("qos_policy_id", \.qosPolicyID, .nullable(.uuid), [.create, .update], from: "qos"),
             .internal("ha_project_id", \.haProjectID),
         ] + standardAttributes)
 }

@@ -60,7 +60,11 @@ extension Port: ProjectResource {
             "hints", .nullable(.object([.init("openvswitch", openVSwitchHints)])), [.create, .update, .guarded], from: "port-hints",
             show: { port, writer in if let hints = port.hints { writer.json(hints) } else { writer.null() } }),
         .internal("hints_text", \.hints),
-        // Only minimum bandwidths and packet rates of QoS policies are requests for resources, and ports have no such policy.
+        .keptRequest("qos_policy_id", \.qosPolicyID, .nullable(.uuid), [.create, .update], from: "qos"),
+        .request(
+            "qos_network_policy_id", .nullable(.uuid), [], from: "qos-port-network-policy",
+            show: { port, writer in port.networkQoSPolicyID.write(to: &writer) }),
+        // Only minimum bandwidths and packet rates of QoS policies are requests for resources, and there are no such rules.
         .request("resource_request", .any, [.guarded], from: "port-resource-request", show: { _, writer in writer.null() }),
     ]
 

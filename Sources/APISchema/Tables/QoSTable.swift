@@ -75,12 +75,54 @@ extension DSCPMarkingRule: QoSPolicyRule {
     public func excludes(_ other: DSCPMarkingRule) -> Bool { true }
 }
 
+extension PacketRateLimitRule: QoSPolicyRule {
+    public static var blank: PacketRateLimitRule {
+        PacketRateLimitRule(id: .placeholder, policyID: .placeholder, maximumKilopacketsPerSecond: 0)
+    }
+
+    private static let rate = AttributeType.integer(0...Int(Int32.max))
+
+    public static let table = ResourceTable<PacketRateLimitRule>(
+        singular: "packet_rate_limit_rule", plural: "packet_rate_limit_rules", collection: "packet_rate_limit_rules",
+        notFoundName: "QosRule",
+        attributes: [
+            .keptRequest("id", \.id, .uuid, [.filter, .sort], from: "qos-pps"),
+            .stored("max_kpps", \.maximumKilopacketsPerSecond, rate, [.create, .update, .required, .filter, .sort], from: "qos-pps"),
+            .stored(
+                "max_burst_kpps", \.maximumBurstKilopackets, rate, [.create, .update, .filter, .sort], default: 0, from: "qos-pps"),
+            .stored(
+                "direction", \.direction, .oneOf(["ingress", "egress"]), [.create, .update, .filter, .sort], default: "egress",
+                from: "qos-pps"),
+            .internal("qos_policy_id", \.policyID),
+        ])
+
+    public static let typeName = "packet_rate_limit"
+    public var asRule: QoSRule { .packetRateLimit(self) }
+    public init?(_ rule: QoSRule) {
+        guard case .packetRateLimit(let rule) = rule else { return nil }
+        self = rule
+    }
+    public func excludes(_ other: PacketRateLimitRule) -> Bool { direction == other.direction }
+}
+
+extension QoSRule {
+    /// As its policy shows it: `bandwidth_limit`.
+    public var typeName: String {
+        switch self {
+        case .bandwidthLimit: BandwidthLimitRule.typeName
+        case .dscpMarking: DSCPMarkingRule.typeName
+        case .packetRateLimit: PacketRateLimitRule.typeName
+        }
+    }
+}
+
 /// A rule inside its policy's row: what its own table shows, with its type and its policy.
 extension QoSRule: JSONAttributeValue {
     public func write(to writer: inout JSONWriter) {
         switch self {
         case .bandwidthLimit(let rule): Self.write(rule, to: &writer)
         case .dscpMarking(let rule): Self.write(rule, to: &writer)
+        case .packetRateLimit(let rule): Self.write(rule, to: &writer)
         }
     }
 
@@ -97,6 +139,7 @@ extension QoSRule: JSONAttributeValue {
         switch json["type"] {
         case .string(BandwidthLimitRule.typeName): self = .bandwidthLimit(try Self.rule(json))
         case .string(DSCPMarkingRule.typeName): self = .dscpMarking(try Self.rule(json))
+        case .string(PacketRateLimitRule.typeName): self = .packetRateLimit(try Self.rule(json))
         default: throw InvalidValue("the type of a rule is damaged")
         }
     }

@@ -77,6 +77,9 @@ extension FloatingIP: ProjectResource {
             .keptRequest("port_forwardings", \.portForwardings, .any, [], from: "expose-port-forwarding-in-fip"),
             .request("port_details", .any, [], from: "fip-port-details", show: showPortDetails),
             .keptRequest("qos_policy_id", \.qosPolicyID, .nullable(.uuid), [.create, .update], from: "qos-fip"),
+            .request(
+                "qos_network_policy_id", .nullable(.uuid), [], from: "qos-fip-network-policy",
+                show: { floating, writer in floating.networkQoSPolicyID.write(to: &writer) }),
             // Any: the operation checks names, with Neutron's texts.
             .keptRequest("dns_name", \.dnsName, .any, [.create], default: "", from: "dns-integration"),
             .keptRequest("dns_domain", \.dnsDomain, .any, [.create], default: "", from: "dns-integration"),

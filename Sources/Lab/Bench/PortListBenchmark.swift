@@ -35,14 +35,16 @@ struct PortListBenchmark {
 
     /// What only administrators see is not asked for, so that both get the same.
     private static let commonFields = [
-        "id", "name", "network_id", "mac_address", "fixed_ips", "status", "device_id", "device_owner", "security_groups", "project_id", "tags",
+        "id", "name", "network_id", "mac_address", "fixed_ips", "status", "device_id", "device_owner", "security_groups", "project_id",
+        "tags",
         "admin_state_up", "created_at", "updated_at", "revision_number", "binding:vnic_type",
     ]
 
     /// A member's list against the administrator's, who is asked for nothing but being one; in turns.
     private func authorisation() async throws -> Measurement {
         let (samples, _) = try await times(
-            tokens: [try await lab.token(), try await memberToken()], query: "?" + Self.commonFields.map { "fields=\($0)" }.joined(separator: "&"))
+            tokens: [try await lab.token(), try await memberToken()],
+            query: "?" + Self.commonFields.map { "fields=\($0)" }.joined(separator: "&"))
         narrator.say("list: the administrator's \(number(samples[0].median)) ms, a member's \(number(samples[1].median)) ms")
         let administrators = max(samples[0].median, 0.001)
         return Measurement(

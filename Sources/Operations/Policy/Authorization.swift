@@ -48,8 +48,11 @@ extension Verb {
     /// - Parameter parentID: what the path names before it; nil where a resource stands by itself.
     func authorizeCreation<R: ManagedResource>(_ request: ResourceRequest<R>, under parentID: ResourceID? = nil) throws {
         guard !policy.profile.isUnrestricted else { return }
+        let rule = "create_\(R.policyName)"
+        // Before the project, which a token of another scope has none of.
+        guard !policy.isOutOfScope(rule) else { throw policy.refusal(PolicyAction(rule)) }
         try checkProject(of: request)
-        let action = action("create_\(R.policyName)", request, isCreation: true)
+        let action = action(rule, request, isCreation: true)
         var given = request.values
         if R.table["project_id"] != nil, given["project_id"] == nil { given["project_id"] = .string(caller.projectID) }
         if let parentID, let parent = R.policyParents.first(where: { $0.name == parentName }) {
@@ -75,7 +78,12 @@ extension Verb {
 
     /// Who is neither administrator nor a service makes things for its own project only.
     private func checkProject<R: ManagedResource>(of request: ResourceRequest<R>) throws {
-        guard let project = request.values["project_id"]?.stringValue, project != caller.projectID, !caller.isAdmin,
+        let named = request.values["project_id"]?.stringValue
+        // Of no project: a token without a scope, or of a domain. Its resources would belong to nobody.
+        if R.table["project_id"] != nil, caller.projectID.isEmpty, named == nil {
+            throw APIError.badRequest("Running without keystone AuthN requires that tenant_id is specified")
+        }
+        guard let project = named, project != caller.projectID, !caller.isAdmin,
             policy[Self.serviceRule] != .always
         else { return }
         throw APIError.badRequest(

@@ -22,7 +22,7 @@ public struct PolicyParent: Sendable {
         self.column = column
         table = Parent.table.plural
         parentColumn = { Parent.table[$0]?.column?.name }
-        value = { verb, id, field in try verb.find(Parent.self, id).flatMap { $0.policyValue(of: field) } }
+        value = { verb, id, field in try verb.find(Parent.self, id)?.policyValue(of: field, in: verb) }
         checkVisible = { verb, id in _ = try verb.visible(Parent.self, id) }
     }
 }
@@ -36,6 +36,13 @@ extension ManagedResource {
         case .text(let text): return .string(text)
         case .integer(let number): return attribute.type.isBoolean ? .bool(number != 0) : .integer(number)
         }
+    }
+
+    /// The same, and of an attribute that is computed at reading what clients are shown.
+    func policyValue(of field: String, in verb: Verb) throws -> JSONValue? {
+        if let kept = policyValue(of: field) { return kept }
+        guard let attribute = Self.table[field], attribute.column == nil else { return nil }
+        return attribute.shownValue(of: try verb.withComputed(self))
     }
 
     /// The parent that a field such as `network:project_id` speaks of, and the parent's field. An attribute such as `router:external` is none.

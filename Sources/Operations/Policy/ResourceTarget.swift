@@ -22,7 +22,7 @@ struct ResourceTarget<R: ManagedResource>: PolicyTarget {
             guard let id = try parentID(parent) else { return nil }
             return try parent.value(verb, id, name)
         }
-        return resource?.policyValue(of: field)
+        return try resource?.policyValue(of: field, in: verb)
     }
 
     /// Whether the resource, or the network that it is on, is granted to the caller: that is what it shows as `shared`, and what makes an external
