@@ -163,7 +163,7 @@ struct ConnectionReviewTests {
     }
 
     @Test(
-        "Where nobody knows what other hosts have, a port's connections outlive it as the neighbour's rules say, until somebody gets its address"
+        "Where nobody knows what other hosts have, a neighbour's rules decide on connections of a port that is gone"
     )
     func movesUnseen() {
         let carrier = HostNetwork.Carrier.vlan(physicalNetwork: "physnet1", id: 5)

@@ -60,7 +60,8 @@ struct IncrementalConversionTests {
         var converter = HostConverter(settings: settings)
         _ = converter.convert(view, .everything)
         let batches: [[FeedMessage]] = [
-            [.put(instance)], [.drop(instance.key), .put(router)], [.put(instance)], [.drop(router.key)], [.put(router)], [.drop(instance.key)],
+            [.put(instance)], [.drop(instance.key), .put(router)], [.put(instance)], [.drop(router.key)], [.put(router)],
+            [.drop(instance.key)],
             [.drop(router.key), .put(instance)],
         ]
         for batch in batches {

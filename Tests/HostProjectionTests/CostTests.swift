@@ -63,7 +63,7 @@ import Testing
     }
 
     @Test(
-        "A new gateway among a hundred on an external network concerns its own router, and so does an interface that is not first in IPv6")
+        "A new gateway among a hundred concerns its own router, and so does an interface that is not first in IPv6")
     func newRouterPort() {
         func gateway(_ number: Int) -> TopologyChange.Row {
             port(
