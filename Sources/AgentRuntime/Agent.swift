@@ -29,6 +29,8 @@ public actor Agent: Service {
     static let throttleMilliseconds = 2
     /// Messages between two bookmarks: far more than a host's whole list. A server that sends more is broken.
     static let maximumBatchMessages = 1_000_000
+    /// How much more seldom rulesets are looked at where the kernel's events tell of their changes.
+    static let firewallCheckFactor = 20
 
     private let thread: CycleThread
     public nonisolated var unownedExecutor: UnownedSerialExecutor { thread.asUnownedSerialExecutor() }
@@ -123,6 +125,7 @@ public actor Agent: Service {
             group.addTask { await self.watchNamespaceLinks() }
             group.addTask { await self.requestFullChecks() }
             group.addTask { await self.watchFirewalls() }
+            group.addTask { await self.lookAtFirewalls() }
             group.addTask { await self.watchEntries() }
             group.addTask { await self.followElection() }
             group.addTask { await self.watchAddresses() }
@@ -305,14 +308,18 @@ public actor Agent: Service {
 
     /// A flushed ruleset protects nobody: it does not wait for the next full check.
     private func watchFirewalls() async {
-        if let changes = senses.rulesetChanges {
-            for await place in changes {
-                if Task.isCancelled { return }
-                if reconciler.findChangedFirewall(in: place) { cycleWakeUp() }
-            }
+        guard let changes = senses.rulesetChanges else { return }
+        for await place in changes {
+            if Task.isCancelled { return }
+            if reconciler.findChangedFirewall(in: place) { cycleWakeUp() }
         }
+    }
+
+    /// Also, more seldom, where somebody tells of changes: there are namespaces beyond those that are listened to, and events get lost.
+    private func lookAtFirewalls() async {
+        let pause = configuration.firewallCheckMilliseconds * (senses.rulesetChanges == nil ? 1 : Self.firewallCheckFactor)
         while !Task.isCancelled {
-            try? await Task.sleep(for: .milliseconds(configuration.firewallCheckMilliseconds))
+            try? await Task.sleep(for: .milliseconds(pause))
             if reconciler.findChangedFirewalls() { cycleWakeUp() }
         }
     }

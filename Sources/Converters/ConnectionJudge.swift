@@ -6,54 +6,52 @@ import NetworkModel
 /// Whether the security groups of ports on this host still allow connections that are tracked. The kernel lets everything of a known connection
 /// pass, so one that only a removed rule allowed must be forgotten: its next packet is then judged by the rules that there are.
 ///
-/// A connection is judged by its first packet. Whoever it came from is asked for its egress rules, whoever it went to for its ingress rules.
+/// A connection is judged by its first packet. Whoever it came from is asked for its egress rules, whoever it went to for its ingress rules. An
+/// address that several ports have may be used by any of them, so all of them must refuse. A port that has the address itself comes before those that
+/// have a prefix around it.
 public struct ConnectionJudge: Sendable {
     /// The zone that the ports' network has.
     public let zone: Int
+    private var ports: [Holder] = []
     private var exact: [IPAddress: [Int]] = [:]
     private var prefixes: [(prefix: IPPrefix, port: Int)] = []
-    private var ports: [Verdict] = []
+    private let left: LeftAddresses
+
+    /// A port of the network that is here and up.
+    private struct Holder: Sendable {
+        var isSuspect: Bool
+        var verdict: Verdict
+    }
 
     /// How a port judges.
     private enum Verdict: Sendable {
         case allowsAll
-        case allowsNothing
         case asks(PortRules)
     }
 
-    /// - Parameter suspects: ports of one network of which connections may have lost their rules; those that are not in the view as they are
-    ///   here, and those that are down, allow nothing any more.
-    init(_ suspects: [HostPort], zone: Int, in view: HostView) {
+    /// - Parameter suspects: ports of the network of which connections may have lost their rules; those that are not in the view as they are
+    ///   here, and those that are down, have left their addresses.
+    init(_ suspects: [HostPort], on network: ResourceID, zone: Int, in view: HostView) {
         self.zone = zone
+        let present = suspects.filter { view.ports[$0.id] == $0 && $0.isAdminStateUp }
+        let ids = Set(present.map(\.id))
+        left = LeftAddresses(of: suspects.filter { !ids.contains($0.id) || view.ports[$0.id] != $0 }, on: network, in: view)
+        let suspected = Set(present.flatMap(PortIdentity.pairs).map(\.prefix))
+        let hasPrefixes = suspected.contains { !$0.isHost }
         var remotes = RemoteAddresses(view)
-        var owned: Set<IPAddress> = []
-        var gone: [HostPort] = []
-        for port in suspects.sorted(by: { $0.id < $1.id }) {
-            if view.ports[port.id] == port, port.isAdminStateUp {
-                add(port, Self.verdict(port, view, &remotes))
-            } else {
-                gone.append(port)
-            }
-        }
-        guard !gone.isEmpty else { return }
-        // An address that a port left to another one of its network is the other's.
-        for network in Set(gone.map(\.networkID)) {
-            for port in view.ports.items(of: network) where port.isAdminStateUp {
-                owned.formUnion(PortIdentity.pairs(of: port).filter(\.prefix.isHost).map(\.prefix.address))
-            }
-        }
-        for port in gone { add(port, .allowsNothing, besides: owned) }
-    }
-
-    private mutating func add(_ port: HostPort, _ verdict: Verdict, besides owned: Set<IPAddress> = []) {
-        let index = ports.count
-        ports.append(verdict)
-        for prefix in Set(PortIdentity.pairs(of: port).map(\.prefix)) {
-            if !prefix.isHost {
-                // Of a port that is gone, prefixes (allowed address pairs) may be anybody's.
-                if owned.isEmpty { prefixes.append((prefix, index)) }
-            } else if !owned.contains(prefix.address) {
-                exact[prefix.address, default: []].append(index)
+        for port in view.ports.items(of: network) where port.isAdminStateUp {
+            let pairs = Set(PortIdentity.pairs(of: port).map(\.prefix))
+            // Of others nobody asks for the rules.
+            let isAsked =
+                left.asksPeers || ids.contains(port.id) || pairs.contains { $0.isHost ? suspected.contains($0) : hasPrefixes }
+            let verdict = isAsked ? Self.verdict(port, view, &remotes) : .allowsAll
+            ports.append(Holder(isSuspect: ids.contains(port.id), verdict: verdict))
+            for prefix in pairs {
+                if prefix.isHost {
+                    exact[prefix.address, default: []].append(ports.count - 1)
+                } else {
+                    prefixes.append((prefix, ports.count - 1))
+                }
             }
         }
     }
@@ -71,19 +69,74 @@ public struct ConnectionJudge: Sendable {
     /// Whether the rules that there are do not allow the connection.
     public func mustEnd(_ connection: TrackedConnection) -> Bool {
         guard connection.zone == zone else { return false }
-        return refuses(.egress, connection.source, connection) || refuses(.ingress, connection.destination, connection)
+        return refuses(.egress, connection) || refuses(.ingress, connection)
     }
 
-    private func refuses(_ direction: RuleDirection, _ address: IPAddress, _ connection: TrackedConnection) -> Bool {
-        if exact[address, default: []].contains(where: { refuses(ports[$0], direction, connection) }) { return true }
-        return prefixes.contains { $0.prefix.contains(address) && refuses(ports[$0.port], direction, connection) }
+    private func refuses(_ direction: RuleDirection, _ connection: TrackedConnection) -> Bool {
+        let (address, peer) =
+            direction == .egress ? (connection.source, connection.destination) : (connection.destination, connection.source)
+        let holders = holders(of: address)
+        guard holders.isEmpty else { return holders.contains { ports[$0].isSuspect } && areAgainst(holders, direction, connection) }
+        guard left.contains(address) else { return false }
+        return !left.asksPeers || areAgainst(self.holders(of: peer), direction == .egress ? .ingress : .egress, connection)
     }
 
-    private func refuses(_ verdict: Verdict, _ direction: RuleDirection, _ connection: TrackedConnection) -> Bool {
-        switch verdict {
-        case .allowsAll: false
-        case .allowsNothing: true
-        case .asks(let rules): !rules.allow(direction, connection)
+    private func holders(of address: IPAddress) -> [Int] {
+        if let holders = exact[address] { return holders }
+        return prefixes.isEmpty ? [] : prefixes.filter { $0.prefix.contains(address) }.map(\.port)
+    }
+
+    private func areAgainst(_ holders: [Int], _ direction: RuleDirection, _ connection: TrackedConnection) -> Bool {
+        holders.allSatisfy { holder in
+            switch ports[holder].verdict {
+            case .allowsAll: false
+            case .asks(let rules): !rules.allow(direction, connection)
+            }
+        }
+    }
+}
+
+/// Addresses that ports of a network left, and that no port on this host has now: their connections are nobody's, and whoever gets such an address next
+/// must not inherit them.
+///
+/// A port that moved to another host keeps its connections there, and its neighbours here must keep their ends of them. Of tunnelled networks it is known
+/// which addresses are on other hosts. On others they may be anywhere: there the rules of the port at the other end decide.
+private struct LeftAddresses: Sendable {
+    private var hosts: Set<IPAddress> = []
+    private var prefixes: [IPPrefix] = []
+    private var elsewhere: Set<IPAddress> = []
+    /// Whether the port at the other end decides.
+    let asksPeers: Bool
+
+    init(of ports: [HostPort], on network: ResourceID, in view: HostView) {
+        asksPeers = !ports.isEmpty && view.networks[network]?.mayHaveUnknownPorts == true
+        guard !ports.isEmpty else { return }
+        elsewhere = Set(view.remotePorts.items(of: network).flatMap(\.addresses))
+        for port in ports {
+            // What it may call itself besides went with it.
+            let hasMoved = view.remotePorts[port.id]?.networkID == network
+            let own = Set(port.addresses)
+            for prefix in PortIdentity.pairs(of: port).map(\.prefix) {
+                if !prefix.isHost {
+                    if !hasMoved { prefixes.append(prefix) }
+                } else if !elsewhere.contains(prefix.address), !hasMoved || own.contains(prefix.address) {
+                    hosts.insert(prefix.address)
+                }
+            }
+        }
+    }
+
+    func contains(_ address: IPAddress) -> Bool {
+        hosts.contains(address) || !elsewhere.contains(address) && prefixes.contains { $0.contains(address) }
+    }
+}
+
+extension HostNetwork {
+    /// Whether other hosts may have ports of the network that this host is not told of.
+    var mayHaveUnknownPorts: Bool {
+        switch carrier {
+        case .flat, .vlan: true
+        case .local, .vxlan: false
         }
     }
 }

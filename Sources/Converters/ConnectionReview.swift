@@ -19,6 +19,7 @@ public enum ConnectionReview {
                 if new.ports[port.id].map({ hasLost(port, $0) }) ?? true { suspects[port.id] = port }
             }
         }
+        addHeirs(old, new, to: &suspects)
         let groups = narrowedGroups(old, new)
         guard !groups.isEmpty else { return suspects }
         for port in new.ports.all where port.securityGroupIDs.contains(where: groups.contains) && suspects[port.id] == nil {
@@ -34,27 +35,65 @@ public enum ConnectionReview {
         guard !suspects.isEmpty else { return [] }
         var byNetwork: [ResourceID: [HostPort]] = [:]
         for (id, former) in suspects {
-            if let port = view.ports[id] ?? former { byNetwork[port.networkID, default: []].append(port) }
-            // In another network now, it left its connections behind.
-            if let former, let port = view.ports[id], port.networkID != former.networkID {
-                byNetwork[former.networkID, default: []].append(former)
-            }
+            let port = view.ports[id]
+            if let port { byNetwork[port.networkID, default: []].append(port) }
+            // With another address or in another network now, it left connections behind.
+            if let former, port.map({ hasLeft(former, $0) }) ?? true { byNetwork[former.networkID, default: []].append(former) }
         }
         // A network that is gone had the zone that it would have.
         let networks = Set(view.networks.keys).union(byNetwork.keys)
         let zones = ConntrackZones.assign(networks)
         return byNetwork.sorted { $0.key < $1.key }.compactMap { network, ports in
-            zones[network].map { ConnectionJudge(ports, zone: $0, in: view) }
+            zones[network].map { ConnectionJudge(ports, on: network, zone: $0, in: view) }
         }
     }
 
     private static func hasLost(_ old: HostPort, _ new: HostPort) -> Bool {
         if old == new { return false }
-        if !new.isAdminStateUp || new.networkID != old.networkID { return true }
+        if !new.isAdminStateUp || hasLeft(old, new) { return true }
         guard new.isPortSecurityEnabled else { return false }
-        if !old.isPortSecurityEnabled || !Set(old.securityGroupIDs).isSubset(of: new.securityGroupIDs) { return true }
-        return !Set(PortIdentity.pairs(of: old)).isSubset(of: PortIdentity.pairs(of: new))
+        return !old.isPortSecurityEnabled || !Set(old.securityGroupIDs).isSubset(of: new.securityGroupIDs)
     }
+
+    /// Whether the port had an address that it has no more.
+    private static func hasLeft(_ old: HostPort, _ new: HostPort) -> Bool {
+        if old == new { return false }
+        return new.networkID != old.networkID || !Set(PortIdentity.pairs(of: old)).isSubset(of: PortIdentity.pairs(of: new))
+    }
+
+    // MARK: Heirs of addresses
+
+    /// Ports that have an address of others, whose connections their own rules must allow now: those that left it in the same change, and, where
+    /// connections outlive a port (``ConnectionJudge``), those that left it before.
+    private static func addHeirs(_ old: HostView, _ new: HostView, to suspects: inout [ResourceID: HostPort?]) {
+        guard old.ports != new.ports else { return }
+        var left: [ResourceID: Set<IPPrefix>] = [:]
+        for case let former? in suspects.values {
+            var prefixes = Set(PortIdentity.pairs(of: former).map(\.prefix))
+            if let port = new.ports[former.id], port.isAdminStateUp, port.networkID == former.networkID {
+                prefixes.subtract(PortIdentity.pairs(of: port).map(\.prefix))
+            }
+            left[former.networkID, default: []].formUnion(prefixes)
+        }
+        for (network, prefixes) in left {
+            let wide = prefixes.filter { !$0.isHost }
+            for port in new.ports.items(of: network) where port.isAdminStateUp && suspects[port.id] == nil {
+                let isHeir = PortIdentity.pairs(of: port).contains { pair in
+                    prefixes.contains(pair.prefix) || wide.contains { $0.overlaps(pair.prefix) }
+                        || !pair.prefix.isHost && prefixes.contains { $0.overlaps(pair.prefix) }
+                }
+                if isHeir { suspects.updateValue(old.ports[port.id], forKey: port.id) }
+            }
+        }
+        for (id, network) in new.networks where network.mayHaveUnknownPorts {
+            for port in new.ports.items(of: id) where port.isAdminStateUp && suspects[port.id] == nil {
+                let former = old.ports[port.id]
+                if former.map({ hasLeft(port, $0) }) ?? true { suspects.updateValue(former, forKey: port.id) }
+            }
+        }
+    }
+
+    // MARK: Groups
 
     private static func narrowedGroups(_ old: HostView, _ new: HostView) -> Set<ResourceID> {
         var narrowed: Set<ResourceID> = []

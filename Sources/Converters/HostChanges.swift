@@ -61,18 +61,21 @@ public struct HostChanges: Hashable, Sendable {
             dhcpNetworks.insert(key.id)
             hasFilters = true
         case .reservation:
-            guard let network = view.reservations[key.id]?.networkID else { return }
+            guard !isEverything, let network = view.reservations[key.id]?.networkID else { return }
             dhcpNetworks.insert(network)
             // The first instance of a network is the first that may ask its router for metadata.
-            if isEverything { return }
-            for router in view.routers.values where router.interfaces.contains(where: { $0.networkID == network }) {
-                routers.insert(router.id)
-            }
+            for router in view.routers.values where router.answersMetadata(on: network) { routers.insert(router.id) }
         case .router:
             // In which networks somebody announces addresses is layer 2's business.
             routers.insert(key.id)
             (hasLayer2, hasFilters) = (true, true)
         }
+    }
+}
+
+extension HostRouter {
+    fileprivate func answersMetadata(on network: ResourceID) -> Bool {
+        interfaces.contains { $0.networkID == network && $0.metadata?.answers == true }
     }
 }
 

@@ -72,11 +72,11 @@ struct SecurityGroupChains {
     ]
 
     /// A request names its client by the MAC in `chaddr` (RFC 2131), 28 octets into the UDP payload: in another's name it could release or
-    /// decline that one's address.
+    /// decline that one's address. Neither servers nor clients look at the port that a message comes from.
     private static let antispoofDHCP = [
-        "udp sport 67 udp dport 68 \(DropReason.dhcpServer.drop)",
-        "udp sport 68 udp dport 67 ip frag-off & 0x3fff != 0 \(DropReason.spoofedDHCPClient.drop)",
-        "udp sport 68 udp dport 67 iifname . @th,288,48 != @port_hardware \(DropReason.spoofedDHCPClient.drop)",
+        "udp dport 68 \(DropReason.dhcpServer.drop)",
+        "udp dport 67 ip frag-off & 0x3fff != 0 \(DropReason.spoofedDHCPClient.drop)",
+        "udp dport 67 iifname . @th,288,48 != @port_hardware \(DropReason.spoofedDHCPClient.drop)",
     ]
 
     private static let antispoofIPv6 = [
@@ -107,7 +107,7 @@ struct SecurityGroupChains {
         "icmpv6 type nd-router-advert \(DropReason.routerAdvertisement.drop)",
         "icmpv6 type nd-neighbor-advert goto advertisement",
         "icmpv6 type nd-neighbor-solicit goto solicitation",
-        "udp sport 547 udp dport 546 \(DropReason.dhcpServer.drop)",
+        "udp dport 546 \(DropReason.dhcpServer.drop)",
     ]
 
     /// RFC 4861, section 4.4: the target address is 8 octets into the message, the first option 24 (2: target link-layer address).

@@ -9,6 +9,7 @@ import NetworkModel
 public struct SecurityGroupTables: Sendable {
     /// What one port adds to the sets.
     private struct Port: Sendable {
+        var device: String
         var elements: [SecurityGroupTable.Element]
         /// Nil for a port that is trusted.
         var combination: [ResourceID]?
@@ -38,8 +39,7 @@ public struct SecurityGroupTables: Sendable {
         let old = view
         view = new
         updateZones(links)
-        updateServices(links)
-        let hasNewCombinations = updatePorts(from: old)
+        let hasNewCombinations = updateDevices(from: old, services: Self.services(links))
         let hasNewGroups = hasNewCombinations || old.securityGroups != new.securityGroups
         if hasNewGroups { selectRemotes() }
         if updateRemotes() || hasNewGroups { table.setGroups(combinations.keys.sorted(by: Self.precedes), remotes, new.securityGroups) }
@@ -48,7 +48,7 @@ public struct SecurityGroupTables: Sendable {
 
     private static func precedes(_ left: [ResourceID], _ right: [ResourceID]) -> Bool { left.lexicographicallyPrecedes(right) }
 
-    // MARK: Zones and services
+    // MARK: Zones
 
     private mutating func updateZones(_ links: [String: Link]) {
         let assigned = ConntrackZones.assign(view.networks.keys)
@@ -61,28 +61,34 @@ public struct SecurityGroupTables: Sendable {
         zones = bridgeZones
     }
 
-    private mutating func updateServices(_ links: [String: Link]) {
-        var current: Set<String> = []
-        for link in links.values where SecurityGroupConverter.isService(link) { current.insert(link.name) }
-        for device in services.subtracting(current) { table.remove(SecurityGroupTable.trusting(device)) }
-        for device in current.subtracting(services) { table.insert(SecurityGroupTable.trusting(device)) }
-        services = current
+    private static func services(_ links: [String: Link]) -> Set<String> {
+        Set(links.values.lazy.filter(SecurityGroupConverter.isService).map(\.name))
     }
 
     // MARK: Ports
 
-    /// Whether a combination of groups came or went.
-    private mutating func updatePorts(from old: HostView) -> Bool {
+    /// Removes what went before it inserts what came: a device may have gone from a service to a port or back, or be both's.
+    ///
+    /// - Returns: whether a combination of groups came or went.
+    private mutating func updateDevices(from old: HostView, services current: Set<String>) -> Bool {
+        let before = Set(combinations.keys)
         // A port has only those of its groups that are there.
         let haveGroupsChanged = old.securityGroups != view.securityGroups && old.securityGroups.keys != view.securityGroups.keys
-        guard haveGroupsChanged || old.ports != view.ports else { return false }
-        let before = Set(combinations.keys)
-        for port in old.ports.all where view.ports[port.id] == nil { drop(port.id) }
-        for port in view.ports.all where haveGroupsChanged || old.ports[port.id] != port {
-            drop(port.id)
-            add(port)
+        let havePortsChanged = haveGroupsChanged || old.ports != view.ports
+        let stale = services.subtracting(current)
+        for device in stale { table.remove(SecurityGroupTable.trusting(device)) }
+        if havePortsChanged {
+            for port in old.ports.all where haveGroupsChanged || view.ports[port.id] != port { drop(port.id, services: current) }
         }
-        return before != Set(combinations.keys)
+        for device in current.subtracting(services) { table.insert(SecurityGroupTable.trusting(device)) }
+        services = current
+        if havePortsChanged {
+            for port in view.ports.all where haveGroupsChanged || old.ports[port.id] != port { add(port) }
+        }
+        if !stale.isEmpty {
+            for port in ports.values where stale.contains(port.device) { table.insert(port.elements) }
+        }
+        return havePortsChanged && before != Set(combinations.keys)
     }
 
     private mutating func add(_ port: HostPort) {
@@ -91,17 +97,18 @@ public struct SecurityGroupTables: Sendable {
         if port.isPortSecurityEnabled {
             let groups = Set(port.securityGroupIDs.filter { view.securityGroups[$0] != nil }).sorted()
             combinations[groups, default: 0] += 1
-            entry = Port(elements: SecurityGroupTable.guarding(port, groups: groups), combination: groups)
+            entry = Port(device: port.deviceName, elements: SecurityGroupTable.guarding(port, groups: groups), combination: groups)
         } else {
-            entry = Port(elements: SecurityGroupTable.trusting(port.deviceName), combination: nil)
+            entry = Port(device: port.deviceName, elements: SecurityGroupTable.trusting(port.deviceName), combination: nil)
         }
         table.insert(entry.elements)
         ports[port.id] = entry
     }
 
-    private mutating func drop(_ id: ResourceID) {
+    private mutating func drop(_ id: ResourceID, services current: Set<String>) {
         guard let entry = ports.removeValue(forKey: id) else { return }
         table.remove(entry.elements)
+        if current.contains(entry.device) { table.insert(SecurityGroupTable.trusting(entry.device)) }
         guard let groups = entry.combination, let count = combinations[groups] else { return }
         combinations[groups] = count > 1 ? count - 1 : nil
     }

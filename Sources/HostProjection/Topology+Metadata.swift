@@ -69,10 +69,14 @@ extension Topology {
             metadata.answersIPv4 = !hasIPv4DHCP(port.networkID)
             metadata.neighbour = metadata.answersIPv4 ? nil : neighbour(of: addresses, on: port.networkID)
         }
-        metadata.answersIPv6 =
-            addresses.contains { $0.address.version == .v6 } && !hasDHCP(port.networkID)
-            && interfaces(on: port.networkID).filter(hasIPv6Address).map(\.id).min() == port.id
+        metadata.answersIPv6 = addresses.contains { $0.address.version == .v6 } && answersIPv6(port)
         return metadata == HostRouter.Metadata() ? nil : metadata
+    }
+
+    /// Whether the port is the one of its network that has the address of metadata in IPv6: if it comes or goes, another one loses or gets it.
+    func answersIPv6(_ port: Port) -> Bool {
+        DeviceOwner.isRouterInterface(port.deviceOwner) && hasIPv6Address(port) && !hasDHCP(port.networkID)
+            && interfaces(on: port.networkID).lazy.filter(hasIPv6Address).map(\.id).min() == port.id
     }
 
     private func hasIPv6Address(_ port: Port) -> Bool { port.fixedIPs.contains { $0.address.version == .v6 } }

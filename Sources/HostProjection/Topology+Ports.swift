@@ -62,8 +62,7 @@ extension Topology {
         case .router(let router):
             noteRouter(of: port, &concerned)
             noteReservations(behind: port, on: memberHosts[router], &concerned)
-            // Of several routers one has the address of metadata in IPv6.
-            noteRouters(on: port.networkID, &concerned)
+            if answersIPv6(port) { noteRouters(on: port.networkID, &concerned) }
         case .haInterface: noteRouter(of: port, &concerned)
         case .floatingIP, .other: break
         }

@@ -50,6 +50,8 @@ struct InstanceIndex {
     private var portsByOwner: [OwnerKey: Set<ResourceID>] = [:]
     private var services: [ResourceID: HostDHCP] = [:]
     private var routers: [ResourceID: HostRouter] = [:]
+    /// Network → router → the router's ports there: a request comes from one network, and a host may have many routers.
+    private var interfaces: [ResourceID: [ResourceID: [HostRouter.RouterPort]]] = [:]
 
     mutating func apply(_ message: FeedMessage) {
         switch message {
@@ -58,8 +60,8 @@ struct InstanceIndex {
         case .drop(let key) where key.kind == .reservation: drop(key.id)
         case .put(.dhcp(let item)): services[item.networkID] = item
         case .drop(let key) where key.kind == .dhcp: services[key.id] = nil
-        case .put(.router(let item)): routers[item.id] = item
-        case .drop(let key) where key.kind == .router: routers[key.id] = nil
+        case .put(.router(let item)): replaceRouter(item.id, with: item)
+        case .drop(let key) where key.kind == .router: replaceRouter(key.id, with: nil)
         case .put, .drop, .bookmark: break
         }
     }
@@ -82,6 +84,15 @@ struct InstanceIndex {
         if portsByOwner[owner]?.isEmpty == true { portsByOwner[owner] = nil }
     }
 
+    private mutating func replaceRouter(_ id: ResourceID, with new: HostRouter?) {
+        for port in routers[id]?.interfaces ?? [] {
+            interfaces[port.networkID]?[id] = nil
+            if interfaces[port.networkID]?.isEmpty == true { interfaces[port.networkID] = nil }
+        }
+        routers[id] = new
+        for port in new?.interfaces ?? [] { interfaces[port.networkID, default: [:]][id, default: []].append(port) }
+    }
+
     private static let linkLocal = IPPrefix(masking: .v6(IPv6Address(rawValue: 0xFE80 << 112)), length: 64)
 
     private static func keys(of item: HostReservation, _ instance: HostReservation.Instance) -> [AddressKey] {
@@ -102,7 +113,7 @@ struct InstanceIndex {
     private func port(_ item: HostReservation) -> SubjectPort {
         let addresses = item.instance?.addresses ?? []
         let service = services[item.networkID]
-        let interfaces = routers.values.flatMap(\.interfaces).filter { $0.networkID == item.networkID }.sorted { $0.id < $1.id }
+        let interfaces = interfaces[item.networkID, default: [:]].values.joined().sorted { $0.id < $1.id }
         return SubjectPort(
             id: item.portID, networkID: item.networkID, mac: item.mac, mtu: service?.mtu ?? interfaces.first?.mtu,
             addresses: addresses.map { address in

@@ -24,7 +24,8 @@ struct AgentBench: Sendable {
     let ended: @Sendable () async throws -> Void
 
     static func run(
-        _ kernel: FakeKernel = FakeKernel(), election: ElectionSense? = nil,
+        _ kernel: FakeKernel = FakeKernel(), election: ElectionSense? = nil, rulesetChanges: AsyncStream<NamespaceName?>? = nil,
+        firewallCheckMilliseconds: Int = 3_600_000,
         watchNamespaces: @escaping @Sendable (Set<NamespaceName>) -> Void = { _ in },
         findConflicts: (@Sendable ([ExternalAddress]) async -> [ResourceID: String])? = nil,
         _ body: @Sendable @escaping (AgentBench) async throws -> Void
@@ -33,7 +34,7 @@ struct AgentBench: Sendable {
             let (changes, linkChanges) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
             let pipes = Pipes()
             let senses = AgentSenses(
-                linkChanges: changes, watchNamespaces: watchNamespaces, openPipe: pipes.open,
+                linkChanges: changes, watchNamespaces: watchNamespaces, rulesetChanges: rulesetChanges, openPipe: pipes.open,
                 hasEnded: { process in await hasEnded(process, kernel) },
                 election: election, findConflicts: findConflicts)
             var logger = Logger(label: "agent")
@@ -41,7 +42,7 @@ struct AgentBench: Sendable {
             let agent = Agent(
                 configuration: AgentConfiguration(
                     hostID: "h1", serverURLs: [url], settings: settings, heartbeatSeconds: 1, fullCheckSeconds: 3600,
-                    firewallCheckMilliseconds: 3_600_000),
+                    firewallCheckMilliseconds: firewallCheckMilliseconds),
                 kernel: kernel, processes: kernel, senses: senses, logger: logger)
             let services = ServiceGroup(
                 configuration: .init(

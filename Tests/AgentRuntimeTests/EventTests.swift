@@ -40,6 +40,20 @@ struct EventTests {
         }
     }
 
+    @Test("A flushed ruleset is loaded again, also when the one who tells of changes does not tell of this one")
+    func findsFlushedRuleset() async throws {
+        let (changes, teller) = AsyncStream.makeStream(of: NamespaceName?.self)
+        try await AgentBench.run(rulesetChanges: changes, firewallCheckMilliseconds: 1) { bench in
+            let feed = try await bench.server.nextFeed()
+            feed.send(network(1), .put(.port(port(9, network: 1))), .bookmark(revision: 3))
+            func isLoaded() -> Bool { bench.kernel.firewallTable("bridge neutrino") != nil }
+            try await bench.eventually("the rules of security groups") { isLoaded() }
+            try bench.kernel.somebodyElse(.applyFirewall(script: "flush ruleset\n", nil))
+            try await bench.eventually("the rules again") { isLoaded() }
+            withExtendedLifetime(teller) {}
+        }
+    }
+
     @Test("A change of a port's revision is acknowledged")
     func acknowledgesRevision() async throws {
         try await AgentBench.run { bench in

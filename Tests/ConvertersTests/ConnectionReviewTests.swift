@@ -113,4 +113,80 @@ struct ConnectionReviewTests {
         let view = view(network(), group(group, ping), .port(port(7, groups: [group])))
         #expect(ended([lease, timestamp, connection("10.0.0.9", "10.0.0.7", 1, type: 8)], nil, view) == [timestamp])
     }
+
+    @Test("A port with a prefix around others' addresses judges none of their connections, and those of no one's addresses it does")
+    func prefixes() {
+        let wide = HostPort.Pair(prefix: prefix("10.0.0.0/24"), mac: mac(7))
+        func state(_ rules: [HostSecurityGroup.Rule]) -> HostView {
+            view(
+                network(), .port(port(7, groups: [group], pairs: [wide])), .port(port(8, groups: [web])), group(web, ssh, out),
+                .securityGroup(HostSecurityGroup(id: group, rules: Set(rules))))
+        }
+        let all = ["10.0.0.8", "10.0.0.77", "10.0.0.7"].map { connection("192.0.2.9", $0) }
+        #expect(ended(all, state([ssh]), state([])) == Array(all[1...]))
+    }
+
+    @Test("Of several ports with one address, all must refuse")
+    func sharedAddresses() {
+        let shared = ["10.0.0.100/32", "10.0.1.0/24"].map { HostPort.Pair(prefix: prefix($0), mac: mac(7)) }
+        func state(_ first: [HostSecurityGroup.Rule], _ second: HostSecurityGroup.Rule...) -> HostView {
+            view(
+                network(), .port(port(7, groups: [group], pairs: shared)), .port(port(8, groups: [web], pairs: shared)),
+                .securityGroup(HostSecurityGroup(id: group, rules: Set(first))),
+                .securityGroup(HostSecurityGroup(id: web, rules: Set(second))))
+        }
+        let all = ["10.0.0.7", "10.0.0.100", "10.0.1.5"].map { connection("192.0.2.9", $0) }
+        #expect(ended(all, state([ssh], ssh), state([], ssh)) == [all[0]])
+        #expect(ended(all, state([ssh]), state([])) == all)
+    }
+
+    // MARK: Addresses that ports left
+
+    private func neighbours(_ carrier: HostNetwork.Carrier, _ items: [HostItem]) -> HostView {
+        view([network(carrier), group(group, ssh, out), group(web, out), .port(port(8, groups: [web]))] + items)
+    }
+
+    private func remote(_ number: Int, _ address: String) -> HostItem {
+        .remotePort(
+            HostRemotePort(
+                portID: id(number), networkID: networkID, mac: mac(number), addresses: [ip(address)], endpoint: ip("192.0.2.2")))
+    }
+
+    @Test("A port that moved to another host keeps its connections with neighbours; one that is gone does not")
+    func moves() {
+        let all = [connection("10.0.0.8", "10.0.0.7"), connection("10.0.0.7", "198.51.100.1"), connection("10.0.0.100", "10.0.0.8")]
+        let pair = HostPort.Pair(prefix: prefix("10.0.0.100/32"), mac: mac(7))
+        let old = neighbours(.vxlan(vni: 77), [.port(port(7, groups: [group], pairs: [pair]))])
+        #expect(ended(all, old, neighbours(.vxlan(vni: 77), [remote(7, "10.0.0.7")])).isEmpty)
+        #expect(ended(all, old, neighbours(.vxlan(vni: 77), [])) == all)
+        #expect(ended(all, old, neighbours(.vxlan(vni: 77), [remote(9, "10.0.0.7")])) == [all[2]], "the address is another's there")
+    }
+
+    @Test(
+        "Where nobody knows what other hosts have, a neighbour's rules decide on connections of a port that is gone"
+    )
+    func movesUnseen() {
+        let carrier = HostNetwork.Carrier.vlan(physicalNetwork: "physnet1", id: 5)
+        let all = [connection("10.0.0.8", "10.0.0.7"), connection("10.0.0.7", "10.0.0.8"), connection("10.0.0.7", "198.51.100.1")]
+        let old = neighbours(carrier, [.port(port(7, groups: [group]))])
+        let without = neighbours(carrier, [])
+        #expect(ended(all, old, without) == Array(all[1...]))
+        let heir = neighbours(carrier, [.port(port(9, addresses: [ip("10.0.0.7")], groups: [web]))])
+        #expect(ended([all[0]], without, heir) == [all[0]])
+        #expect(ended([all[0]], without, neighbours(carrier, [.port(port(7, groups: [group]))])).isEmpty)
+    }
+
+    @Test(
+        "A port with another address leaves no connections behind, and whoever gets the address is asked for its own rules",
+        arguments: [true, false])
+    func changedAddress(isSecure: Bool) {
+        let carrier = HostNetwork.Carrier.vxlan(vni: 77)
+        let old = neighbours(carrier, [.port(port(7, isSecure: isSecure, groups: [group]))])
+        let moved = port(7, addresses: [ip("10.0.0.17")], isSecure: isSecure, groups: [group])
+        let all = [connection("192.0.2.9", "10.0.0.7"), connection("10.0.0.7", "192.0.2.9")]
+        #expect(ended(all, old, neighbours(carrier, [.port(moved)])) == all)
+        func inherited(by heir: HostPort) -> [TrackedConnection] { ended(all, old, neighbours(carrier, [.port(moved), .port(heir)])) }
+        #expect(inherited(by: port(9, addresses: [ip("10.0.0.7")], groups: [web])) == [all[0]])
+        #expect(inherited(by: port(9, addresses: [ip("10.0.0.7")], groups: [group])).isEmpty)
+    }
 }

@@ -12,6 +12,9 @@ struct IncrementalConversionTests {
     func sameAsFromNothing(seed: Int) {
         var world = RandomItems(seed: seed)
         var (view, changes) = (HostView(), HostChanges())
+        var settings = settings
+        settings.servesMetadata = seed % 4 > 0
+        settings.hasBridgeConntrack = seed % 2 > 0
         var converter = HostConverter(settings: settings)
         _ = converter.convert(view, .everything)
         for step in 0..<60 {
@@ -30,6 +33,43 @@ struct IncrementalConversionTests {
         #expect(!changes.hasLayer2 && !changes.hasFilters && !changes.isEverything)
         changes.apply(.reset, to: &view)
         #expect(view.isEmpty && changes.isEverything)
+    }
+
+    @Test("A new reservation concerns the routers of its network that answer metadata, and after a reset none by itself")
+    func reservation() {
+        let routers = [11, 12].map { number -> HostItem in
+            var port = routerPort(number, network: 1, "10.0.0.1/24")
+            port.metadata = number == 11 ? .init(answersIPv4: true) : .init(neighbour: ip("10.0.0.2"))
+            return .router(HostRouter(id: id(900 + number), interfaces: [port]))
+        }
+        let item = HostItem.reservation(
+            HostReservation(portID: id(7), networkID: networkID, mac: mac(7), addresses: [ip("10.0.0.7")], hostname: "h", revision: 1))
+        var (view, changes) = (view([network()] + routers), HostChanges())
+        changes.apply(.put(item), to: &view)
+        #expect(changes.routers == [id(911)] && changes.dhcpNetworks == [networkID])
+        changes = .everything
+        changes.apply(.drop(item.key), to: &view)
+        #expect(changes.routers.isEmpty)
+    }
+
+    @Test("A trusted instance's device that becomes a router's, is both's, and is one's again, stays trusted")
+    func sharedDevice() {
+        let router = HostItem.router(HostRouter(id: id(900), interfaces: [routerPort(7, network: 1, "10.0.0.1/24")]))
+        let instance = HostItem.port(port(7, isSecure: false))
+        var (view, changes) = (view(network()), HostChanges())
+        var converter = HostConverter(settings: settings)
+        _ = converter.convert(view, .everything)
+        let batches: [[FeedMessage]] = [
+            [.put(instance)], [.drop(instance.key), .put(router)], [.put(instance)], [.drop(router.key)], [.put(router)],
+            [.drop(instance.key)],
+            [.drop(router.key), .put(instance)],
+        ]
+        for batch in batches {
+            for message in batch { changes.apply(message, to: &view) }
+            let firewall = converter.convert(view, changes).configuration.own.firewall
+            #expect(firewall.first?.sets["trusted"]?.elements == ["\"\(tap(7))\""])
+            changes = HostChanges()
+        }
     }
 
     @Test("A new member of a group changes one set of the host, and nothing else is even another storage")
@@ -98,7 +138,15 @@ private struct RandomItems {
             id: id(20 + number(0..<8)), networkID: networkID(), mac: mac(number(0..<8)), addresses: [address()],
             isAdminStateUp: number(0..<5) > 0, isPortSecurityEnabled: number(0..<4) > 0,
             securityGroupIDs: (50..<53).filter { _ in isTrue() }.map { id($0) },
-            allowedAddressPairs: number(0..<4) > 0 ? [] : [.init(prefix: prefix("10.0.1.0/24"), mac: mac(3))], revision: number(0..<3))
+            allowedAddressPairs: number(0..<4) > 0 ? [] : [.init(prefix: prefix("10.0.1.0/24"), mac: mac(3))], revision: number(0..<3),
+            quality: quality())
+    }
+
+    private mutating func quality() -> HostQuality? {
+        guard number(0..<4) == 0 else { return nil }
+        return HostQuality(
+            ingress: .init(bandwidth: .init(kilobitsPerSecond: number(1..<4) * 1000, burstKilobits: 0)),
+            egress: .init(packetRate: .init(kilopacketsPerSecond: number(1..<4), burstKilopackets: 0)), dscpMark: isTrue() ? 10 : nil)
     }
 
     private mutating func group() -> HostItem {
@@ -124,26 +172,41 @@ private struct RandomItems {
             HostDHCP(
                 networkID: id(network), portID: id(310 + network), portMAC: mac(40 + network),
                 portAddresses: [interfaceAddress("10.0.0.2/24")], portRevision: number(0..<3), mtu: 1450,
-                subnets: number(0..<4) > 0 ? [subnet] : []))
+                subnets: number(0..<4) > 0 ? [subnet] : [], hasLinkLocalMetadata: isTrue(), portQuality: quality()))
     }
 
     private mutating func reservation() -> HostItem {
         .reservation(
             HostReservation(
                 portID: id(20 + number(0..<8)), networkID: networkID(), mac: mac(number(0..<8)), addresses: [address()],
-                hostname: "host-\(number(0..<3))", revision: number(0..<3)))
+                hostname: "host-\(number(0..<3))", revision: number(0..<3), instance: isTrue() ? instance() : nil))
+    }
+
+    private mutating func instance() -> HostReservation.Instance {
+        HostReservation.Instance(id: "instance-\(number(0..<3))", projectID: "p", addresses: [address()])
     }
 
     private mutating func router() -> HostItem {
-        func routerPort(_ offset: Int) -> HostRouter.RouterPort {
-            HostRouter.RouterPort(
-                id: id(400 + offset), networkID: networkID(), mac: mac(60 + offset),
-                addresses: [interfaceAddress("10.0.0.\(number(2..<9))/24")], mtu: 1450)
-        }
         let router = number(0..<2)
+        let isRedundant = isTrue()
         return .router(
             HostRouter(
-                id: id(410 + router), gateway: isTrue() ? routerPort(10 * router) : nil,
-                interfaces: isTrue() ? [routerPort(10 * router + 1)] : []))
+                id: id(410 + router), isAdminStateUp: number(0..<5) > 0, redundancy: isRedundant ? redundancy(10 * router + 2) : nil,
+                gateway: isTrue() ? routerPort(10 * router) : nil, interfaces: isTrue() ? [routerPort(10 * router + 1)] : []))
+    }
+
+    /// Sometimes with the id, and so the device, of a port of an instance: it is not said which of two changes comes first. Of two routers never.
+    private mutating func routerPort(_ offset: Int) -> HostRouter.RouterPort {
+        let id = id(number(0..<3) > 0 ? 400 + offset : 20 + offset / 10 * 3 + offset % 10)
+        let metadata = HostRouter.Metadata(neighbour: isTrue() ? ip("10.0.0.2") : nil, answersIPv4: isTrue(), answersIPv6: isTrue())
+        return HostRouter.RouterPort(
+            id: id, networkID: networkID(), mac: mac(60 + offset), addresses: [interfaceAddress("10.0.0.\(number(2..<9))/24")], mtu: 1450,
+            isAdminStateUp: number(0..<5) > 0, metadata: isTrue() ? metadata : nil, quality: quality())
+    }
+
+    private mutating func redundancy(_ offset: Int) -> HostRouter.Redundancy {
+        HostRouter.Redundancy(
+            virtualRouterID: number(1..<4), priority: number(1..<255), port: routerPort(offset), isDraining: isTrue(),
+            replicatesConnections: isTrue())
     }
 }

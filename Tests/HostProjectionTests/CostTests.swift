@@ -62,6 +62,34 @@ import Testing
         for keys in concerned.values { #expect(keys == [HostItemKey(.securityGroup, groupID(3))]) }
     }
 
+    @Test(
+        "A new gateway among a hundred concerns its own router, and so does an interface that is not first in IPv6")
+    func newRouterPort() {
+        func gateway(_ number: Int) -> TopologyChange.Row {
+            port(
+                number, on: 1, owner: DeviceOwner.routerGateway, device: routerID(number).description,
+                addresses: [(1, "203.0.113.\(number)"), (2, "2001:db8::\(number)")])
+        }
+        func interface(_ number: Int) -> TopologyChange.Row {
+            port(
+                500 + number, on: 2, owner: DeviceOwner.routerInterface, device: routerID(number).description,
+                addresses: [(3, "fd00::\(number)")])
+        }
+        var rows = [
+            network(1), network(2), subnet(1, on: 1, "203.0.113.0/24") { $0.isDHCPEnabled = false },
+            subnet(2, on: 1, "2001:db8::/64") { $0.isDHCPEnabled = false }, subnet(3, on: 2, "fd00::/64") { $0.isDHCPEnabled = false },
+        ]
+        for number in 1...100 { rows += [router(number) { _ in }, member(number, on: "h1")] }
+        for number in 2..<100 { rows += [gateway(number), interface(number)] }
+        var topology = Topology(rows: rows)
+        func routers(_ row: TopologyChange.Row) -> Int {
+            topology.apply([.put(row)]).values.joined().filter { $0.kind == .router }.count
+        }
+        #expect(routers(gateway(100)) == 1)
+        #expect(routers(interface(100)) == 1)
+        #expect(routers(interface(1)) == 100, "the first takes the address of metadata from another one")
+    }
+
     @Test("A heartbeat of a host, or a row that is equal to the stored one, touches nothing")
     func nothing() {
         var topology = Self.large

@@ -28,15 +28,23 @@ struct AttachTests {
             try await ping(h2, "db", "10.0.0.50")
 
             // A device that is there, to an existing port.
-            let existing = try await lab.api.create("ports", ["network_id": .string(try network.text("id")), "name": "mine"])
+            let existing = try await lab.api.create(
+                "ports",
+                [
+                    "network_id": .string(try network.text("id")), "name": "mine", "dns_name": "old",
+                    "binding:profile": ["rack": "7", "neutrino:instance": ["hostname": "old"]],
+                ])
             let tap = "tap" + (try existing.text("id").prefix(11))
             let mac = try existing.text("mac_address")
             try await h1.output(["ip", "netns", "add", "box"])
             try await h1.output([
                 "ip", "link", "add", "box0", "mtu", "1400", "type", "veth", "peer", "name", "eth0", "netns", "box", "address", mac,
             ])
-            let box = try await lab.attach(on: "h1", ["mine", "--device", "box0"])
+            let box = try await lab.attach(on: "h1", ["mine", "--device", "box0", "--name", "box"])
             #expect(box.standardOutput.contains("must use the MAC \(mac)"))
+            let taken = try await lab.api.show("ports", existing.text("id"))
+            #expect(taken["dns_name"] == "box" && taken["binding:profile"]?["rack"] == "7")
+            #expect(taken["binding:profile"]?["neutrino:instance"] == ["hostname": "box"])
             let boxAddress = try existing["fixed_ips"]?.arrayValue?.first?.text("ip_address") ?? ""
             try await h1.output(["ip", "-n", "box", "address", "add", "\(boxAddress)/24", "dev", "eth0"])
             try await h1.output(["ip", "-n", "box", "link", "set", "eth0", "up"])
@@ -48,6 +56,7 @@ struct AttachTests {
             #expect(try await lab.detach(on: "h1", "mine").exitCode == 0)
             let freed = try await lab.api.show("ports", existing.text("id"))
             #expect(freed["binding:host_id"] == "" && freed["device_id"] == "" && freed["device_owner"] == "" && freed["status"] == "DOWN")
+            #expect(freed["dns_name"] == "old" && freed["binding:profile"] == existing["binding:profile"])
             let restored = try await h1.output(["ip", "-oneline", "link", "show", "dev", "box0"])
             #expect(restored.contains("mtu 1400") && !restored.contains("master"))
             #expect(try await lab.detach(on: "h1", "web").exitCode == 0, "by the namespace's name")
@@ -73,6 +82,13 @@ struct AttachTests {
             }
             #expect(try await refusal(["--network", "none", "--namespace", "a"]).contains("None of the networks is named none"))
             #expect(try await refusal(["--network", "private", "--device", "none0"]).contains("There is no device none0"))
+            try await host.output(["ip", "link", "add", "used0", "type", "veth", "peer", "name", "used1"])
+            try await host.output(["ip", "address", "add", "10.55.0.1/24", "dev", "used0"])
+            try await host.output(["ip", "link", "add", "link", "used1", "name", "above", "type", "macvlan"])
+            for (device, use) in [
+                ("lo", "the host's loopback"), ("used0", "it has the address 10.55.0.1/24"), ("used1", "there are devices on top of it"),
+            ] { #expect(try await refusal(["--network", "private", "--device", device]).contains("uses device \(device) (\(use)")) }
+            try await host.output(["ip", "link", "delete", "used0"])
             #expect(try await refusal(["--network", "private", "--namespace", "a/b"]).contains("is no name for a namespace"))
             #expect(try await refusal(["--network", "private", "--tap"], host: "h7").contains("Host h7 cannot take the port"))
             #expect(try await refusal(["--network", "private", "--tap", "--fixed-ip", "10.9.9.9"]).contains("The server refused"))

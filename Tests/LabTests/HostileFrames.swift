@@ -141,6 +141,25 @@ struct HostileFrames {
         add("spoofed_dhcp_client", "a DHCP request in fragments") {
             fragments4(request($0), FrameBuilder.ProtocolNumber.udp, first: 32, 4)
         }
+        addDHCPFromOtherPorts(add)
+    }
+
+    /// No server or client looks at the port that a message comes from.
+    private func addDHCPFromOtherPorts(_ add: Add) {
+        let number = FrameBuilder.ProtocolNumber.udp
+        func message(_ source: UInt16, _ destination: UInt16, _ operation: UInt8, _ marker: [UInt8]) -> [UInt8] {
+            FrameBuilder.udp(source, destination, FrameBuilder.dhcp(operation: operation, client: victim.mac, marker: marker))
+        }
+        for (index, source) in [UInt16(5000), 67].enumerated() {
+            add("spoofed_dhcp_client", "a DHCP request in a neighbour's name from UDP port \(source)") {
+                [ipv4(number, message(source, 67, 1, $0))]
+            }
+            add("spoofed_dhcp_client", "a DHCP request in fragments from UDP port \(source)") {
+                fragments4(message(source, 67, 1, $0), number, first: 32, UInt16(10 + index))
+            }
+        }
+        add("dhcp_server", "a DHCP offer from UDP port 5000") { [ipv4(number, message(5000, 68, 2, $0))] }
+        add("dhcp_server", "a DHCPv6 advertisement from UDP port 5000") { [ipv6(number, FrameBuilder.udp(5000, 546, [2, 0, 0, 1] + $0))] }
     }
 
     private func addRouterAdvertisements(_ add: Add) {

@@ -68,25 +68,29 @@ struct MetadataTests {
                 let answers = try await [atOne, atTwo]
                 #expect(answers == [ids[0], ids[1]])
             }
-            try await checkSmuggling(three, ids[2], victim: one)
+            try await checkSmuggling(three, ids[2], victim: one, network: first.text("id"))
             try await checkRepair(lab, three, ids[2])
         }
     }
 
-    /// A second request behind a first one, with headers that only haproxy may write.
-    private func checkSmuggling(_ instance: Instance, _ id: String, victim: Instance) async throws {
+    /// A second request behind a first one, with the headers that only haproxy may write: whoever took them as they are would answer as the victim.
+    private func checkSmuggling(_ instance: Instance, _ id: String, victim: Instance, network: String) async throws {
         let hidden =
-            "GET /latest/meta-data/instance-id HTTP/1.1\\r\\nHost: m\\r\\nConnection: close\\r\\nX-Forwarded-For: \(victim.address)\\r\\n\\r\\n"
-        for head in [
-            "Content-Length: 0\\r\\n", "Transfer-Encoding: chunked\\r\\nContent-Length: 5\\r\\n", "Transfer-Encoding:\\x0bchunked\\r\\n",
-            "Content-Length: 1\\r\\nContent-Length: 0\\r\\n",
-        ] {
+            "GET /latest/meta-data/instance-id HTTP/1.1\\r\\nHost: m\\r\\nConnection: close\\r\\nX-Forwarded-For: \(victim.address)\\r\\n"
+            + "X-Neutron-Network-ID: \(network)\\r\\n\\r\\n"
+        // How often there is an answer: what is no request is refused.
+        let heads = [
+            ("Content-Length: 0\\r\\n", 1), ("Transfer-Encoding: chunked\\r\\nContent-Length: 5\\r\\n", 1),
+            ("Transfer-Encoding:\\x0bchunked\\r\\n", 0), ("Content-Length: 1\\r\\nContent-Length: 0\\r\\n", 0),
+        ]
+        for (head, count) in heads {
             let script =
                 "printf 'GET /latest/meta-data/instance-id HTTP/1.1\\r\\nHost: m\\r\\n\(head)\\r\\n0\\r\\n\\r\\n\(hidden)' "
                 + "| timeout 10 socat -t 3 - TCP4:169.254.169.254:80"
             let answer = try await instance.place.run(["bash", "-c", script], timeoutMilliseconds: 30_000).standardOutput
-            let lines = answer.split(whereSeparator: \.isNewline)
-            #expect(!lines.contains { $0.contains("-") && $0.count == 36 && $0 != id }, "\(head): \(answer)")
+            // Answers have no newline at their end: the head of the next one follows.
+            let ids = answer.matches(of: /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/).map { String($0.output) }
+            #expect(ids == [String](repeating: id, count: count), "\(head): \(answer)")
         }
     }
 

@@ -1,3 +1,4 @@
+import Addressing
 import HostModel
 import Metadata
 import NetworkModel
@@ -56,5 +57,20 @@ import Testing
         #expect(directory.instance(on: networkID(1), at: ip("10.0.0.5"))?.ports.map(\.id) == [portID(5), portID(6)])
         let alone = directory.instance(on: networkID(1), at: ip("10.0.0.8"))
         #expect(alone?.ports.map(\.id) == [portID(8)] && alone?.id == portID(8).description)
+    }
+
+    @Test("A router's port tells what its network is like, whichever router has it, until none has")
+    func routerPorts() {
+        let interface = HostRouter.RouterPort(
+            id: portID(80), networkID: networkID(1), mac: mac(80), addresses: [InterfaceAddress("10.0.0.1/24")].compactMap { $0 }, mtu: 1400
+        )
+        func router(_ number: Int, _ ports: HostRouter.RouterPort...) -> FeedMessage {
+            .put(.router(HostRouter(id: networkID(number), interfaces: ports)))
+        }
+        let directory = directory(port(5, "10.0.0.5"), router(70, interface), router(71, interface), router(70))
+        func found() -> SubjectPort? { directory.instance(on: networkID(1), at: ip("10.0.0.5"))?.ports.first }
+        #expect(found()?.mtu == 1400 && found()?.addresses.first?.prefixLength == 24)
+        directory.apply([router(71)])
+        #expect(found()?.mtu == nil && found()?.addresses.first?.prefixLength == 32)
     }
 }

@@ -1,5 +1,6 @@
 import APISchema
 import Glibc
+import HostModel
 
 /// Plugs instances into ports on the host that it runs on, where there is no Nova that does it, and unplugs them.
 ///
@@ -26,7 +27,10 @@ public struct Attacher: Sendable {
         var attachment = Attachment(device: try await devices.plan(request.plug), isPortMade: false)
         let port: JSONValue
         switch request.target {
-        case .port(let name): port = try await bind(try await api.resource("ports", name), attachment, request)
+        case .port(let name):
+            let existing = try await api.resource("ports", name)
+            attachment.remember(existing, isNamed: request.name != nil)
+            port = try await bind(existing, attachment, request)
         case .network(let name, let new):
             attachment.isPortMade = true
             port = try await makePort(on: try await api.resource("networks", name), new, attachment, request)
@@ -55,7 +59,7 @@ public struct Attacher: Sendable {
             )
         }
         var attributes = InstancePort.binding(host: request.host, deviceID: InstancePort.makeDeviceID())
-        attributes["binding:profile"] = profile(attachment, request)
+        attributes["binding:profile"] = profile(attachment, request, besides: port["binding:profile"]?.objectValue ?? [:])
         if let name = request.name { attributes["dns_name"] = .string(name) }
         let bound = try await api.update("ports", id, .object(attributes))
         say("port \(id) is bound to \(request.host)")
@@ -86,10 +90,13 @@ public struct Attacher: Sendable {
         return port
     }
 
-    private func profile(_ attachment: Attachment, _ request: AttachmentRequest) -> JSONValue {
-        var members: [String: JSONValue] = [Attachment.profileKey: attachment.json]
+    private func profile(
+        _ attachment: Attachment, _ request: AttachmentRequest, besides others: [String: JSONValue] = [:]
+    ) -> JSONValue {
+        var members = others
+        members[Attachment.profileKey] = attachment.json
         if request.name != nil || !request.publicKeys.isEmpty || request.userData != nil {
-            members["neutrino:instance"] = Self.facts(request)
+            members[InstanceFacts.profileKey] = Self.facts(request)
         }
         return .object(members)
     }
@@ -179,7 +186,6 @@ public struct Attacher: Sendable {
             }
             return
         }
-        _ = try await api.update(
-            "ports", portID, ["binding:host_id": "", "device_owner": "", "device_id": "", "binding:profile": [:], "dns_name": ""])
+        _ = try await api.update("ports", portID, attachment.release(of: try await api.show("ports", portID)))
     }
 }

@@ -1,4 +1,5 @@
 import APISchema
+import HostModel
 
 /// What is plugged into a port by `neutrino attach`. It is kept in the port itself, as the member ``profileKey`` of `binding:profile`, so that
 /// whoever looks at the port sees it, and detaching needs no memory of the host's.
@@ -17,14 +18,37 @@ public struct Attachment: Hashable, Sendable {
     public var device: Device
     /// Whether the port was made for the attachment, and goes with it.
     public var isPortMade: Bool
+    /// What attaching overwrote in a port that was there, and detaching restores: its `dns_name`, and what its `binding:profile` said of the instance.
+    public var formerName: String?
+    public var formerFacts: JSONValue?
 
     public init(device: Device, isPortMade: Bool) {
         self.device = device
         self.isPortMade = isPortMade
     }
 
+    /// To be called before a port that was there is attached.
+    mutating func remember(_ port: JSONValue, isNamed: Bool) {
+        formerName = isNamed ? port["dns_name"]?.stringValue ?? "" : nil
+        formerFacts = port["binding:profile"]?[InstanceFacts.profileKey]
+    }
+
+    /// What a port is updated with that was there before it was attached: what others wrote into it stays.
+    func release(of port: JSONValue) -> JSONValue {
+        var profile = port["binding:profile"]?.objectValue ?? [:]
+        profile[Self.profileKey] = nil
+        profile[InstanceFacts.profileKey] = formerFacts
+        var attributes: [String: JSONValue] = [
+            "binding:host_id": "", "device_owner": "", "device_id": "", "binding:profile": .object(profile),
+        ]
+        attributes["dns_name"] = formerName.map { .string($0) }
+        return .object(attributes)
+    }
+
     var json: JSONValue {
         var members: [String: JSONValue] = ["port_made": .bool(isPortMade)]
+        members["former_name"] = formerName.map { .string($0) }
+        members["former_instance"] = formerFacts
         switch device {
         case .namespace(let name, let device, let isMade):
             members["namespace"] = .string(name)
@@ -49,6 +73,8 @@ public struct Attachment: Hashable, Sendable {
         } else {
             return nil
         }
+        formerName = json["former_name"]?.stringValue
+        formerFacts = json["former_instance"]
     }
 
     /// The attachment of a port as the API shows it; nil when nothing was attached, or Nova did it.

@@ -28,9 +28,34 @@ struct AttachmentDevices: Sendable {
             guard access("/sys/class/net/\(name)", F_OK) == 0 else {
                 throw LabError("There is no device \(name) on this host: 'ip link' shows those that there are.")
             }
+            if let use = await use(of: name) {
+                throw LabError(
+                    "The host itself uses device \(name) (\(use)), and would lose it: attach a device that is nothing but an instance's end."
+                )
+            }
             let mtu = Files.read("/sys/class/net/\(name)/mtu").flatMap { Int(String(decoding: $0.dropLast(), as: UTF8.self)) }
             return .existing(name, mtu: mtu)
         }
+    }
+
+    /// What the host does with a device; nil for one that is free to be taken.
+    private func use(of name: String) async -> String? {
+        if name == "lo" { return "the host's loopback" }
+        if access("/sys/class/net/\(name)/master", F_OK) == 0 { return "it is a port of a bridge or bond" }
+        if Files.list("/sys/class/net/\(name)").contains(where: { $0.hasPrefix("upper_") }) { return "there are devices on top of it" }
+        let addresses = try? await run(["ip", "-oneline", "address", "show", "dev", name, "scope", "global"])
+        if let words = addresses?.standardOutput.split(separator: " "), let index = words.firstIndex(where: { $0.hasPrefix("inet") }),
+            index + 1 < words.count
+        {
+            return "it has the address \(words[index + 1])"
+        }
+        for family in ["-4", "-6"] {
+            let routes = (try? await run(["ip", family, "route", "show", "dev", name]))?.standardOutput.split(separator: "\n") ?? []
+            // Every device that is up has those of IPv6's own.
+            let own = routes.first { !$0.hasPrefix("fe80::") && !$0.hasPrefix("multicast ") }
+            if let words = own?.split(separator: " "), let destination = words.first { return "the route to \(destination) leads there" }
+        }
+        return nil
     }
 
     func make(_ port: AttachedPort, _ plug: AttachmentRequest.Plug) async throws {
