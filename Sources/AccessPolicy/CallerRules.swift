@@ -73,7 +73,9 @@ public final class CallerRules: Sendable {
     public func hiddenAttributes(of resource: String) -> [String: PolicyCheck] { profile.isUnrestricted ? [:] : hidden[resource] ?? [:] }
 
     /// The same of resources that nobody looked whether the caller sees: of what it just made. Nothing follows from `get_RESOURCE` there.
-    public func guardedAttributes(of resource: String) -> [String: PolicyCheck] { profile.isUnrestricted ? [:] : attributes[resource] ?? [:] }
+    public func guardedAttributes(of resource: String) -> [String: PolicyCheck] {
+        profile.isUnrestricted ? [:] : attributes[resource] ?? [:]
+    }
 
     /// Whether callers of the profile see what belongs to their project, whatever it is.
     public func seesOwn(_ resource: String) -> Bool { profile.isUnrestricted || self["get_\(resource)"].holdsForOwners }

@@ -77,7 +77,9 @@ public struct Verb {
         var whole = query
         whole.sortKeys.removeAll { hidden.columns.contains($0.column) }
         if let filter = visibility.filter { whole.filters.append(filter) }
-        guard !visibility.isExact || !query.computed.isEmpty || !hidden.asked.isEmpty else { return try R.withComputed(try transaction.list(type, whole), in: self) }
+        guard !visibility.isExact || !query.computed.isEmpty || !hidden.asked.isEmpty else {
+            return try R.withComputed(try transaction.list(type, whole), in: self)
+        }
         whole.limit = nil
         let visible = try transaction.list(type, whole).filter { resource in
             try (visibility.isExact || resource.isVisible(in: self)) && hidden.areSeen(of: resource, in: self)
