@@ -5,8 +5,8 @@ import Operations
 import ServiceLifecycle
 
 /// Puts a policy file's rules in force, and its changes within a second. A file that cannot be used changes nothing: the rules stay, and the log
-/// says what is wrong with which line. A changed file is read when it has stayed as it is from one look to the next: an editor may be in the middle of
-/// writing it, and half of a file can be rules as well.
+/// says what is wrong with which line. A changed file is read when it has stayed as it is from one look to the next: an editor may be in the
+/// middle of writing it, and half of a file can be rules as well.
 struct PolicyFileWatcher: Service {
     /// How often the file is looked at.
     static let intervalMilliseconds = 250
