@@ -33,13 +33,19 @@ struct ConnectionCleaner {
 
     mutating func clean(_ view: HostView, after result: ApplyReport, settings: AgentSettings, processes: any ProcessHost, logger: Logger) {
         endConnections(view, result, settings, processes, logger)
+        let restarted = result.daemonActions.filter { $0.kind == .started || $0.kind == .restarted }.map(\.key)
+        if last != nil, !restarted.isEmpty {
+            // What was released while dnsmasq ended, nobody heard; it has its leases from its file.
+            let networks = view.dhcp.keys.filter { restarted.contains(DnsmasqRenderer.key($0.description)) }
+            releaseOldLeases(of: networks, view, settings, processes, logger)
+        }
         if let last {
             guard last != view else { return }
             let releases = DHCPConverter.leaseReleases(from: last, to: view) { leaseFile(of: $0, settings, processes) }
             release(releases, processes, logger)
             for id in last.dhcp.keys where view.dhcp[id] == nil { try? processes.removeFile(DHCPConverter.directory(id, settings)) }
         } else {
-            releaseOldLeases(view, settings, processes, logger)
+            releaseOldLeases(of: Array(view.dhcp.keys), view, settings, processes, logger)
         }
         last = view
     }
@@ -113,8 +119,10 @@ struct ConnectionCleaner {
     }
 
     /// An agent that just started holds no older view: dnsmasq's lease files say what was given out.
-    private func releaseOldLeases(_ view: HostView, _ settings: AgentSettings, _ processes: any ProcessHost, _ logger: Logger) {
-        for id in view.dhcp.keys {
+    private func releaseOldLeases(
+        of networks: [ResourceID], _ view: HostView, _ settings: AgentSettings, _ processes: any ProcessHost, _ logger: Logger
+    ) {
+        for id in networks {
             guard let leases = leaseFile(of: id, settings, processes) else { continue }
             release(DHCPConverter.leaseReleases(leaseFile: leases, networkID: id, in: view), processes, logger)
         }

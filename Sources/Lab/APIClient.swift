@@ -88,7 +88,8 @@ public struct APIClient: Sendable {
     /// Lists a collection; the query has no question mark: `name=a&fields=id`.
     public func list(_ collection: String, _ query: String = "") async throws -> [JSONValue] {
         let path = "/v2.0/\(collection)\(query.isEmpty ? "" : "?\(query)")"
-        let name = String(collection.map { $0 == "-" ? "_" : $0 })
+        // `qos/policies`: the path says more than the body.
+        let name = String((collection.split(separator: "/").last ?? "").map { $0 == "-" ? "_" : $0 })
         let answer = try await call("GET", path)
         guard let elements = answer[name]?.arrayValue else { throw LabError("GET \(path) answered no list of \(name): \(answer.text)") }
         return elements
@@ -101,7 +102,8 @@ public struct APIClient: Sendable {
 
     /// `security-groups` is `security_group` in bodies.
     static func singular(_ collection: String) -> String {
-        let name = String(collection.map { $0 == "-" ? "_" : $0 })
+        // `qos/policies`: the path says more than the body.
+        let name = String((collection.split(separator: "/").last ?? "").map { $0 == "-" ? "_" : $0 })
         if name.hasSuffix("ies") { return name.dropLast(3) + "y" }
         return name.hasSuffix("s") ? String(name.dropLast()) : name
     }

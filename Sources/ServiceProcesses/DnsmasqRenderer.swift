@@ -14,11 +14,14 @@ public enum DnsmasqRenderer {
     /// dnsmasq's own limit for `--dhcp-lease-max` in Neutron: as many leases as a /8 has addresses.
     public static let maximumLeases = 16_777_216
 
+    /// The daemon's key: `dnsmasq/<name>`.
+    public static func key(_ name: String) -> String { "dnsmasq/\(name)" }
+
     public static func daemon(_ configuration: DnsmasqConfiguration) -> DaemonConfiguration {
         let directory = configuration.directory
         // A wrong line in `opts` is logged and left out, so that no port can take the whole network's DHCP away.
         return DaemonConfiguration(
-            key: "dnsmasq/\(configuration.name)", namespace: configuration.namespace, command: command(configuration),
+            key: key(configuration.name), namespace: configuration.namespace, command: command(configuration),
             processIDFile: "\(directory)/pid", mark: "--pid-file=\(directory)/pid",
             files: [
                 ConfigurationFile(path: "\(directory)/host", contents: hosts(configuration), onChange: .signal(SIGHUP)),

@@ -53,6 +53,8 @@ struct FeedTests {
             try await bench.eventually("both bridges") {
                 bench.kernel.rendered.contains("link \(bridge(1)),") && bench.kernel.rendered.contains("link \(bridge(2)),")
             }
+            // The cycle goes on after the bridges are there.
+            try await bench.eventually("the end of the cycle") { bench.server.reports.last?.appliedRevision == 3 }
             bench.kernel.clearLog()
             first.send(.reset, network(1))
             first.cut()
