@@ -264,8 +264,11 @@ import Testing
                 continuation.resume()
             }
         }
-        try await store.write { try $0.insert(Samples.network()) }
-        hasWritten.signal()
+        do {
+            // In any case: else the reader would wait for ever, and the test with it.
+            defer { hasWritten.signal() }
+            try await store.write { try $0.insert(Samples.network()) }
+        }
         #expect(try await counts == [1, 1])
         #expect(try await store.read { try $0.count(Network.self) } == 2)
         await store.close()
