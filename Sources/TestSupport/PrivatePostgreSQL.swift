@@ -33,7 +33,7 @@ public final class PrivatePostgreSQL: Sendable {
             Self.unprivileged + [
                 // A second time, since a change of user clears the signal that the first would set.
                 "setpriv", "--pdeathsig", "INT", "\(programs)/postgres", "-D", data, "-k", directory, "-c", "listen_addresses=", "-c",
-                "fsync=off", "-c", "max_connections=1000", "-c", "unix_socket_permissions=0777",
+                "fsync=off", "-c", "max_connections=4000", "-c", "unix_socket_permissions=0777",
             ], log: "\(directory)/log")
         Self.removeAtExit(directory, processID)
         try waitUntilReady(data)
