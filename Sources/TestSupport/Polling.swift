@@ -2,7 +2,7 @@
 ///
 /// - Returns: false when the condition did not hold before the deadline, or the task was cancelled.
 public func poll(
-    until deadline: ContinuousClock.Instant = .now + .seconds(120), _ condition: () async throws -> Bool
+    until deadline: ContinuousClock.Instant = .now + .seconds(600), _ condition: () async throws -> Bool
 ) async rethrows -> Bool {
     while !(try await condition()) {
         guard ContinuousClock.now < deadline, !Task.isCancelled else { return false }
