@@ -22,7 +22,8 @@ extension ApplyReport {
     /// The DHCP service of a network.
     func concerns(network id: ResourceID) -> Bool {
         let namespace = DHCPConverter.namespace(id)
-        return isCutShort || failures.contains { $0.subject.namespace == namespace || $0.subject == .daemon(DnsmasqRenderer.key(id.description)) }
+        let daemon = DnsmasqRenderer.key(id.description)
+        return isCutShort || failures.contains { $0.subject.namespace == namespace || $0.subject == .daemon(daemon) }
     }
 
     /// Routers whose keepalived was started, stopped or told something, or does not run as it should: one that cannot be started leaves what
