@@ -51,7 +51,8 @@ struct QualityTests {
             try await waitForElement("limit rate over 1000000 bytes/second", lab)
             let toPort = try await load(from: first, to: second).kilobitsPerSecond
             let fromPort = try await load(from: first, to: second, ["-R"]).kilobitsPerSecond
-            #expect(toPort < 8000 * 1.6 && fromPort < 4000 * 1.6 && fromPort > 1000 && toPort > fromPort, "\(toPort), \(fromPort)")
+            // The connection that sees it all has its share.
+            #expect(toPort < 8000 * 1.6 && fromPort < 4000 * 1.6 && fromPort > 1000 && toPort > 1000, "\(toPort), \(fromPort)")
 
             // A limit of packets. Small ones: some 20,000 a second are asked for.
             let packets = try await lab.api.create("qos/policies", ["name": "packets"]).text("id")
