@@ -8,8 +8,8 @@ struct Applier: Sendable {
     private(set) var failures: [Failure] = []
     /// Where something failed or was left out: these namespaces must be looked into again.
     private(set) var failedPlaces: Set<NamespaceName?> = []
-    /// Where the ruleset was changed by us.
-    private(set) var firewallPlaces: Set<NamespaceName?> = []
+    /// How many transactions of ours changed the ruleset, by place.
+    private(set) var firewallTransactions: [NamespaceName?: UInt32] = [:]
     private(set) var failedFirewalls: Set<NamespaceName?> = []
     /// Foreign links that turned out not to be there. What hangs on them is left out.
     private(set) var vanished: [NamespaceName?: Set<String>] = [:]
@@ -40,6 +40,7 @@ struct Applier: Sendable {
         var copy = self
         copy.performed = 0
         copy.failures = []
+        copy.firewallTransactions = [:]
         return copy
     }
 
@@ -47,7 +48,7 @@ struct Applier: Sendable {
         performed += part.performed
         failures += part.failures
         failedPlaces.formUnion(part.failedPlaces)
-        firewallPlaces.formUnion(part.firewallPlaces)
+        firewallTransactions.merge(part.firewallTransactions) { $0 &+ $1 }
         failedFirewalls.formUnion(part.failedFirewalls)
         vanished.merge(part.vanished) { $0.union($1) }
         failedNamespaces.formUnion(part.failedNamespaces)
@@ -65,7 +66,7 @@ struct Applier: Sendable {
         do throws(KernelError) {
             try run(planned)
             performed += 1
-            if case .applyFirewall(_, let place) = planned.operation { firewallPlaces.insert(place) }
+            if case .applyFirewall(_, let place) = planned.operation { firewallTransactions[place, default: 0] &+= 1 }
         } catch {
             settle(planned, error)
         }

@@ -186,15 +186,17 @@ public final class Reconciler {
         var renewed: Set<NamespaceName> = []
         var removals: [PlannedOperation] = []
         var planned: Set<NamespaceName?> = []
+        var generations = FirewallGenerations()
         for pass in 1...Self.maximumPasses {
             let plan = Planner.plan(desired: desired, observed: observation, firewall: firewall)
+            generations.note(observation, made: plan.madeNamespaces, after: applier.firewallTransactions)
             planned.formUnion(observation.contents.keys)
             planned.formUnion(plan.madeNamespaces.map(Optional.some))
             applier.build(Lanes(plan.build, own: desired.own), width: width)
             absentLinks.merge(plan.missingLinks) { $1 }
             if pass == 1 { renewed = renewedNamespaces(plan, desired) }
             removals = merged(removals, plan.remove, pass: pass, lookedAt: Set(observation.contents.keys))
-            remember(desired, applier)
+            remember(desired, applier, generations)
             if plan.lookAgain.isEmpty { break }
             if pass == Self.maximumPasses {
                 for place in plan.lookAgain { believed[place] = nil }
@@ -208,7 +210,7 @@ public final class Reconciler {
         // A namespace goes after its daemons, which hold it: later cycles see to it.
         let occupied = supervisor.occupiedNamespaces
         applier.perform(removals.filter { !Self.removes($0, oneOf: occupied) })
-        remember(desired, applier)
+        remember(desired, applier, generations)
         conclude(desired, first.namespaces, occupied, planned, absentLinks, applier, &report)
     }
 
@@ -269,13 +271,13 @@ public final class Reconciler {
 
     // MARK: Remembering
 
-    /// Where the ruleset was changed: the generation that is ours. Where that failed: nothing is known.
-    private func remember(_ desired: HostConfiguration, _ applier: Applier) {
+    /// Where the ruleset was changed: the generation that our transactions made of the one that was looked at. Whoever changes the ruleset
+    /// between the look and this moment makes it another one, and is found. Where a transaction failed: nothing is known.
+    private func remember(_ desired: HostConfiguration, _ applier: Applier, _ generations: FirewallGenerations) {
         for place in applier.failedFirewalls { firewall[place] = nil }
-        for place in applier.firewallPlaces where !applier.failedFirewalls.contains(place) {
+        for (place, transactions) in applier.firewallTransactions where !applier.failedFirewalls.contains(place) {
             let tables = configuration(place, desired)?.firewall ?? []
-            firewall[place] = (try? kernel.firewallGeneration(in: place)).map {
-                // The mark that the script left, if nobody came in between.
+            firewall[place] = generations.generation(of: place, after: transactions).map {
                 let mark = place == nil ? nil : FirewallMark.identity(tables, generation: $0)
                 return FirewallMemory(tables: tables, generation: $0, mark: mark)
             }

@@ -24,10 +24,16 @@ public final class FakeKernel: NetworkKernel, ProcessHost {
         var code: Int32
     }
 
+    private struct Intrusion {
+        var matches: @Sendable (KernelOperation) -> Bool
+        var operation: KernelOperation
+    }
+
     private struct State {
         var host = FakeHost()
         var processes = FakeProcesses()
         var injections: [Injection] = []
+        var intrusions: [Intrusion] = []
         var unreadable: [NamespaceName?: Int32] = [:]
         var performed: [KernelOperation] = []
         var reads: [String] = []
@@ -87,6 +93,11 @@ public final class FakeKernel: NetworkKernel, ProcessHost {
     /// Somebody else does something: no injected failure, nothing in the log.
     public func somebodyElse(_ operation: KernelOperation) throws(KernelError) {
         try state.withLock { state throws(KernelError) in try state.host.perform(operation) }
+    }
+
+    /// Somebody else does something right after the next operation that matches, before anybody else has a turn.
+    public func somebodyElse(_ operation: KernelOperation, rightAfter matches: @escaping @Sendable (KernelOperation) -> Bool) {
+        state.withLock { $0.intrusions.append(Intrusion(matches: matches, operation: operation)) }
     }
 
     /// Makes the namespace a name without a namespace behind it, as a crash in the middle of `ip netns add` does.
@@ -151,6 +162,9 @@ public final class FakeKernel: NetworkKernel, ProcessHost {
             }
             try state.host.perform(operation)
             state.performed.append(operation)
+            if let index = state.intrusions.firstIndex(where: { $0.matches(operation) }) {
+                try state.host.perform(state.intrusions.remove(at: index).operation)
+            }
         }
     }
 

@@ -291,6 +291,24 @@ import Testing
         #expect(!bench.reconciler.findChangedFirewalls())
     }
 
+    @Test("A ruleset that is flushed right after it was loaded, in the same cycle, is noticed")
+    func flushWithinCycle() throws {
+        let bench = Bench()
+        try bench.plug(["tap1"])
+        var builder = HostBuilder()
+        builder.network(1)
+        builder.port(1, network: 1)
+        bench.kernel.somebodyElse(.applyFirewall(script: "flush ruleset\n", nil)) {
+            if case .applyFirewall(_, nil) = $0 { true } else { false }
+        }
+        _ = bench.reconciler.apply(builder.host, .full)
+        #expect(bench.kernel.firewallTable("bridge neutrino-security") == nil)
+        #expect(bench.reconciler.findChangedFirewalls())
+        _ = bench.reconciler.apply(builder.host, .changed)
+        #expect(bench.kernel.firewallTable("bridge neutrino-security") != nil)
+        #expect(!bench.reconciler.findChangedFirewalls())
+    }
+
     @Test("An update of elements that the kernel refuses becomes a replacement in the same cycle")
     func firewallFallback() throws {
         let bench = Bench()

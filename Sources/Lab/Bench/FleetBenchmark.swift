@@ -3,7 +3,8 @@ import Glibc
 /// The parts about many HA routers.
 struct FleetBenchmark {
     static let idleSeconds = 30
-    /// After its start a host has work left for some time: masters adopt connections, the first full check of all namespaces.
+    /// After its start a host has work left for some time: masters adopt connections, the first full check of all namespaces. All hosts of the lab share
+    /// the machine's processors, so this would delay what another host does.
     static let restSeconds = 60
     static let fleetIntervalMilliseconds = 20
     /// A reply that comes later than this after the death of its host was sent by another.
@@ -196,6 +197,8 @@ struct FleetBenchmark {
     private func fleetDies() async throws -> [Measurement] {
         guard let host = fleet.lab.hosts.first else { return [] }
         try await fleet.gather(on: host)
+        narrator.say("fleet: letting the hosts that booted come to rest for \(Self.restSeconds) s")
+        try await Task.sleep(for: .seconds(Self.restSeconds))
         let mastered = try await fleet.masters().filter { $0.value == [host.name] }
         let probe = try await startProbe()
         defer { probe.cancel() }
