@@ -43,8 +43,7 @@ extension PolicyField {
         guard let value, value != .null else { return false }
         switch expectation {
         case .pattern(let pattern):
-            guard let text = value.stringValue, let expression = try? Regex(pattern) else { return false }
-            return (try? expression.prefixMatch(in: text)) != nil
+            return value.stringValue.map(pattern.matchesBeginning(of:)) ?? false
         case .value(let expected):
             switch value {
             case .bool(let flag): return (try? Bool(json: .string(expected))) == flag

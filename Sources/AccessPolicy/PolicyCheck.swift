@@ -30,8 +30,7 @@ public indirect enum PolicyCheck: Hashable, Sendable {
 public struct PolicyField: Hashable, Sendable {
     public enum Expectation: Hashable, Sendable {
         case value(String)
-        /// A regular expression that matches at the beginning.
-        case pattern(String)
+        case pattern(PolicyPattern)
     }
 
     /// The plural or singular name of the resource that has the attribute. The target itself may be a part of one: a port, whose network is shared.
@@ -146,7 +145,7 @@ extension PolicyField.Expectation: CustomStringConvertible {
     public var description: String {
         switch self {
         case .value(let text): text
-        case .pattern(let text): "~\(text)"
+        case .pattern(let pattern): "~\(pattern.text)"
         }
     }
 }

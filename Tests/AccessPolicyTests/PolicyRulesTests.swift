@@ -203,6 +203,17 @@ private func whoMay(_ rule: String, _ target: [String: JSONValue], in rules: Pol
         #expect(rules.warnings.count == 1 && rules.warnings.first?.contains("field:networks:nmae=x") == true)
     }
 
+    @Test("A pattern matches at the beginning of a text, and its characters are Python's") func patterns() throws {
+        let rules = try PolicyRules(overrides: ["a": "field:networks:name=~net|lan", "b": "field:networks:name=~^e.x$"])
+        for (name, expected) in [("network", true), ("lan1", true), ("my-net", false), ("", false)] {
+            #expect(try allows("a", reader, ["name": .string(name)], in: rules) == expected, "\(name)")
+        }
+        // An e and a combining accent are two of them, though people see one.
+        #expect(try allows("b", reader, ["name": "e\u{301}x"], in: rules))
+        #expect(try !allows("b", reader, ["name": "\u{e9}x"], in: rules))
+        #expect(try PolicyParser.parse("field:networks:name=~a") == PolicyParser.parse("field:networks:name=~a"))
+    }
+
     @Test("Rules that lead back to themselves, and those that cannot be read, are refused by name") func broken() {
         let cycle = #expect(throws: PolicyRuleError.self) { try PolicyRules(overrides: ["a": "rule:b", "b": "not rule:a"]) }
         #expect(cycle?.description.contains("a, b, a") == true)
