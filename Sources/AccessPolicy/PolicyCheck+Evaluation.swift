@@ -37,6 +37,20 @@ extension PolicyCheck {
     }
 }
 
+extension PolicyCheck {
+    /// The fields of a target that it asks for, as often as it does.
+    public var targetFields: [String] {
+        switch self {
+        case .owner(let field): [field]
+        case .field(let field): [field.name]
+        case .role(let template), .equal(_, let template): template.fields
+        case .not(let check): check.targetFields
+        case .all(let checks), .any(let checks): checks.flatMap(\.targetFields)
+        case .always, .never, .rule, .unknown: []
+        }
+    }
+}
+
 extension PolicyField {
     /// Whether an attribute's value is the expected one. What is absent or null is not.
     func matches(_ value: JSONValue?) -> Bool {

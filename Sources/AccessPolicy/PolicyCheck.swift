@@ -95,6 +95,14 @@ public struct PolicyTemplate: Hashable, Sendable {
         return result
     }
 
+    /// The fields of the target that are part of it.
+    var fields: [String] {
+        parts.compactMap { part in
+            guard case .field(let name) = part else { return nil }
+            return name
+        }
+    }
+
     /// The field, if the text is that and nothing else.
     public var singleField: String? {
         guard parts.count == 1, case .field(let name) = parts[0] else { return nil }

@@ -12,6 +12,8 @@ public struct Verb {
     let now: Timestamp
     let random: RandomSource
     let hints: AddressHints
+    /// Nil in transactions that write: what resources belong to may change in them.
+    var parentValues: ParentValues?
     let grantCache = GrantCache()
     let routedNetworks = RoutedNetworkCache()
 
@@ -81,7 +83,9 @@ public struct Verb {
             return try R.withComputed(try transaction.list(type, whole), in: self)
         }
         whole.limit = nil
-        let visible = try transaction.list(type, whole).filter { resource in
+        let found = try transaction.list(type, whole)
+        try readParents(of: found, askedBy: (visibility.isExact ? [] : [rule]) + hidden.asked)
+        let visible = try found.filter { resource in
             try (visibility.isExact || resource.isVisible(in: self)) && hidden.areSeen(of: resource, in: self)
         }
         let seen = try R.withComputed(visible, in: self).filter { resource in

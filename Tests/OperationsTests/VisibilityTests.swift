@@ -1,10 +1,11 @@
 import APISchema
 import AccessPolicy
 import NetworkModel
-import Operations
 import Store
 import TestSupport
 import Testing
+
+@testable import Operations
 
 /// Repeats what it gave, for what a test chooses (SplitMix64).
 private struct SeededGenerator: RandomNumberGenerator {
@@ -188,6 +189,36 @@ private func caller(_ project: String, _ roles: String...) -> Caller {
         query.marker = rules[1].id
         let policy = rules[0].policyID.description
         #expect(try await cloud.operations.listRules(BandwidthLimitRule.self, policy: policy, query, caller: Self.callers[0]).isEmpty)
+    }
+
+    @Test("What ports are on is read once for all of them") func parents() async throws {
+        let cloud = try Cloud()
+        for project in ["p1", "p2"] {
+            let network = try await cloud.network(["project_id": .string(project)])
+            for _ in 0..<3 { _ = try await cloud.port(on: network, ["project_id": "p9"]) }
+        }
+        // The database cannot decide it: each row is asked.
+        cloud.operations.policy.replace(with: try PolicyRules(overrides: ["get_port": "role:reader and 'p1':%(network:project_id)s"]))
+        let reader = caller("p5", "reader")
+        let (seen, read) = try await cloud.operations.read(reader) { verb in
+            (try verb.list(Port.self, ListQuery()).count, verb.parentValues?.count)
+        }
+        #expect(seen == 3 && read == 2)
+        // What a request writes may be what rules ask for.
+        let isKept = try await cloud.operations.write(cloud.admin) { verb in verb.parentValues != nil }
+        #expect(!isKept)
+    }
+
+    @Test("A service that is also a member is shown the tags of what it owns and of what is on its networks") func partlyHidden() async throws {
+        let cloud = try Cloud()
+        let networks = try await ["p1", "p2"].asyncMap { try await cloud.network(["project_id": .string($0)]) }
+        let ports = try await [(0, "p9"), (1, "p1"), (1, "p2")].asyncMap { network, project in
+            try await cloud.port(on: networks[network], ["project_id": .string(project)])
+        }
+        let both = caller("p1", "service", "member", "reader")
+        let shown = try await cloud.operations.shownAttributes(of: ports, caller: both)
+        let tags = try #require(Port.table.positions["tags"])
+        #expect(ports.map { shown[$0.id].contains(tags) } == [true, true, false])
     }
 
     /// Rules that the database can decide only in part, or not at all.

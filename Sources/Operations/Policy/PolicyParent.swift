@@ -14,6 +14,8 @@ public struct PolicyParent: Sendable {
     let parentColumn: @Sendable (String) -> String?
     /// A field of the parent with an id; nil when there is no such parent or field.
     let value: @Sendable (Verb, ResourceID, String) throws -> JSONValue?
+    /// The same of several parents, which are read together.
+    let values: @Sendable (Verb, [ResourceID], String) throws -> [ResourceID: JSONValue]
     /// Throws 404 when the caller does not see the parent with an id.
     let checkVisible: @Sendable (Verb, ResourceID) throws -> Void
 
@@ -23,6 +25,13 @@ public struct PolicyParent: Sendable {
         table = Parent.table.plural
         parentColumn = { Parent.table[$0]?.column?.name }
         value = { verb, id, field in try verb.find(Parent.self, id)?.policyValue(of: field, in: verb) }
+        values = { verb, ids, field in
+            var query = ListQuery()
+            query.filters = [.column("id", ids.map(\.columnValue))]
+            return try verb.transaction.list(Parent.self, query).reduce(into: [:]) { values, parent in
+                values[parent.id] = try parent.policyValue(of: field, in: verb)
+            }
+        }
         checkVisible = { verb, id in _ = try verb.visible(Parent.self, id) }
     }
 }

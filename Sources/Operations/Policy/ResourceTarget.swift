@@ -20,7 +20,7 @@ struct ResourceTarget<R: ManagedResource>: PolicyTarget {
         }
         if let (parent, name) = R.policyParent(of: field) {
             guard let id = try parentID(parent) else { return nil }
-            return try parent.value(verb, id, name)
+            return try verb.value(of: name, ofParent: parent, id)
         }
         return try resource?.policyValue(of: field, in: verb)
     }

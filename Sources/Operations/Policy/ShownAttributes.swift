@@ -34,6 +34,7 @@ extension Operations {
         let (shared, asked) = (common, open)
         return try await read(caller) { verb in
             var shown = ShownAttributes(common: shared)
+            try verb.readParents(of: resources, askedBy: asked.map(\.check))
             for resource in resources {
                 let target = ResourceTarget(verb: verb, resource: resource)
                 var selection = shared
