@@ -239,6 +239,25 @@ import Testing
         #expect(try await cloud.list(Port.self, as: Self.caller("p9", "auditor")).isEmpty)
     }
 
+    @Test("Rules that are worked out while others come into force are not remembered") func overtaken() async throws {
+        let book = PolicyBook()
+        let (strict, open) = (try PolicyRules(overrides: ["get_port": "!"]), try PolicyRules(overrides: ["get_port": "@"]))
+        await withTaskGroup(of: Void.self) { group in
+            for number in 0..<40 {
+                group.addTask {
+                    if number.isMultiple(of: 4) { book.replace(with: number.isMultiple(of: 8) ? strict : open) }
+                    // Few profiles, asked for side by side.
+                    _ = book.rules(for: Self.caller("p1", "role\(number % 3)"))
+                }
+            }
+        }
+        book.replace(with: strict)
+        for number in 0..<3 { #expect(book.rules(for: Self.caller("p1", "role\(number)"))["get_port"] == .never) }
+        let caller = Self.caller("p2", "role1")
+        // Worked out once for each profile.
+        #expect(book.rules(for: caller) == book.rules(for: Self.caller("p1", "role1")))
+    }
+
     @Test("Rules that change count with the next request") func changes() async throws {
         let cloud = try Cloud()
         _ = try await cloud.create(Network.self, [:], as: member)
