@@ -14,6 +14,7 @@ public final class CallerRules: Sendable {
     private let hidden: [String: [String: PolicyCheck]]
     private let attributes: [String: [String: PolicyCheck]]
     private let wholes: Set<String>
+    private let overridden: Set<String>
     /// The operations that need another scope than the caller's.
     private let outOfScope: Set<String>
 
@@ -35,6 +36,7 @@ public final class CallerRules: Sendable {
             if !kept.isEmpty { hidden[resource.key] = kept }
         }
         wholes = rules.wholes
+        overridden = rules.overriddenNames
     }
 
     /// Reduces each rule once, whatever asks for it. Rules do not lead back to themselves: ``PolicyRules`` refuses those.
@@ -65,6 +67,9 @@ public final class CallerRules: Sendable {
 
     /// Whether there are rules for parts of what the rule is about.
     public func hasParts(_ rule: String) -> Bool { wholes.contains(rule) }
+
+    /// Whether an operator's file has the rule.
+    public func isOverridden(_ rule: String) -> Bool { overridden.contains(rule) }
 
     /// The attributes of a resource that callers of the profile do not see, or see of some resources only: those with a rule
     /// `get_RESOURCE:ATTRIBUTE` that does not follow from `get_RESOURCE`, which whoever sees the resource has passed.

@@ -29,6 +29,8 @@ public struct PolicyRules: Sendable {
     public private(set) var names: [String]
     /// The rules with something below them: `create_port` of `create_port:fixed_ips:subnet_id`, and `create_port:fixed_ips`.
     let wholes: Set<String>
+    /// The operator's, in the place of Neutron's or beside them.
+    let overriddenNames: Set<String>
     /// What the operator probably did not mean, a sentence each.
     public private(set) var warnings: [String] = []
 
@@ -51,6 +53,7 @@ public struct PolicyRules: Sendable {
     private init(byName: [String: Rule], names: [String]) {
         self.byName = byName
         self.names = names
+        overriddenNames = Set(names.filter { byName[$0]?.isOverridden == true })
         wholes = Set(names.flatMap { name in name.indices.filter { name[$0] == ":" }.map { String(name[..<$0]) } })
     }
 

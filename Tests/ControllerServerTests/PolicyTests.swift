@@ -68,8 +68,12 @@ import Testing
             #expect(try await users.manager.network(.POST, "qos/policies", ["policy": ["name": "q"]]).status == 201)
             #expect(try await users.member.network(.POST, "qos/policies", ["policy": ["name": "q"]]).status == 403)
             #expect(try await users.member.network(.GET, "agents").body["agents"] == [])
-            #expect(try await users.member.network(.GET, "quotas/\(Self.project(of: network))").status == 403)
-            #expect(try await users.manager.network(.GET, "quotas/\(Self.project(of: network))").status == 200)
+            for path in ["", "/default", "/details"] {
+                #expect(try await users.member.network(.GET, "quotas/\(Self.project(of: network))\(path)").status == 200)
+                #expect(try await users.stranger.network(.GET, "quotas/\(Self.project(of: network))\(path)").status == 403)
+            }
+            #expect(try await users.member.network(.GET, "quotas").status == 403)
+            #expect(try await users.manager.network(.GET, "quotas").status == 200)
             let router = try await users.member.network(.POST, "routers", ["router": ["name": "r"]])
             #expect(router.status == 201 && router["ha"] == nil && router["routes"] == [])
             #expect(try await users.member.network(.POST, "routers", ["router": ["ha": true]]).status == 403)

@@ -172,14 +172,50 @@ import Testing
         #expect(try await !cloud.operations.availabilityZones(caller: reader).isEmpty)
     }
 
-    @Test("Quotas are shown to managers, and changed by administrators") func quotas() async throws {
+    /// The errors of whoever looks at a project's limits in each of the three ways.
+    private func quotaErrors(_ cloud: Cloud, of project: String, _ caller: Caller) async throws -> [APIError?] {
+        [
+            try await apiError { try await cloud.operations.quota(of: project, caller: caller) },
+            try await apiError { try await cloud.operations.defaultQuota(of: project, caller: caller) },
+            try await apiError { try await cloud.operations.quotaDetails(of: project, caller: caller) },
+        ]
+    }
+
+    @Test("Quotas are shown to the project that they are of, and changed by administrators") func quotas() async throws {
         let cloud = try Cloud()
-        let refused = try await apiError { try await cloud.operations.quota(of: "p1", caller: self.member) }
-        #expect(refused?.status == 403 && refused?.message == "rule:get_quota is disallowed by policy")
-        #expect(try await cloud.operations.quota(of: "p1", caller: manager)["network"] == 100)
-        #expect(try await apiError { try await cloud.operations.quota(of: "p2", caller: self.manager) }?.status == 403)
+        _ = try await cloud.operations.updateQuota(of: "p1", ["network": 7, "port": 8], caller: cloud.admin)
+        _ = try await cloud.operations.updateQuota(of: "p2", ["network": 9], caller: cloud.admin)
+        #expect(try await cloud.operations.quota(of: "p1", caller: reader)["network"] == 7)
+        #expect(try await quotaErrors(cloud, of: "p1", member) == [nil, nil, nil])
+        let refusal = CallerRules(.defaults, for: CallerProfile(manager)).refusal(PolicyAction("get_quota"))
+        #expect(try await quotaErrors(cloud, of: "p2", manager) == [refusal, refusal, refusal])
+        #expect(try await quotaErrors(cloud, of: "p1", Self.caller("p1")) == [refusal, refusal, refusal])
+        // The list is of all projects for administrators, and of their own for managers.
+        let all = try await cloud.operations.quotas(caller: cloud.admin)
+        #expect(all.map(\.projectID) == ["p1", "p2"] && all.map { $0.limits["network"] } == [7, 9] && all[0].limits["port"] == 8)
+        #expect(all[1].limits["port"] == 500)
+        #expect(try await cloud.operations.quotas(caller: manager).map(\.projectID) == ["p1"])
+        #expect(try await apiError { try await cloud.operations.quotas(caller: self.member) } == refusal)
         #expect(
             try await apiError { try await cloud.operations.updateQuota(of: "p1", ["network": 1], caller: self.manager) }?.status == 403)
+    }
+
+    @Test("A token without a project, and an operator's rule, keep quotas from who asks") func hiddenQuotas() async throws {
+        let cloud = try Cloud()
+        _ = try await cloud.operations.updateQuota(of: "p1", ["network": 7], caller: cloud.admin)
+        var system = cloud.admin
+        (system.projectID, system.isSystemScoped) = ("", true)
+        var domain = cloud.admin
+        (domain.projectID, domain.domainID) = ("", "d")
+        for caller in [system, domain] {
+            for error in try await quotaErrors(cloud, of: "p1", caller) { #expect(error?.status == 403 && error?.type == "InvalidScope") }
+            #expect(try await apiError { try await cloud.operations.quotas(caller: caller) }?.type == "InvalidScope")
+        }
+        cloud.operations.policy.replace(with: try PolicyRules(overrides: ["get_quota": "!"]))
+        for caller in [member, cloud.admin] {
+            for error in try await quotaErrors(cloud, of: "p1", caller) { #expect(error?.type == "PolicyNotAuthorized") }
+            #expect(try await apiError { try await cloud.operations.quotas(caller: caller) }?.type == "PolicyNotAuthorized")
+        }
     }
 
     @Test("A token of the system, of a domain or of nothing does nothing with projects") func scopes() async throws {
