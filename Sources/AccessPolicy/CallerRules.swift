@@ -20,7 +20,7 @@ public final class CallerRules: Sendable {
 
     public init(_ rules: PolicyRules, for profile: CallerProfile) {
         self.profile = profile
-        var reduction = Reduction(rules: rules, profile: profile)
+        var reduction = RuleReduction(rules: rules, profile: profile)
         for name in rules.names { _ = reduction.left(of: name) }
         fallback = reduction.left(of: PolicyRules.fallbackName)
         isAdmin = profile.isUnrestricted || reduction.left(of: Self.administratorRule) == .always
@@ -37,23 +37,6 @@ public final class CallerRules: Sendable {
         }
         wholes = rules.wholes
         overridden = rules.overriddenNames
-    }
-
-    /// Reduces each rule once, whatever asks for it. Rules do not lead back to themselves: ``PolicyRules`` refuses those.
-    private struct Reduction {
-        let rules: PolicyRules
-        let profile: CallerProfile
-        var known: [String: PolicyCheck] = [:]
-
-        mutating func left(of name: String) -> PolicyCheck {
-            if let done = known[name] { return done }
-            let check = rules.resolved(name)
-            for part in check.ruleNames { _ = left(of: part) }
-            if check.asksForAdministrator { _ = left(of: CallerRules.administratorRule) }
-            let result = check.reduced(for: profile) { known[$0] ?? .never }
-            self.known[name] = result
-            return result
-        }
     }
 
     /// What is left of the rule to ask of a target.
@@ -115,15 +98,6 @@ extension PolicyCheck {
         switch self {
         case .always, .owner(field: "project_id"): true
         case .any(let checks): checks.contains(where: \.holdsForOwners)
-        default: false
-        }
-    }
-
-    fileprivate var asksForAdministrator: Bool {
-        switch self {
-        case .equal(.credential(.isAdmin), _): true
-        case .not(let check): check.asksForAdministrator
-        case .all(let checks), .any(let checks): checks.contains(where: \.asksForAdministrator)
         default: false
         }
     }

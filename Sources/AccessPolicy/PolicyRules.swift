@@ -95,7 +95,7 @@ public struct PolicyRules: Sendable {
                 return true
             }
             path.append(name)
-            for next in byName[name]?.check.ruleNames ?? [] where follow(next) { return true }
+            for next in byName[name]?.check.neededRules ?? [] where follow(next) { return true }
             path.removeLast()
             return false
         }

@@ -217,6 +217,11 @@ private func whoMay(_ rule: String, _ target: [String: JSONValue], in rules: Pol
     @Test("Rules that lead back to themselves, and those that cannot be read, are refused by name") func broken() {
         let cycle = #expect(throws: PolicyRuleError.self) { try PolicyRules(overrides: ["a": "rule:b", "b": "not rule:a"]) }
         #expect(cycle?.description.contains("a, b, a") == true)
+        // Who is an administrator is what the rule says, and not what it asks for.
+        let flag = #expect(throws: PolicyRuleError.self) {
+            try PolicyRules(overrides: ["context_is_admin": "role:admin or rule:a", "a": "is_admin:True"])
+        }
+        #expect(flag?.description.contains("leads back to itself") == true)
         let unreadable = #expect(throws: PolicyRuleError.self) { try PolicyRules(overrides: ["get_port": "role:a and"]) }
         #expect(unreadable?.rule == "get_port")
     }
@@ -276,5 +281,27 @@ private func whoMay(_ rule: String, _ target: [String: JSONValue], in rules: Pol
         #expect(explanation.lines.contains { $0.contains("fails   project_id:%(project_id)s  (caller: 'q', target: 'p')") })
         let own = try PolicyExplanation("update_network", .defaults, caller: foreigner, target: WrittenTarget(["tenant_id": "q"]))
         #expect(own.isAllowed)
+    }
+
+    @Test("An explanation says of a rule and of each part what a server decides") func explanationDecides() throws {
+        let rules = try PolicyRules(overrides: [
+            "undecided": "http://example.org/x", "a": "not rule:undecided", "b": "not (rule:undecided and role:reader)",
+            "chief": "role:manager", "context_is_admin": "rule:chief", "c": "is_admin:True", "d": "not is_admin:False", "e": "rule:missing",
+            "f": "not rule:c", "g": "not (rule:undecided or role:member)",
+        ])
+        let target: [String: JSONValue] = ["project_id": "p"]
+        for caller in [admin, manager, member, reader, service, foreigner, nobody] {
+            for rule in rules.names {
+                let explanation = try PolicyExplanation(rule, rules, caller: caller, target: WrittenTarget(target))
+                let isAllowed = try allows(rule, caller, target, in: rules)
+                #expect(explanation.isAllowed == isAllowed, "\(rule) for \(caller.roles.sorted())")
+                #expect(explanation.lines[1].hasPrefix(isAllowed ? "  passes" : "  fails"), "\(explanation.lines)")
+            }
+        }
+        // What an administrator is comes from the rule, two rules away.
+        let chief = try PolicyExplanation("c", rules, caller: manager, target: WrittenTarget([:]))
+        #expect(chief.isAllowed && chief.lines[1] == "  passes  is_admin:True  (is_admin against 'True')")
+        let undecided = try PolicyExplanation("a", rules, caller: admin, target: WrittenTarget([:]))
+        #expect(!undecided.isAllowed && undecided.lines.last == "      fails   http://example.org/x  (nothing here can decide it)")
     }
 }

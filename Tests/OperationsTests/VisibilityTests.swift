@@ -209,7 +209,9 @@ private func caller(_ project: String, _ roles: String...) -> Caller {
         #expect(!isKept)
     }
 
-    @Test("A service that is also a member is shown the tags of what it owns and of what is on its networks") func partlyHidden() async throws {
+    @Test("A service that is also a member is shown the tags of what it owns and of what is on its networks") func partlyHidden()
+        async throws
+    {
         let cloud = try Cloud()
         let networks = try await ["p1", "p2"].asyncMap { try await cloud.network(["project_id": .string($0)]) }
         let ports = try await [(0, "p9"), (1, "p1"), (1, "p2")].asyncMap { network, project in
