@@ -53,7 +53,7 @@ extension PolicyCheck {
 
 extension PolicyField {
     /// Whether an attribute's value is the expected one. What is absent or null is not.
-    func matches(_ value: JSONValue?) -> Bool {
+    public func matches(_ value: JSONValue?) -> Bool {
         guard let value, value != .null else { return false }
         switch expectation {
         case .pattern(let pattern):

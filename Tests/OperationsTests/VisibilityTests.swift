@@ -232,7 +232,17 @@ private func caller(_ project: String, _ roles: String...) -> Caller {
             "get_policy": "(role:reader and project_id:%(project_id)s) or 'o1':%(name)s",
             "get_address_scope": "rule:owner and 's0':%(name)s",
             "get_agent": "role:reader",
-        ]
+        ],
+        // Values that filters find in other spellings than rules do, and attributes that are not what a project could be.
+        [
+            "get_network": "field:networks:status=active or field:networks:provider:network_type=VXLAN or field:networks:name=n1",
+            "get_port": "not field:ports:status=down and field:ports:admin_state_up=yes or project_id:%(mac_address)s",
+            "get_router": "field:routers:status=ACTIVE", "get_subnet": "field:subnets:ip_version=04 or project_id:%(ip_version)s",
+            "get_security_group": "field:security_groups:stateful=1 or project_id:%(stateful)s",
+            "get_policy": "field:policies:shared=t or project_id:%(revision_number)s",
+            "get_address_scope": "field:address_scopes:ip_version=4 and project_id:%(name)s or rule:owner",
+            "get_agent": "field:agents:admin_state_up=True",
+        ],
     ]
 
     @Test("It stays so with an operator's rules that no query can decide", arguments: Backend.allCases, overrides)
