@@ -125,6 +125,71 @@ import Testing
         #expect(try await cloud.operations.listRules(BandwidthLimitRule.self, policy: id, ListQuery(), caller: stranger).isEmpty)
     }
 
+    @Test("An operator's rules for attributes of a QoS policy's rules are asked, and hide them") func qosAttributes() async throws {
+        let cloud = try Cloud()
+        let rule = "policy_bandwidth_limit_rule"
+        cloud.operations.policy.replace(
+            with: try PolicyRules(overrides: [
+                "create_\(rule):max_burst_kbps": "!", "update_\(rule):direction": "'9':%(max_kbps)s",
+                "update_alias_bandwidth_limit_rule:max_kbps": "!", "get_\(rule):max_burst_kbps": "!",
+                "get_alias_bandwidth_limit_rule:direction": "field:bandwidth_limit_rule:direction=ingress",
+            ]))
+        let policy = try await cloud.create(QoSPolicy.self, ["name": "q"], as: manager).id.description
+        func create(_ body: [String: JSONValue]) async throws -> BandwidthLimitRule {
+            try await cloud.operations.createRule(ResourceRequest<BandwidthLimitRule>.create(body), policy: policy, caller: manager)
+        }
+        let refused = try await apiError { try await create(["max_kbps": 1, "max_burst_kbps": 2]) }
+        #expect(refused?.message == "(rule:create_\(rule) and rule:create_\(rule):max_burst_kbps) is disallowed by policy")
+        let made = try await create(["max_kbps": 8])
+        func update(_ body: [String: JSONValue], policy: String?) async throws -> APIError? {
+            try await apiError {
+                try await cloud.operations.updateRule(
+                    made.id.description, policy: policy, ResourceRequest<BandwidthLimitRule>.update(body), caller: self.manager)
+            }
+        }
+        #expect(try await update(["direction": "ingress"], policy: policy)?.status == 403)
+        #expect(try await update(["max_kbps": 7], policy: nil)?.status == 403)
+        #expect(try await update(["max_kbps": 9], policy: policy) == nil)
+        func shown(_ name: String, byAlias: Bool) async throws -> Bool? {
+            let position = try #require(BandwidthLimitRule.table.positions[name])
+            return try await cloud.operations.selections(of: [made], byAlias: byAlias, caller: manager).first?.contains(position)
+        }
+        #expect(try await shown("max_burst_kbps", byAlias: false) == false)
+        #expect(try await shown("max_burst_kbps", byAlias: true) == true)
+        #expect(try await shown("direction", byAlias: false) == true)
+        #expect(try await shown("direction", byAlias: true) == false)
+    }
+
+    @Test("An operator's rules for attributes of bindings are asked, and hide them") func bindingAttributes() async throws {
+        let cloud = try Cloud()
+        for host in ["h1", "h2"] { try await cloud.report(host) }
+        let port = try await cloud.port(on: try await cloud.network(), ["device_owner": "compute:nova", "binding:host_id": "h1"])
+        cloud.operations.policy.replace(
+            with: try PolicyRules(overrides: [
+                "create_port_binding:profile": "!", "update_port_binding:profile": "project_id:%(project_id)s",
+                "get_port_binding:profile": "'h1':%(host)s", "get_port_binding:vif_type": "!",
+            ]))
+        func create(_ body: [String: JSONValue]) async throws -> PortBinding {
+            try await cloud.operations.createBinding(
+                ofPort: port.id.description, ResourceRequest<PortBinding>.create(body), caller: service)
+        }
+        let refused = try await apiError { try await create(["host": "h2", "profile": ["a": 1], "project_id": "services"]) }
+        #expect(refused?.message == "(rule:create_port_binding and rule:create_port_binding:profile) is disallowed by policy")
+        _ = try await create(["host": "h2"])
+        // The project is the port's.
+        let update = try ResourceRequest<PortBinding>.update(["profile": ["a": 1]])
+        let foreign = try await apiError {
+            try await cloud.operations.updateBinding(ofPort: port.id.description, to: "h2", update, caller: self.service)
+        }
+        #expect(foreign?.status == 403)
+        let bindings = try await cloud.operations.bindings(ofPort: port.id.description, caller: service)
+        #expect(bindings.map(\.hostID) == ["h1", "h2"])
+        let shown = try await cloud.operations.selections(of: bindings, ofPort: port.id.description, caller: service)
+        let (profile, type) = (PortBinding.table.positions["profile"], PortBinding.table.positions["vif_type"])
+        #expect(shown.map { $0.contains(profile ?? 0) } == [true, false])
+        #expect(shown.map { $0.contains(type ?? 0) } == [false, false])
+    }
+
     @Test("Security group rules belong to their group's project") func securityGroupRules() async throws {
         let cloud = try Cloud()
         let group = try await cloud.create(SecurityGroup.self, ["name": "g"], as: member)

@@ -36,13 +36,15 @@ public struct PolicyParent: Sendable {
     }
 }
 
-extension ManagedResource {
+extension APIResource {
     /// What the resource's attribute is to rules; nil when it has no column for it.
     func policyValue(of field: String) -> JSONValue? {
         guard let attribute = Self.table[field], let column = attribute.column else { return nil }
         return attribute.policyValue(of: column.value(self))
     }
+}
 
+extension ManagedResource {
     /// The same, and of an attribute that is computed at reading what clients are shown.
     func policyValue(of field: String, in verb: Verb) throws -> JSONValue? {
         if let kept = policyValue(of: field) { return kept }

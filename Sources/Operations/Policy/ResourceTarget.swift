@@ -61,13 +61,18 @@ extension RBACObjectType {
     ]
 }
 
-/// A part that belongs to a whole and has no columns that rules ask for: a rule of a QoS policy.
-struct PartTarget<Whole: ManagedResource>: PolicyTarget {
+/// A part that belongs to a whole and is known to rules by it: a rule of a QoS policy, as it is, or as a request would make or change it.
+struct PartTarget<Whole: ManagedResource, Part: APIResource>: PolicyTarget {
     let whole: Whole
+    /// Nil when it is to be made, or is none in particular.
+    var part: Part?
+    /// What the request gives.
+    var given: [String: JSONValue] = [:]
 
     func value(of field: String, in resource: String?) -> JSONValue? {
         let prefix = "\(parentName):"
-        return field.hasPrefix(prefix) ? whole.policyValue(of: String(field.dropFirst(prefix.count))) : nil
+        if field.hasPrefix(prefix) { return whole.policyValue(of: String(field.dropFirst(prefix.count))) }
+        return given[field] ?? part?.policyValue(of: field)
     }
 }
 
