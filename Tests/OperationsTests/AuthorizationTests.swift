@@ -283,6 +283,23 @@ import Testing
         }
     }
 
+    @Test("Who serves a network or a router can be shown to whom it belongs") func servingAgents() async throws {
+        let cloud = try Cloud()
+        try await cloud.report("h1")
+        let network = try await cloud.network(["shared": true])
+        _ = try await cloud.subnet(on: network)
+        let router = try await cloud.router()
+        #expect(try await apiError { try await cloud.operations.agents(ofNetwork: network.id.description, caller: self.member) }?.status == 403)
+        let owner: JSONValue = "rule:admin_only or project_id:%(project_id)s"
+        cloud.operations.policy.replace(with: try PolicyRules(overrides: ["get_dhcp-agents": owner, "get_l3-agents": owner]))
+        #expect(try await cloud.operations.agents(ofNetwork: network.id.description, caller: member).map(\.hostID) == ["h1"])
+        #expect(try await cloud.operations.agents(ofRouter: router.id.description, caller: member).map(\.agent.hostID) == ["h1"])
+        let foreign = try await apiError { try await cloud.operations.agents(ofNetwork: network.id.description, caller: self.stranger) }
+        #expect(foreign?.status == 403)
+        let unseen = try await apiError { try await cloud.operations.agents(ofRouter: router.id.description, caller: self.stranger) }
+        #expect(unseen == Router.notFound(router.id.description))
+    }
+
     @Test("A token of the system, of a domain or of nothing does nothing with projects") func scopes() async throws {
         let cloud = try Cloud()
         let network = try await cloud.network()
