@@ -89,8 +89,17 @@ public final class CallerRules: Sendable {
             let resource = String(name[..<colon].dropFirst("get_".count))
             attributes[resource, default: [:]][String(name[name.index(after: colon)...])] = check
         }
-        return attributes
+        return attributes.mapValues(withTwins)
     }
+
+    /// The older name of a project's attribute shows the same: what hides one hides both.
+    private static func withTwins(_ attributes: [String: PolicyCheck]) -> [String: PolicyCheck] {
+        let checks = twins.compactMap { attributes[$0] }
+        guard !checks.isEmpty else { return attributes }
+        return twins.reduce(into: attributes) { $0[$1] = PolicyCheck.conjunction(checks) }
+    }
+
+    private static let twins = ["project_id", "tenant_id"]
 }
 
 extension PolicyCheck {

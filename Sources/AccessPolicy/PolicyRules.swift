@@ -107,6 +107,7 @@ public struct PolicyRules: Sendable {
         for missing in rule.check.ruleNames where byName[missing] == nil {
             warnings.append("The rule '\(name)' asks for 'rule:\(missing)', which does not exist: 'default' decides instead.")
         }
+        if let reason = Self.idleness(of: name) { warnings.append("The rule '\(name)' hides nothing: \(reason).") }
         for text in rule.check.unknownChecks {
             warnings.append("The rule '\(name)' has '\(text)', which nothing here can decide: it never passes.")
         }

@@ -214,6 +214,23 @@ private func whoMay(_ rule: String, _ target: [String: JSONValue], in rules: Pol
         #expect(try PolicyParser.parse("field:networks:name=~a") == PolicyParser.parse("field:networks:name=~a"))
     }
 
+    @Test("A rule that is to hide something and cannot is warned of") func idle() throws {
+        let used = [
+            "get_port:name", "get_port:binding:host_id", "get_policy_bandwidth_limit_rule:max_kbps", "get_port_binding:profile",
+            "get_floatingip_port_forwarding:protocol", "get_router:external_gateway_info", "get_trunk:sub_ports",
+            "create_port:nothing", "get_port:resource_request",
+        ]
+        #expect(try PolicyRules(overrides: Dictionary(uniqueKeysWithValues: used.map { ($0, "!") })).warnings == [])
+        let idle = [
+            "get_port:nmae": "has no attribute 'nmae'", "get_prot:name": "no resource 'prot'",
+            "get_router:external_gateway_info:network_id": "'external_gateway_info' is shown whole",
+        ]
+        for (name, mention) in idle {
+            let warnings = try PolicyRules(overrides: [name: "!"]).warnings
+            #expect(warnings.count == 1 && warnings.first?.contains(mention) == true, "\(warnings)")
+        }
+    }
+
     @Test("Rules that lead back to themselves, and those that cannot be read, are refused by name") func broken() {
         let cycle = #expect(throws: PolicyRuleError.self) { try PolicyRules(overrides: ["a": "rule:b", "b": "not rule:a"]) }
         #expect(cycle?.description.contains("a, b, a") == true)
@@ -244,6 +261,17 @@ private func whoMay(_ rule: String, _ target: [String: JSONValue], in rules: Pol
         // A service sees every port, and its tags when it owns them.
         #expect(CallerRules(.defaults, for: CallerProfile(service)).hiddenAttributes(of: "port")["tags"] == .never)
         #expect(CallerRules(.defaults, for: CallerProfile(member)).hiddenAttributes(of: "network").count == 5)
+    }
+
+    @Test("A project's two names are hidden together") func twins() throws {
+        for name in ["project_id", "tenant_id"] {
+            let rules = CallerRules(try PolicyRules(overrides: ["get_network:\(name)": "role:auditor"]), for: CallerProfile(member))
+            #expect(rules.hiddenAttributes(of: "network")["project_id"] == .never, "\(name)")
+            #expect(rules.hiddenAttributes(of: "network")["tenant_id"] == .never, "\(name)")
+        }
+        let both = try PolicyRules(overrides: ["get_network:project_id": "project_id:%(id)s", "get_network:tenant_id": "role:auditor"])
+        #expect(CallerRules(both, for: CallerProfile(member)).hiddenAttributes(of: "network")["project_id"] == .never)
+        #expect(CallerRules(.defaults, for: CallerProfile(member)).hiddenAttributes(of: "network")["project_id"] == nil)
     }
 
     @Test("Who makes what it does not see is shown the attributes that its rules let it see only") func unseen() throws {
