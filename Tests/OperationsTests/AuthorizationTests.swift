@@ -283,6 +283,20 @@ import Testing
         }
     }
 
+    @Test("Setting no tags is a change, and taking them away a deletion") func tags() async throws {
+        let cloud = try Cloud()
+        let id = try await cloud.network(["tags": ["a", "b"]]).id.description
+        let operations = cloud.operations
+        operations.policy.replace(with: try PolicyRules(overrides: ["delete_network:tags": "!"]))
+        #expect(try await apiError { try await operations.removeTags(Network.self, id, caller: self.member) }?.status == 403)
+        #expect(try await apiError { try await operations.removeTag(Network.self, id, "a", caller: self.member) }?.status == 403)
+        #expect(try await operations.setTags(Network.self, id, [], caller: member) == [])
+        operations.policy.replace(with: try PolicyRules(overrides: ["update_network:tags": "!"]))
+        #expect(try await apiError { try await operations.setTags(Network.self, id, [], caller: self.member) }?.status == 403)
+        try await operations.removeTags(Network.self, id, caller: member)
+        #expect(try await operations.tags(Network.self, id, caller: member) == [])
+    }
+
     @Test("Who serves a network or a router can be shown to whom it belongs") func servingAgents() async throws {
         let cloud = try Cloud()
         try await cloud.report("h1")
