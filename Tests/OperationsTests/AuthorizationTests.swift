@@ -283,6 +283,16 @@ import Testing
         }
     }
 
+    @Test("Pools of floating IPs are the subnets that the caller sees") func pools() async throws {
+        let cloud = try Cloud()
+        let (external, subnet) = try await cloud.externalNetwork()
+        let further = try await cloud.subnet(on: external, "198.51.100.0/24", ["name": "further", "enable_dhcp": false])
+        _ = try await cloud.subnet(on: external, "2001:db8::/64", ["enable_dhcp": false])
+        #expect(try await cloud.operations.floatingIPPools(caller: stranger).map(\.subnetID) == [subnet.id, further.id])
+        cloud.operations.policy.replace(with: try PolicyRules(overrides: ["get_subnet": "field:subnets:name=further"]))
+        #expect(try await cloud.operations.floatingIPPools(caller: stranger).map(\.subnetID) == [further.id])
+    }
+
     @Test("Setting no tags is a change, and taking them away a deletion") func tags() async throws {
         let cloud = try Cloud()
         let id = try await cloud.network(["tags": ["a", "b"]]).id.description
@@ -303,7 +313,8 @@ import Testing
         let network = try await cloud.network(["shared": true])
         _ = try await cloud.subnet(on: network)
         let router = try await cloud.router()
-        #expect(try await apiError { try await cloud.operations.agents(ofNetwork: network.id.description, caller: self.member) }?.status == 403)
+        #expect(
+            try await apiError { try await cloud.operations.agents(ofNetwork: network.id.description, caller: self.member) }?.status == 403)
         let owner: JSONValue = "rule:admin_only or project_id:%(project_id)s"
         cloud.operations.policy.replace(with: try PolicyRules(overrides: ["get_dhcp-agents": owner, "get_l3-agents": owner]))
         #expect(try await cloud.operations.agents(ofNetwork: network.id.description, caller: member).map(\.hostID) == ["h1"])
