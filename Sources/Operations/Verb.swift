@@ -76,10 +76,10 @@ public struct Verb {
         if rule != .always, let marker = query.marker {
             guard let last = try transaction.find(R.self, marker), try last.isVisible(in: self) else { return [] }
         }
-        var whole = query
+        var whole = query.askingGrants(of: R.self, to: caller)
         whole.sortKeys.removeAll { hidden.columns.contains($0.column) }
         if let filter = visibility.filter { whole.filters.append(filter) }
-        guard !visibility.isExact || !query.computed.isEmpty || !hidden.asked.isEmpty else {
+        guard !visibility.isExact || !whole.computed.isEmpty || !hidden.asked.isEmpty else {
             return try R.withComputed(try transaction.list(type, whole), in: self)
         }
         whole.limit = nil
@@ -89,7 +89,7 @@ public struct Verb {
             try (visibility.isExact || resource.isVisible(in: self)) && hidden.areSeen(of: resource, in: self)
         }
         let seen = try R.withComputed(visible, in: self).filter { resource in
-            query.computed.allSatisfy { resource.hasComputed($0.key, oneOf: $0.value) }
+            whole.computed.allSatisfy { resource.hasComputed($0.key, oneOf: $0.value) }
         }
         // Without a limit the store leaves a page backwards in the order in which it read it.
         guard let limit = query.limit else { return seen }

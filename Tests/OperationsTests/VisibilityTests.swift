@@ -170,6 +170,36 @@ private func caller(_ project: String, _ roles: String...) -> Caller {
         #expect(try await ports([("binding:host_id", "h1"), ("binding:host_id", "h2")], as: member) == [others.id])
     }
 
+    @Test("What is shared is found by what its show says of it", arguments: Backend.allCases) func shared(_ backend: Backend) async throws {
+        let cloud = try Cloud(backend)
+        let (member, stranger) = (caller("p1", "member", "reader"), caller("p2", "member", "reader"))
+        var networks: [String: Network] = [:]
+        for (name, isShared) in [("own", false), ("granted", false), ("all", true)] {
+            let network = try await cloud.network(["name": .string(name), "project_id": "p2", "shared": .bool(isShared)])
+            networks[name] = network
+            _ = try await cloud.subnet(on: network, "10.0.0.0/24", ["name": .string(name), "project_id": "p2"])
+        }
+        try await grant(cloud, "network", try #require(networks["granted"]).id, "access_as_shared", to: "p1")
+        for (caller, flags) in [
+            (member, ["true": ["all", "granted"], "false": []]), (stranger, ["True": ["all"], "0": ["granted", "own"]]),
+        ] {
+            for (text, names) in flags {
+                let query = try ListQuery.parse([("shared", text)], for: Network.self)
+                let found = try await cloud.operations.list(Network.self, query, caller: caller)
+                #expect(found.map(\.name).sorted() == names && found.allSatisfy { $0.isShared == (Bool.filterValue(text) == .integer(1)) })
+                let parts = try ListQuery.parse([("shared", text), ("limit", "5")], for: Subnet.self)
+                #expect(try await cloud.operations.list(Subnet.self, parts, caller: caller).map(\.name).sorted() == names)
+            }
+            for values in [["true", "no"], ["maybe"]] {
+                let parameters = values.map { (name: "shared", value: $0) }
+                let networks = try await cloud.operations.list(Network.self, .parse(parameters, for: Network.self), caller: caller)
+                let subnets = try await cloud.operations.list(Subnet.self, .parse(parameters, for: Subnet.self), caller: caller)
+                let count = values.count == 1 ? 0 : caller == member ? 2 : 3
+                #expect(networks.count == count && subnets.count == count, "\(values)")
+            }
+        }
+    }
+
     @Test("A page after what the caller does not see is empty") func foreignMarkers() async throws {
         let cloud = try Cloud()
         let hidden = try await cloud.network(["name": "a", "project_id": "p9"])

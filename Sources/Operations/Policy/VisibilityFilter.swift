@@ -65,7 +65,7 @@ struct VisibilityFilter {
         return .column(column.name, [value])
     }
 
-    private static func grant(_ action: RBACAction, _ column: String, to caller: Caller) -> ListQuery.Filter {
+    static func grant(_ action: RBACAction, _ column: String, to caller: Caller) -> ListQuery.Filter {
         .within(
             column: column, table: RBACPolicy.table.plural, key: "object_id",
             [
