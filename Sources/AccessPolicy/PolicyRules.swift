@@ -75,9 +75,7 @@ public struct PolicyRules: Sendable {
         }
         self.init(byName: byName, names: names)
         for name in names where byName[name]?.isOverridden == true {
-            if let cycle = cycle(from: name) {
-                throw PolicyRuleError(rule: name, reason: "it leads back to itself: \(cycle.joined(separator: ", "))")
-            }
+            if let reason = endlessness(of: name) { throw PolicyRuleError(rule: name, reason: reason) }
             warn(of: name)
         }
     }
@@ -87,19 +85,23 @@ public struct PolicyRules: Sendable {
     /// The rule that decides where the name is asked for.
     func resolved(_ name: String) -> PolicyCheck { byName[name]?.check ?? byName[Self.fallbackName]?.check ?? .never }
 
-    private func cycle(from name: String) -> [String]? {
+    /// Why following the rule's parts comes to no end, or to none soon; nil when it does.
+    private func endlessness(of name: String) -> String? {
         var path: [String] = []
-        func follow(_ name: String) -> Bool {
-            guard !path.contains(name), path.count < Self.maximumDepth else {
-                path.append(name)
-                return true
-            }
+        func follow(_ name: String) -> String? {
+            let isCycle = path.contains(name)
             path.append(name)
-            for next in byName[name]?.check.neededRules ?? [] where follow(next) { return true }
+            if isCycle { return "it leads back to itself: \(path.joined(separator: ", "))" }
+            guard path.count <= Self.maximumDepth else {
+                return "it leads through more than \(Self.maximumDepth) rules: \(path.joined(separator: ", "))"
+            }
+            for next in byName[name]?.check.neededRules ?? [] {
+                if let reason = follow(next) { return reason }
+            }
             path.removeLast()
-            return false
+            return nil
         }
-        return follow(name) ? path : nil
+        return follow(name)
     }
 
     private mutating func warn(of name: String) {

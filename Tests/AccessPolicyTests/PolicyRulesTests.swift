@@ -234,6 +234,14 @@ private func whoMay(_ rule: String, _ target: [String: JSONValue], in rules: Pol
     @Test("Rules that lead back to themselves, and those that cannot be read, are refused by name") func broken() {
         let cycle = #expect(throws: PolicyRuleError.self) { try PolicyRules(overrides: ["a": "rule:b", "b": "not rule:a"]) }
         #expect(cycle?.description.contains("a, b, a") == true)
+        // A long way is none that leads back.
+        var way = Dictionary(uniqueKeysWithValues: (1..<32).map { ("way\($0)", JSONValue.string("rule:way\($0 + 1)")) })
+        way["way32"] = "role:reader"
+        #expect(throws: Never.self) { try PolicyRules(overrides: way) }
+        way["way32"] = "rule:way33"
+        way["way33"] = "role:reader"
+        let long = #expect(throws: PolicyRuleError.self) { try PolicyRules(overrides: way) }
+        #expect(long?.rule == "way1" && long?.reason.hasPrefix("it leads through more than 32 rules: way1, way2, ") == true)
         // Who is an administrator is what the rule says, and not what it asks for.
         let flag = #expect(throws: PolicyRuleError.self) {
             try PolicyRules(overrides: ["context_is_admin": "role:admin or rule:a", "a": "is_admin:True"])
