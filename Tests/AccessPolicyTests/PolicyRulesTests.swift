@@ -35,6 +35,18 @@ private func whoMay(_ rule: String, _ target: [String: JSONValue], in rules: Pol
         }
     }
 
+    @Test("Not a word of them changes unnoticed") func digest() throws {
+        var text = ""
+        for name in PolicyRules.defaults.names.sorted() {
+            let rule = try #require(PolicyRules.defaults[name])
+            text += "\(name) = \(rule.check) \(rule.needsProjectScope)\n"
+            #expect(try PolicyParser.parse(rule.check.description) == rule.check, "\(name)")
+        }
+        // FNV-1a: compared with Neutron's rules word by word when it was written down. Who changes a rule on purpose changes the number.
+        let digest = text.utf8.reduce(UInt64(0xcbf2_9ce4_8422_2325)) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
+        #expect(digest == 0, "\(digest)")
+    }
+
     @Test(
         "Each family allows whom Neutron allows, for a target of project p on a network of project p",
         arguments: [
