@@ -76,11 +76,11 @@ import Testing
             ("", "'' Blank strings are not permitted"), (" \t", "' \t' Blank strings are not permitted"),
             (" a", "' a' is not a valid string"),
         ] {
-            for request in [ResourceRequest<SubnetPool>.create, ResourceRequest<SubnetPool>.update] {
-                #expect(throws: APIError.badRequest("Invalid input for name. Reason: \(reason).")) {
-                    _ = try request(["name": .string(name), "prefixes": ["10.0.0.0/8"]])
-                }
-            }
+            let (body, error): ([String: JSONValue], APIError) = (
+                ["name": .string(name), "prefixes": ["10.0.0.0/8"]], .badRequest("Invalid input for name. Reason: \(reason).")
+            )
+            #expect(throws: error) { try ResourceRequest<SubnetPool>.create(body) }
+            #expect(throws: error) { try ResourceRequest<SubnetPool>.update(body) }
         }
         #expect(try ResourceRequest<SubnetPool>.update(["name": "a b"])["name"] == "a b")
     }
