@@ -99,6 +99,7 @@ import Testing
             get_address_group:addresses: "!"
             get_policy_bandwidth_limit_rule:max_burst_kbps: "!"
             get_alias_bandwidth_limit_rule:direction: "!"
+            get_flavor:description: "!"
             """
         try text.write(toFile: path, atomically: true, encoding: .utf8)
         try await withIdentity(policyFile: path) { admin in
@@ -115,6 +116,12 @@ import Testing
             #expect(listed?["max_kbps"] == 10 && listed?["max_burst_kbps"] == nil, "\(String(describing: listed))")
             let alias = try await admin.network(.GET, "qos/alias-bandwidth-limit-rules/\(rule.id)")
             #expect(alias.status == 200 && alias["max_burst_kbps"] == 0 && alias["direction"] == nil, "\(alias)")
+            let flavor = try await admin.network(
+                .POST, "flavors", ["flavor": ["name": "f", "service_type": "L3_ROUTER_NAT", "description": "d"]])
+            let profile = try await admin.network(.POST, "service_profiles", ["service_profile": ["metainfo": "{}"]]).id
+            let path = "flavors/\(flavor.id)/service_profiles"
+            let associated = try await admin.network(.POST, path, ["service_profile": ["id": .string(profile)]])
+            #expect(associated.status == 201 && associated["name"] == "f" && associated["description"] == nil, "\(associated)")
         }
     }
 
