@@ -13,9 +13,9 @@ enum OpenAPISchemas {
             if let maximum { members["maxLength"] = .integer(maximum) }
             return .object(members)
         case .name(let maximum, let mayBeEmpty):
-            return [
-                "type": "string", "pattern": namePattern, "minLength": .integer(mayBeEmpty ? 0 : 1), "maxLength": .integer(maximum),
-            ]
+            var members: [String: JSONValue] = ["type": "string", "pattern": namePattern, "maxLength": .integer(maximum)]
+            if !mayBeEmpty { members["minLength"] = 1 }
+            return .object(members)
         case .boolean: return ["type": "boolean"]
         case .integer(let range):
             var members: [String: JSONValue] = ["type": "integer"]
