@@ -253,6 +253,20 @@ private func caller(_ project: String, _ roles: String...) -> Caller {
         #expect(ports.map { shown[$0.id].contains(tags) } == [true, true, false])
     }
 
+    @Test("A rule's value is one text, where a filter finds its other spellings as well") func spellings() async throws {
+        let cloud = try Cloud()
+        let port = try await cloud.port(on: try await cloud.network(), ["mac_address": "fa:16:3e:00:00:0a"])
+        let reader = caller("p1", "reader")
+        for (text, ids) in [("fa:16:3e:00:00:0a", [port.id]), ("FA:16:3E:00:00:0A", [])] {
+            cloud.operations.policy.replace(with: try PolicyRules(overrides: ["get_port": .string("field:ports:mac_address=\(text)")]))
+            #expect(try await cloud.list(Port.self, as: reader).map(\.id) == ids, "\(text)")
+            let refused = try await apiError { try await cloud.operations.show(Port.self, port.id.description, caller: reader) }
+            #expect((refused == nil) == !ids.isEmpty, "\(text)")
+            let query = try ListQuery.parse([("mac_address", text)], for: Port.self)
+            #expect(try await cloud.operations.list(Port.self, query, caller: .server).map(\.id) == [port.id])
+        }
+    }
+
     /// Rules that the database can decide only in part, or not at all.
     private static let overrides: [[String: JSONValue]] = [
         [
@@ -271,7 +285,7 @@ private func caller(_ project: String, _ roles: String...) -> Caller {
             "get_security_group": "field:security_groups:stateful=1 or project_id:%(stateful)s",
             "get_policy": "field:policies:shared=t or project_id:%(revision_number)s",
             "get_address_scope": "field:address_scopes:ip_version=4 and project_id:%(name)s or rule:owner",
-            "get_agent": "field:agents:admin_state_up=True",
+            "get_agent": [["field:agents:agent_type=l3 AGENT"], ["field:agents:agent_type=DHCP agent"]],
         ],
     ]
 
