@@ -7,7 +7,7 @@ public indirect enum AttributeType: Sendable, Hashable {
     case any
     case string(maximum: Int?)
     /// A text of printable characters without space at its ends: what things are called.
-    case name(maximum: Int)
+    case name(maximum: Int, mayBeEmpty: Bool = true)
     case boolean
     case integer(ClosedRange<Int>?)
     case uuid
@@ -45,7 +45,7 @@ public indirect enum AttributeType: Sendable, Hashable {
         switch self {
         case .any: return value
         case .string(let maximum): return try Self.validateString(value, maximum)
-        case .name(let maximum): return try Self.validateName(value, maximum)
+        case .name(let maximum, let mayBeEmpty): return try Self.validateName(value, maximum, mayBeEmpty: mayBeEmpty)
         case .boolean: return .bool(try Bool(json: value))
         case .integer(let range): return try Self.validateInteger(value, range)
         case .uuid: return .string(try ResourceID(json: value).description)
@@ -75,9 +75,12 @@ public indirect enum AttributeType: Sendable, Hashable {
         return value
     }
 
-    private static func validateName(_ value: JSONValue, _ maximum: Int) throws(InvalidValue) -> JSONValue {
+    private static func validateName(_ value: JSONValue, _ maximum: Int, mayBeEmpty: Bool) throws(InvalidValue) -> JSONValue {
         let text = try String(json: try validateString(value, maximum))
         let scalars = text.unicodeScalars
+        guard mayBeEmpty || !scalars.allSatisfy(\.properties.isWhitespace) else {
+            throw InvalidValue("'\(text)' Blank strings are not permitted")
+        }
         guard scalars.allSatisfy(isPrintable), scalars.first.map(isSpace) != true, scalars.last.map(isSpace) != true else {
             throw InvalidValue("'\(text)' is not a valid string")
         }

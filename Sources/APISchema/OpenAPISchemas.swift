@@ -12,7 +12,10 @@ enum OpenAPISchemas {
             var members: [String: JSONValue] = ["type": "string", "pattern": textPattern]
             if let maximum { members["maxLength"] = .integer(maximum) }
             return .object(members)
-        case .name(let maximum): return ["type": "string", "pattern": namePattern, "maxLength": .integer(maximum)]
+        case .name(let maximum, let mayBeEmpty):
+            var members: [String: JSONValue] = ["type": "string", "pattern": namePattern, "maxLength": .integer(maximum)]
+            if !mayBeEmpty { members["minLength"] = 1 }
+            return .object(members)
         case .boolean: return ["type": "boolean"]
         case .integer(let range):
             var members: [String: JSONValue] = ["type": "integer"]

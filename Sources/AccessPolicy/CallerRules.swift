@@ -14,12 +14,13 @@ public final class CallerRules: Sendable {
     private let hidden: [String: [String: PolicyCheck]]
     private let attributes: [String: [String: PolicyCheck]]
     private let wholes: Set<String>
+    private let overridden: Set<String>
     /// The operations that need another scope than the caller's.
     private let outOfScope: Set<String>
 
     public init(_ rules: PolicyRules, for profile: CallerProfile) {
         self.profile = profile
-        var reduction = Reduction(rules: rules, profile: profile)
+        var reduction = RuleReduction(rules: rules, profile: profile)
         for name in rules.names { _ = reduction.left(of: name) }
         fallback = reduction.left(of: PolicyRules.fallbackName)
         isAdmin = profile.isUnrestricted || reduction.left(of: Self.administratorRule) == .always
@@ -35,23 +36,7 @@ public final class CallerRules: Sendable {
             if !kept.isEmpty { hidden[resource.key] = kept }
         }
         wholes = rules.wholes
-    }
-
-    /// Reduces each rule once, whatever asks for it. Rules do not lead back to themselves: ``PolicyRules`` refuses those.
-    private struct Reduction {
-        let rules: PolicyRules
-        let profile: CallerProfile
-        var known: [String: PolicyCheck] = [:]
-
-        mutating func left(of name: String) -> PolicyCheck {
-            if let done = known[name] { return done }
-            let check = rules.resolved(name)
-            for part in check.ruleNames { _ = left(of: part) }
-            if check.asksForAdministrator { _ = left(of: CallerRules.administratorRule) }
-            let result = check.reduced(for: profile) { known[$0] ?? .never }
-            self.known[name] = result
-            return result
-        }
+        overridden = rules.overriddenNames
     }
 
     /// What is left of the rule to ask of a target.
@@ -65,6 +50,9 @@ public final class CallerRules: Sendable {
 
     /// Whether there are rules for parts of what the rule is about.
     public func hasParts(_ rule: String) -> Bool { wholes.contains(rule) }
+
+    /// Whether an operator's file has the rule.
+    public func isOverridden(_ rule: String) -> Bool { overridden.contains(rule) }
 
     /// The attributes of a resource that callers of the profile do not see, or see of some resources only: those with a rule
     /// `get_RESOURCE:ATTRIBUTE` that does not follow from `get_RESOURCE`, which whoever sees the resource has passed.
@@ -101,8 +89,17 @@ public final class CallerRules: Sendable {
             let resource = String(name[..<colon].dropFirst("get_".count))
             attributes[resource, default: [:]][String(name[name.index(after: colon)...])] = check
         }
-        return attributes
+        return attributes.mapValues(withTwins)
     }
+
+    /// The older name of a project's attribute shows the same: what hides one hides both.
+    private static func withTwins(_ attributes: [String: PolicyCheck]) -> [String: PolicyCheck] {
+        let checks = twins.compactMap { attributes[$0] }
+        guard !checks.isEmpty else { return attributes }
+        return twins.reduce(into: attributes) { $0[$1] = PolicyCheck.conjunction(checks) }
+    }
+
+    private static let twins = ["project_id", "tenant_id"]
 }
 
 extension PolicyCheck {
@@ -110,15 +107,6 @@ extension PolicyCheck {
         switch self {
         case .always, .owner(field: "project_id"): true
         case .any(let checks): checks.contains(where: \.holdsForOwners)
-        default: false
-        }
-    }
-
-    fileprivate var asksForAdministrator: Bool {
-        switch self {
-        case .equal(.credential(.isAdmin), _): true
-        case .not(let check): check.asksForAdministrator
-        case .all(let checks), .any(let checks): checks.contains(where: \.asksForAdministrator)
         default: false
         }
     }

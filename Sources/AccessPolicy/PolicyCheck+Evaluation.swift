@@ -37,14 +37,27 @@ extension PolicyCheck {
     }
 }
 
+extension PolicyCheck {
+    /// The fields of a target that it asks for, as often as it does.
+    public var targetFields: [String] {
+        switch self {
+        case .owner(let field): [field]
+        case .field(let field): [field.name]
+        case .role(let template), .equal(_, let template): template.fields
+        case .not(let check): check.targetFields
+        case .all(let checks), .any(let checks): checks.flatMap(\.targetFields)
+        case .always, .never, .rule, .unknown: []
+        }
+    }
+}
+
 extension PolicyField {
     /// Whether an attribute's value is the expected one. What is absent or null is not.
-    func matches(_ value: JSONValue?) -> Bool {
+    public func matches(_ value: JSONValue?) -> Bool {
         guard let value, value != .null else { return false }
         switch expectation {
         case .pattern(let pattern):
-            guard let text = value.stringValue, let expression = try? Regex(pattern) else { return false }
-            return (try? expression.prefixMatch(in: text)) != nil
+            return value.stringValue.map(pattern.matchesBeginning(of:)) ?? false
         case .value(let expected):
             switch value {
             case .bool(let flag): return (try? Bool(json: .string(expected))) == flag

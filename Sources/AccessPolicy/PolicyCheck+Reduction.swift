@@ -31,7 +31,7 @@ extension PolicyCheck {
         }
     }
 
-    private static func conjunction(_ checks: [PolicyCheck]) -> PolicyCheck {
+    static func conjunction(_ checks: [PolicyCheck]) -> PolicyCheck {
         var parts: [PolicyCheck] = []
         for check in checks {
             switch check {

@@ -30,8 +30,7 @@ public indirect enum PolicyCheck: Hashable, Sendable {
 public struct PolicyField: Hashable, Sendable {
     public enum Expectation: Hashable, Sendable {
         case value(String)
-        /// A regular expression that matches at the beginning.
-        case pattern(String)
+        case pattern(PolicyPattern)
     }
 
     /// The plural or singular name of the resource that has the attribute. The target itself may be a part of one: a port, whose network is shared.
@@ -96,6 +95,14 @@ public struct PolicyTemplate: Hashable, Sendable {
         return result
     }
 
+    /// The fields of the target that are part of it.
+    var fields: [String] {
+        parts.compactMap { part in
+            guard case .field(let name) = part else { return nil }
+            return name
+        }
+    }
+
     /// The field, if the text is that and nothing else.
     public var singleField: String? {
         guard parts.count == 1, case .field(let name) = parts[0] else { return nil }
@@ -146,7 +153,7 @@ extension PolicyField.Expectation: CustomStringConvertible {
     public var description: String {
         switch self {
         case .value(let text): text
-        case .pattern(let text): "~\(text)"
+        case .pattern(let pattern): "~\(pattern.text)"
         }
     }
 }

@@ -6,74 +6,62 @@ public struct PolicyExplanation: Sendable {
     /// Lines of text, parts of a check indented below it.
     public var lines: [String]
 
-    /// Decides a rule for a caller and a target, and keeps the way there.
+    /// Decides a rule for a caller and a target as a server does, and shows the way there.
     public init<Target: PolicyTarget>(_ rule: String, _ rules: PolicyRules, caller: Caller, target: Target) throws {
-        var explainer = Explainer(rules: rules, caller: caller, target: target)
-        let known = rules[rule]
-        let check = rules.resolved(rule)
+        let callerRules = CallerRules(rules, for: CallerProfile(caller))
+        let caller = caller.decided(by: callerRules)
+        isAllowed = try callerRules[rule].holds(for: caller, on: target)
+        let (known, check) = (rules[rule], rules.resolved(rule))
         let note = known == nil ? "  (no such rule: 'default' decides)" : known?.isOverridden == true ? "  (overridden)" : ""
-        let scope = CallerProfile(caller).scope
-        let isInScope = scope == .project || known?.needsProjectScope != true
-        let isAllowed = try explainer.explain(check, indentation: 1) && isInScope
-        if !isInScope {
-            explainer.lines.append("  fails   the token's scope is \(scope.rawValue), and the operation needs one of a project")
-        }
-        self.isAllowed = isAllowed
+        var explainer = Explainer(
+            rules: rules, reduction: RuleReduction(rules: rules, profile: callerRules.profile), caller: caller, target: target)
+        try explainer.explain(check, indentation: 1)
         lines = ["\(isAllowed ? "passes" : "fails ")  \(rule) = \(check)\(note)"] + explainer.lines
+        if callerRules.isOutOfScope(rule) {
+            lines.append("  fails   the token's scope is \(callerRules.profile.scope.rawValue), and the operation needs one of a project")
+        }
     }
 }
 
 private struct Explainer<Target: PolicyTarget> {
     let rules: PolicyRules
+    var reduction: RuleReduction
     let caller: Caller
     let target: Target
     var lines: [String] = []
 
-    mutating func explain(_ check: PolicyCheck, indentation: Int) throws -> Bool {
-        let line = lines.count
-        lines.append("")
-        var note = ""
-        let holds: Bool
-        switch check {
-        case .not(let part):
-            let inner = try explain(part, indentation: indentation + 1)
-            holds = !inner && check.unknownChecks.isEmpty
-        case .all(let parts):
-            var results: [Bool] = []
-            for part in parts { results.append(try explain(part, indentation: indentation + 1)) }
-            holds = results.allSatisfy { $0 }
-            note = " (all of)"
-        case .any(let parts):
-            var results: [Bool] = []
-            for part in parts { results.append(try explain(part, indentation: indentation + 1)) }
-            holds = results.contains(true)
-            note = " (one of)"
-        case .rule(let name):
-            holds = try explain(rules.resolved(name), indentation: indentation + 1)
-            if rules[name] == nil { note = "  (no such rule: 'default' decides)" }
-        default:
-            (holds, note) = try leaf(check)
-        }
-        lines[line] = String(repeating: "  ", count: indentation) + (holds ? "passes  " : "fails   ") + "\(check)\(note)"
-        return holds
+    /// A line for the check and, below it, for each of its parts. Each is decided by itself, as the server decides it: the opposite of what nothing
+    /// can decide fails like that.
+    mutating func explain(_ check: PolicyCheck, indentation: Int) throws {
+        let holds = try reduction.left(of: check).holds(for: caller, on: target)
+        let note = try note(of: check)
+        lines.append(String(repeating: "  ", count: indentation) + (holds ? "passes  " : "fails   ") + "\(check)\(note)")
+        for part in parts(of: check) { try explain(part, indentation: indentation + 1) }
     }
 
-    /// What decided: the caller's side, or the target's.
-    private func leaf(_ check: PolicyCheck) throws -> (Bool, String) {
-        let reduced = check.reduced(for: CallerProfile(caller)) { [rules] name in
-            rules.resolved(name).reduced(for: CallerProfile(caller)) { _ in .never }
-        }
-        let holds = try reduced.holds(for: caller, on: target)
+    private func parts(of check: PolicyCheck) -> [PolicyCheck] {
         switch check {
-        case .role: return (holds, "  (roles: \(Self.list(caller.roles)))")
+        case .not(let part): [part]
+        case .all(let parts), .any(let parts): parts
+        case .rule(let name): [rules.resolved(name)]
+        default: []
+        }
+    }
+
+    /// What was compared: the caller's side, and the target's.
+    private func note(of check: PolicyCheck) throws -> String {
+        switch check {
+        case .all: return " (all of)"
+        case .any: return " (one of)"
+        case .rule(let name): return rules[name] == nil ? "  (no such rule: 'default' decides)" : ""
+        case .role: return "  (roles: \(Self.list(caller.roles)))"
         case .owner(let field):
-            return (holds, "  (caller: \(Self.quoted(caller.projectID)), target: \(try described(target.value(of: field, in: nil))))")
-        case .field(let field): return (holds, "  (target: \(try described(target.value(of: field.name, in: field.resource))))")
+            return "  (caller: \(Self.quoted(caller.projectID)), target: \(try described(target.value(of: field, in: nil))))"
+        case .field(let field): return "  (target: \(try described(target.value(of: field.name, in: field.resource))))"
         case .equal(let operand, let template):
-            guard let text = try template.text(on: target) else { return (holds, "  (the target has no such field)") }
-            return (holds, "  (\(operand) against '\(text)')")
-        case .unknown: return (holds, "  (nothing here can decide it)")
-        default: return (holds, "")
+            return try template.text(on: target).map { "  (\(operand) against '\($0)')" } ?? "  (the target has no such field)"
+        case .unknown: return "  (nothing here can decide it)"
+        case .always, .never, .not: return ""
         }
     }
 

@@ -140,11 +140,7 @@ public struct PolicyParser {
         let value = String(match[match.index(after: equals)...])
         var expectation = PolicyField.Expectation.value(value)
         if value.hasPrefix("~") {
-            let pattern = String(value.dropFirst())
-            guard (try? Regex(pattern)) != nil else {
-                throw PolicySyntaxError(description: "'\(pattern)' is no regular expression")
-            }
-            expectation = .pattern(pattern)
+            expectation = .pattern(try PolicyPattern(String(value.dropFirst())))
         }
         return PolicyField(
             resource: String(match[..<colon]), name: unified(String(match[match.index(after: colon)..<equals])), expectation: expectation)

@@ -29,6 +29,8 @@ public struct PolicyRules: Sendable {
     public private(set) var names: [String]
     /// The rules with something below them: `create_port` of `create_port:fixed_ips:subnet_id`, and `create_port:fixed_ips`.
     let wholes: Set<String>
+    /// The operator's, in the place of Neutron's or beside them.
+    let overriddenNames: Set<String>
     /// What the operator probably did not mean, a sentence each.
     public private(set) var warnings: [String] = []
 
@@ -51,6 +53,7 @@ public struct PolicyRules: Sendable {
     private init(byName: [String: Rule], names: [String]) {
         self.byName = byName
         self.names = names
+        overriddenNames = Set(names.filter { byName[$0]?.isOverridden == true })
         wholes = Set(names.flatMap { name in name.indices.filter { name[$0] == ":" }.map { String(name[..<$0]) } })
     }
 
@@ -72,9 +75,7 @@ public struct PolicyRules: Sendable {
         }
         self.init(byName: byName, names: names)
         for name in names where byName[name]?.isOverridden == true {
-            if let cycle = cycle(from: name) {
-                throw PolicyRuleError(rule: name, reason: "it leads back to itself: \(cycle.joined(separator: ", "))")
-            }
+            if let reason = endlessness(of: name) { throw PolicyRuleError(rule: name, reason: reason) }
             warn(of: name)
         }
     }
@@ -84,19 +85,23 @@ public struct PolicyRules: Sendable {
     /// The rule that decides where the name is asked for.
     func resolved(_ name: String) -> PolicyCheck { byName[name]?.check ?? byName[Self.fallbackName]?.check ?? .never }
 
-    private func cycle(from name: String) -> [String]? {
+    /// Why following the rule's parts comes to no end, or to none soon; nil when it does.
+    private func endlessness(of name: String) -> String? {
         var path: [String] = []
-        func follow(_ name: String) -> Bool {
-            guard !path.contains(name), path.count < Self.maximumDepth else {
-                path.append(name)
-                return true
-            }
+        func follow(_ name: String) -> String? {
+            let isCycle = path.contains(name)
             path.append(name)
-            for next in byName[name]?.check.ruleNames ?? [] where follow(next) { return true }
+            if isCycle { return "it leads back to itself: \(path.joined(separator: ", "))" }
+            guard path.count <= Self.maximumDepth else {
+                return "it leads through more than \(Self.maximumDepth) rules: \(path.joined(separator: ", "))"
+            }
+            for next in byName[name]?.check.neededRules ?? [] {
+                if let reason = follow(next) { return reason }
+            }
             path.removeLast()
-            return false
+            return nil
         }
-        return follow(name) ? path : nil
+        return follow(name)
     }
 
     private mutating func warn(of name: String) {
@@ -104,6 +109,7 @@ public struct PolicyRules: Sendable {
         for missing in rule.check.ruleNames where byName[missing] == nil {
             warnings.append("The rule '\(name)' asks for 'rule:\(missing)', which does not exist: 'default' decides instead.")
         }
+        if let reason = Self.idleness(of: name) { warnings.append("The rule '\(name)' hides nothing: \(reason).") }
         for text in rule.check.unknownChecks {
             warnings.append("The rule '\(name)' has '\(text)', which nothing here can decide: it never passes.")
         }

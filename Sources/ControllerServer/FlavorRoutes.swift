@@ -15,11 +15,12 @@ struct FlavorRoutes: Sendable {
                 throw APIError.badRequest("Unable to find 'service_profile' in request body")
             }
             let flavor = try await operations.associate(id, withFlavor: context.id, caller: context.caller)
+            let shown = try await operations.shownAttributes(of: [flavor], caller: context.caller)
             var writer = JSONWriter()
             writer.object { writer in
                 // Neutron answers with the flavor under the profile's name.
                 writer.key(ServiceProfile.table.singular)
-                Flavor.table.write(flavor, to: &writer)
+                Flavor.table.write(flavor, shown[flavor.id], to: &writer)
             }
             return Response.json(writer, status: .created)
         }

@@ -1,4 +1,6 @@
 import APISchema
+import AccessPolicy
+import HTTPTypes
 import Hummingbird
 import NetworkModel
 import Operations
@@ -19,7 +21,7 @@ struct QoSRuleRoutes<Rule: QoSPolicyRule>: Sendable {
             let members = try object(table.singular, in: await request.jsonObject())
             let rule = try await operations.createRule(
                 ResourceRequest<Rule>.create(members), policy: context.id, caller: context.caller)
-            return answer(rule, table.singular, status: .created)
+            return try await answer(rule, table.singular, status: .created, to: context.caller)
         }
         addItemRoutes(to: router, "/v2.0/qos/policies/:id/\(table.collection)/:rule", member: table.singular) { context in
             (rule: context.parameters.get("rule") ?? "", policy: context.id)
@@ -37,14 +39,14 @@ struct QoSRuleRoutes<Rule: QoSPolicyRule>: Sendable {
         router.get(path) { request, context in
             let (rule, policy) = ids(context)
             let found = try await operations.showRule(Rule.self, rule, policy: policy, caller: context.caller)
-            return answer(found, member, fields: request.fields)
+            return try await answer(found, member, fields: request.fields, to: context.caller)
         }
         router.put(path) { request, context in
             let (rule, policy) = ids(context)
             let members = try object(member, in: await request.jsonObject())
             let changed = try await operations.updateRule(
                 rule, policy: policy, ResourceRequest<Rule>.update(members), caller: context.caller)
-            return answer(changed, member)
+            return try await answer(changed, member, to: context.caller)
         }
         router.delete(path) { _, context in
             let (rule, policy) = ids(context)
@@ -56,20 +58,24 @@ struct QoSRuleRoutes<Rule: QoSPolicyRule>: Sendable {
     private func answerList(_ request: Request, _ context: APIContext) async throws -> Response {
         let query = try ListQuery.parse(request.queryParameters, for: Rule.self)
         let rules = try await operations.listRules(Rule.self, policy: context.id, query, caller: context.caller)
+        let shown = try await operations.selections(of: rules, byAlias: false, fields: query.fields, caller: context.caller)
         var writer = JSONWriter()
         writer.object { writer in
             writer.key(table.plural)
-            writer.array { writer in for rule in rules { table.write(rule, fields: query.fields, to: &writer) } }
+            writer.array { writer in for (rule, selection) in zip(rules, shown) { table.write(rule, selection, to: &writer) } }
             PageLinks(request: request, query: query, ids: rules.map(\.id)).write(to: &writer, name: table.plural + "_links")
         }
         return .json(writer)
     }
 
-    private func answer(_ rule: Rule, _ member: String, fields: Set<String> = [], status: HTTPResponse.Status = .ok) -> Response {
+    private func answer(
+        _ rule: Rule, _ member: String, fields: Set<String> = [], status: HTTPResponse.Status = .ok, to caller: Caller
+    ) async throws -> Response {
+        let shown = try await operations.selections(of: [rule], byAlias: member == alias, fields: fields, caller: caller)
         var writer = JSONWriter()
         writer.object { writer in
             writer.key(member)
-            table.write(rule, fields: fields, to: &writer)
+            for selection in shown { table.write(rule, selection, to: &writer) }
         }
         return .json(writer, status: status)
     }

@@ -58,32 +58,6 @@ struct ResourceRoutes<Resource: ManagedResource>: Sendable {
     }
 }
 
-extension Response {
-    /// One resource under its singular name.
-    static func resource<Resource: APIResource>(
-        _ resource: Resource, fields: Set<String> = [], status: HTTPResponse.Status = .ok
-    ) -> Response {
-        var writer = JSONWriter(reservingCapacity: 2048)
-        writer.object { writer in
-            writer.key(Resource.table.singular)
-            Resource.table.write(resource, fields: fields, to: &writer)
-        }
-        return .json(writer, status: status)
-    }
-
-    /// Several resources under their plural name, without paging.
-    static func resources<Resource: APIResource>(
-        _ resources: [Resource], fields: Set<String> = [], status: HTTPResponse.Status = .ok
-    ) -> Response {
-        var writer = JSONWriter(reservingCapacity: 256 + resources.count * 1024)
-        writer.object { writer in
-            writer.key(Resource.table.plural)
-            writer.array { writer in for resource in resources { Resource.table.write(resource, fields: fields, to: &writer) } }
-        }
-        return .json(writer, status: status)
-    }
-}
-
 extension APIContext {
     /// The id in the path, as the client wrote it.
     var id: String { parameters.get("id") ?? "" }

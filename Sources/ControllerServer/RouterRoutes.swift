@@ -1,4 +1,5 @@
 import APISchema
+import AccessPolicy
 import Hummingbird
 import NetworkModel
 import Operations
@@ -37,7 +38,7 @@ struct RouterRoutes: Sendable {
         }
         router.get("/v2.0/routers/:id/l3-agents") { request, context in
             let agents = try await operations.agents(ofRouter: context.id, caller: context.caller)
-            return answer(agents, fields: request.fields)
+            return try await answer(agents, fields: request.fields, to: context.caller)
         }
         router.get("/v2.0/agents/:id/l3-routers") { request, context in
             let routers = try await operations.routers(ofAgent: context.id, caller: context.caller)
@@ -70,7 +71,8 @@ struct RouterRoutes: Sendable {
             return Response.noContent
         }
         router.get("/v2.0/networks/:id/dhcp-agents") { request, context in
-            Response.resources(try await operations.agents(ofNetwork: context.id, caller: context.caller), fields: request.fields)
+            let agents = try await operations.agents(ofNetwork: context.id, caller: context.caller)
+            return try await operations.answer(agents, fields: request.fields, to: context.caller)
         }
     }
 
@@ -81,13 +83,14 @@ struct RouterRoutes: Sendable {
     }
 
     /// Agents with the extra member `ha_state`, null for a standalone router.
-    private func answer(_ agents: [RouterAgent], fields: Set<String>) -> Response {
+    private func answer(_ agents: [RouterAgent], fields: Set<String>, to caller: Caller) async throws -> Response {
+        let shown = try await operations.shownAttributes(of: agents.map(\.agent), fields: fields, caller: caller)
         var writer = JSONWriter(reservingCapacity: 4096)
         writer.object { writer in
             writer.key("agents")
             writer.array { writer in
                 for member in agents {
-                    Agent.table.write(member.agent, fields: fields, to: &writer) { writer in
+                    Agent.table.write(member.agent, shown[member.agent.id], to: &writer) { writer in
                         guard fields.isEmpty || fields.contains("ha_state") else { return }
                         writer.key("ha_state")
                         if let state = member.state { writer.string(state.rawValue) } else { writer.null() }

@@ -20,7 +20,7 @@ struct TagRoutes<Resource: ManagedResource & ProjectResource>: Sendable {
             return answer(try await operations.setTags(Resource.self, context.id, tags, caller: context.caller))
         }
         router.delete(all) { _, context in
-            try await operations.setTags(Resource.self, context.id, [], caller: context.caller)
+            try await operations.removeTags(Resource.self, context.id, caller: context.caller)
             return Response.noContent
         }
         router.get(one) { _, context in

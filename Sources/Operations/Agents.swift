@@ -104,8 +104,7 @@ extension Verb {
     }
 
     func agents(ofRouter id: String) throws -> [RouterAgent] {
-        try authorize("get_l3-agents")
-        let router = try visible(Router.self, id)
+        let router = try authorized(Router.self, id, to: "get_l3-agents")
         return try members(of: router.id).compactMap { member in
             guard let agent = try find(Agent.self, member.agentID) else { return nil }
             let shown = Agent.shown(agent, in: self)
@@ -121,8 +120,8 @@ extension Verb {
     }
 
     func agents(ofNetwork id: String) throws -> [Agent] {
-        try authorize("get_dhcp-agents")
-        return try dhcpBindings(of: try visible(Network.self, id).id).compactMap { binding in
+        let network = try authorized(Network.self, id, to: "get_dhcp-agents")
+        return try dhcpBindings(of: network.id).compactMap { binding in
             try find(Agent.self, binding.agentID).map { Agent.shown($0, in: self) }
         }
     }

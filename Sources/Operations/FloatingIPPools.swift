@@ -35,7 +35,7 @@ public struct FloatingIPPool: Sendable, Hashable {
 }
 
 extension Operations {
-    /// `GET /floatingip_pools`: the IPv4 subnets of the external networks that the caller sees.
+    /// `GET /floatingip_pools`: the IPv4 subnets that the caller sees of the external networks that it sees.
     ///
     /// - Parameters:
     ///   - filters: values of attributes, any of which is asked for.
@@ -46,8 +46,12 @@ extension Operations {
             guard try verb.policy["get_floatingip_pool"].holds(for: verb.caller, on: target) else { return [] }
             var query = ListQuery()
             query.filters = [.column("router_external", [.integer(1)])]
-            let pools = try verb.list(Network.self, query).flatMap { network in
-                try verb.subnets(of: network).filter { $0.prefix.version == .v4 }.map {
+            let networks = try verb.list(Network.self, query)
+            query.filters = [.column("network_id", networks.map(\.id.columnValue))]
+            let subnets = Dictionary(uniqueKeysWithValues: try verb.list(Subnet.self, query).map { ($0.id, $0) })
+            // In the order of the networks' rows, which is that of their creation.
+            let pools = networks.flatMap { network in
+                network.subnetIDs.compactMap { subnets[$0] }.filter { $0.prefix.version == .v4 }.map {
                     FloatingIPPool(
                         networkID: network.id, subnetID: $0.id, subnetName: $0.name, prefix: $0.prefix, projectID: caller.projectID)
                 }

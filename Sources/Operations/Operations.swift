@@ -94,19 +94,21 @@ public struct Operations: Sendable {
     }
 
     func read<T: Sendable>(_ caller: Caller, _ body: @escaping @Sendable (Verb) throws -> T) async throws -> T {
-        try await store.read { transaction in try body(verb(transaction, caller)) }
+        try await store.read { transaction in try body(verb(transaction, caller, ParentValues())) }
     }
 
     /// For a row or a few, by their keys.
     func readBriefly<T: Sendable>(_ caller: Caller, _ body: @escaping @Sendable (Verb) throws -> T) async throws -> T {
-        try await store.readBriefly { transaction in try body(verb(transaction, caller)) }
+        try await store.readBriefly { transaction in try body(verb(transaction, caller, ParentValues())) }
     }
 
-    private func verb(_ transaction: StoreTransaction, _ caller: Caller) -> Verb {
+    private func verb(_ transaction: StoreTransaction, _ caller: Caller, _ parentValues: ParentValues? = nil) -> Verb {
         let rules = policy.rules(for: caller)
         var caller = caller
         caller.isAdmin = rules.isAdmin
-        return Verb(transaction: transaction, caller: caller, policy: rules, settings: settings, now: now(), random: random, hints: hints)
+        return Verb(
+            transaction: transaction, caller: caller, policy: rules, settings: settings, now: now(), random: random, hints: hints,
+            parentValues: parentValues)
     }
 }
 

@@ -10,8 +10,9 @@ extension Operations {
     /// The bindings of a port that the query picks, the active one first.
     public func bindings(ofPort id: String, _ query: ListQuery = ListQuery(), caller: Caller) async throws -> [PortBinding] {
         try await read(caller) { verb in
-            guard try verb.allows("get_port_binding", verb.visible(Port.self, id)) else { return [] }
-            return try verb.bindingPort(id, "get_port_binding").bindings.filter { binding in
+            let port = try verb.visible(Port.self, id)
+            guard try verb.allows("get_port_binding", port) else { return [] }
+            return try port.checkedInstance().bindings.filter { binding in
                 query.filters.allSatisfy { binding.passes($0) }
                     && (query.computed["status"] ?? [binding.status]).contains(binding.status)
             }
@@ -23,7 +24,7 @@ extension Operations {
         try await read(caller) { verb in
             let port = try verb.visible(Port.self, id)
             guard try verb.allows("get_port_binding", port) else { throw APIError.portBindingNotFound(port.id, hostID) }
-            return try verb.bindingPort(id, "get_port_binding").binding(to: hostID)
+            return try port.checkedInstance().binding(to: hostID)
         }
     }
 
@@ -31,14 +32,18 @@ extension Operations {
     public func createBinding(
         ofPort id: String, _ request: ResourceRequest<PortBinding>, caller: Caller
     ) async throws -> PortBinding {
-        try await write(caller) { verb in try verb.createBinding(of: verb.bindingPort(id, "create_port_binding"), request) }
+        try await write(caller) { verb in
+            try verb.createBinding(of: verb.bindingPort(id, "create_port_binding", request, isCreation: true), request)
+        }
     }
 
     /// Changes a binding, and decides it anew when its host or its kind of device changed.
     public func updateBinding(
         ofPort id: String, to hostID: String, _ request: ResourceRequest<PortBinding>, caller: Caller
     ) async throws -> PortBinding {
-        try await write(caller) { verb in try verb.updateBinding(of: verb.bindingPort(id, "update_port_binding"), to: hostID, request) }
+        try await write(caller) { verb in
+            try verb.updateBinding(of: verb.bindingPort(id, "update_port_binding", request), to: hostID, request)
+        }
     }
 
     /// Takes a binding away. Without its active binding a port is unbound.
@@ -61,15 +66,21 @@ extension Operations {
 extension Verb {
     /// Bindings of one port: one host runs the instance, and an administrator may prepare a few others.
     private static let maximumBindings = 16
-    private static let computePrefix = "compute:"
 
     /// The port, if it is an instance's and the caller may see it and do that.
     fileprivate func bindingPort(_ id: String, _ rule: String) throws -> Port {
-        let port = try authorized(Port.self, id, to: rule)
-        guard port.deviceOwner.hasPrefix(Self.computePrefix) else {
-            throw APIError.badRequest("port", "Invalid port \(port.id). Operation only valid on compute ports")
-        }
-        return port
+        try authorized(Port.self, id, to: rule).checkedInstance()
+    }
+
+    /// The same for what a request asks for, with its attributes.
+    fileprivate func bindingPort(
+        _ id: String, _ rule: String, _ request: ResourceRequest<PortBinding>, isCreation: Bool = false
+    ) throws -> Port {
+        let port = try visible(Port.self, id)
+        // The project is the port's, whatever a request says.
+        let given = request.values.filter { $0.key != "project_id" }
+        try authorizePart(rule, request, isCreation: isCreation, on: ResourceTarget(verb: self, resource: port, given: given))
+        return try port.checkedInstance()
     }
 
     fileprivate func createBinding(of current: Port, _ request: ResourceRequest<PortBinding>) throws -> PortBinding {
@@ -151,7 +162,30 @@ extension Verb {
     }
 }
 
+extension Operations {
+    /// Which attributes of each of a port's bindings an answer has.
+    public func selections(
+        of bindings: [PortBinding], ofPort id: String, fields: Set<String> = [], caller: Caller
+    ) async throws -> [AttributeSelection] {
+        try await selections(of: bindings, called: "port_binding", fields: fields, caller: caller) { verb, binding in
+            let values = PortBinding.table.attributes.map { ($0.name, binding.policyValue(of: $0.name)) }
+            let given = Dictionary(uniqueKeysWithValues: values).compactMapValues { $0 }
+            return ResourceTarget(verb: verb, resource: try verb.visible(Port.self, id), given: given)
+        }
+    }
+}
+
 extension Port {
+    private static let computePrefix = "compute:"
+
+    /// Itself, if it is an instance's: others have no bindings of their own.
+    fileprivate func checkedInstance() throws(APIError) -> Port {
+        guard deviceOwner.hasPrefix(Self.computePrefix) else {
+            throw .badRequest("port", "Invalid port \(id). Operation only valid on compute ports")
+        }
+        return self
+    }
+
     fileprivate func binding(to hostID: String) throws(APIError) -> PortBinding {
         guard let binding = bindings.first(where: { $0.hostID == hostID }) else { throw .portBindingNotFound(id, hostID) }
         return binding

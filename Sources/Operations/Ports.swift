@@ -82,7 +82,11 @@ extension Verb {
         if let profile = try attributes.bindingProfile() { port.bindingProfile = profile }
         if let hostID = try attributes.hostID() { port.hostID = hostID }
         let addresses = try attributes.fixedIPs()
-        if let addresses { try readdress(&port, try subnets(of: network), addresses) }
+        if let addresses {
+            let subnets = try subnets(of: network)
+            try checkSingleSegment(addresses, of: port, in: subnets)
+            try readdress(&port, subnets, addresses)
+        }
         if port.hostID != current.hostID { try settleAddresses(of: &port, was: current, subnets(of: network), isAsked: addresses != nil) }
         let isRebound = port.hostID != current.hostID || port.vnicType != current.vnicType
         // A port has one binding to a host at most, and none once nobody binds it.

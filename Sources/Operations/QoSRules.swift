@@ -11,7 +11,9 @@ extension Operations {
     ) async throws -> Rule {
         try await write(caller) { verb in
             var policy = try verb.visible(QoSPolicy.self, policy)
-            try verb.authorize(PolicyAction("create_\(Rule.policyName)"), on: PartTarget(whole: policy))
+            try verb.authorizePart(
+                "create_\(Rule.policyName)", request, isCreation: true,
+                on: PartTarget<QoSPolicy, Rule>(whole: policy, given: request.values))
             var rule = Rule.blank
             try request.assign(to: &rule)
             rule.id = verb.newID()
@@ -32,7 +34,8 @@ extension Operations {
         try await write(caller) { verb in
             let verbName = policy == nil ? "update_\(Rule.aliasPolicyName)" : "update_\(Rule.policyName)"
             var (rule, policy) = try verb.rule(Rule.self, id, policy: policy)
-            try verb.authorize(PolicyAction(verbName), on: PartTarget(whole: policy))
+            try verb.authorizePart(
+                verbName, request, isCreation: false, on: PartTarget(whole: policy, part: rule, given: request.values))
             try request.assign(to: &rule)
             try verb.check(rule)
             try verb.transaction.update(rule)
@@ -46,7 +49,7 @@ extension Operations {
         try await write(caller) { verb in
             let verbName = policy == nil ? "delete_\(Rule.aliasPolicyName)" : "delete_\(Rule.policyName)"
             var (rule, policy) = try verb.rule(Rule.self, id, policy: policy)
-            try verb.authorize(PolicyAction(verbName), on: PartTarget(whole: policy))
+            try verb.authorize(PolicyAction(verbName), on: PartTarget(whole: policy, part: rule))
             try verb.transaction.delete(Rule.self, rule.id)
             policy.rules.removeAll { $0.id == rule.id }
             try verb.save(&policy)
@@ -72,6 +75,20 @@ extension Operations {
     }
 }
 
+extension Operations {
+    /// Which attributes of each of some rules an answer has.
+    ///
+    /// - Parameter byAlias: whether the path leaves the policy out.
+    public func selections<Rule: QoSPolicyRule>(
+        of rules: [Rule], byAlias: Bool, fields: Set<String> = [], caller: Caller
+    ) async throws -> [AttributeSelection] {
+        try await selections(of: rules, called: byAlias ? Rule.aliasPolicyName : Rule.policyName, fields: fields, caller: caller) {
+            verb, rule in
+            PartTarget(whole: try verb.existing(QoSPolicy.self, rule.policyID), part: rule)
+        }
+    }
+}
+
 extension QoSPolicyRule {
     /// How rules of the policy call it: `policy_bandwidth_limit_rule`.
     fileprivate static var policyName: String { "policy_\(table.singular)" }
@@ -82,7 +99,8 @@ extension QoSPolicyRule {
 extension Verb {
     /// Who sees a shared QoS policy sees its rules within it; by themselves they are its owner's.
     fileprivate func sees<Rule: QoSPolicyRule>(_ type: Rule.Type, of policy: QoSPolicy, byAlias: Bool = false) throws -> Bool {
-        try self.policy["get_\(byAlias ? Rule.aliasPolicyName : Rule.policyName)"].holds(for: caller, on: PartTarget(whole: policy))
+        try self.policy["get_\(byAlias ? Rule.aliasPolicyName : Rule.policyName)"].holds(
+            for: caller, on: PartTarget<QoSPolicy, Rule>(whole: policy))
     }
 
     fileprivate func rule<Rule: QoSPolicyRule>(

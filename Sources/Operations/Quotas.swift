@@ -14,7 +14,7 @@ extension Operations {
     /// The limits of a project by resource name (`GET /quotas/{project}`).
     public func quota(of projectID: String, caller: Caller) async throws -> [String: Int] {
         try await read(caller) { verb in
-            try verb.authorize(PolicyAction("get_quota"), on: ProjectTarget(projectID: projectID))
+            try verb.authorizeQuota(of: projectID)
             return try verb.quota(of: projectID)
         }
     }
@@ -22,7 +22,7 @@ extension Operations {
     /// The limits of projects that have none of their own (`GET /quotas/{project}/default`).
     public func defaultQuota(of projectID: String, caller: Caller) async throws -> [String: Int] {
         try await read(caller) { verb in
-            try verb.checkQuotaAccess(projectID)
+            try verb.authorizeQuota(of: projectID)
             return verb.settings.defaultQuotas
         }
     }
@@ -30,7 +30,7 @@ extension Operations {
     /// Limits and use (`GET /quotas/{project}/details.json`).
     public func quotaDetails(of projectID: String, caller: Caller) async throws -> [String: QuotaDetail] {
         try await read(caller) { verb in
-            try verb.checkQuotaAccess(projectID)
+            try verb.authorizeQuota(of: projectID)
             var details: [String: QuotaDetail] = [:]
             for (resource, limit) in try verb.quota(of: projectID) {
                 details[resource] = QuotaDetail(limit: limit, used: try verb.quotaUse(resource, projectID))
@@ -39,14 +39,20 @@ extension Operations {
         }
     }
 
-    /// The projects that have limits of their own (`GET /quotas`).
+    /// The projects that have limits of their own, and that the caller may look at (`GET /quotas`).
     public func quotas(caller: Caller) async throws -> [(projectID: String, limits: [String: Int])] {
         try await read(caller) { verb in
-            guard verb.caller.isAdmin else {
-                throw APIError(status: 403, type: "AdminRequired", message: "User does not have admin privileges: .")
+            try verb.authorize(PolicyAction(Verb.quotaRule), on: ProjectTarget(projectID: verb.caller.projectID))
+            let defaults = verb.settings.defaultQuotas
+            var quotas: [(projectID: String, limits: [String: Int])] = []
+            for row in try verb.transaction.rows("SELECT project_id, resource, quota_limit FROM quotas ORDER BY project_id") {
+                guard let projectID = row[0].text, let resource = row[1].text, let limit = row[2].integer else { continue }
+                if quotas.last?.projectID != projectID { quotas.append((projectID, defaults)) }
+                quotas[quotas.count - 1].limits[resource] = limit
             }
-            let projects = try verb.transaction.rows("SELECT DISTINCT project_id FROM quotas ORDER BY project_id").compactMap(\.first?.text)
-            return try projects.map { (projectID: $0, limits: try verb.quota(of: $0)) }
+            return try quotas.filter { quota in
+                try verb.policy[Verb.quotaRule].holds(for: verb.caller, on: ProjectTarget(projectID: quota.projectID))
+            }
         }
     }
 
@@ -109,12 +115,13 @@ extension Verb {
         return try transaction.rows(statement, [.text(projectID), .integer(Int(Int32.max))]).first?.first?.integer ?? 0
     }
 
-    /// Neutron has no rule for defaults and use: they are for administrators, and for whom they are about.
-    func checkQuotaAccess(_ projectID: String) throws(APIError) {
-        guard caller.isAdmin || (caller.projectID == projectID && !caller.roles.isEmpty) else {
-            throw APIError(
-                status: 403, type: "AdminRequired", message: "User does not have admin privileges: Only admin can view or configure quota.")
-        }
+    fileprivate static let quotaRule = "get_quota"
+
+    /// Throws unless the caller may look at a project's limits and use. Who looks at those of its own project is asked for nothing, as in Neutron,
+    /// unless an operator's file has the rule.
+    fileprivate func authorizeQuota(of projectID: String) throws {
+        guard caller.projectID != projectID || caller.roles.isEmpty || policy.isOverridden(Self.quotaRule) else { return }
+        try authorize(PolicyAction(Self.quotaRule), on: ProjectTarget(projectID: projectID))
     }
 
     func checkedLimits(_ body: [String: JSONValue]) throws(APIError) -> [(String, Int)] {

@@ -78,9 +78,6 @@ extension Verb {
 
     private func assign(_ request: ResourceRequest<SubnetPool>, _ prefixes: [IPPrefix], to pool: inout SubnetPool) throws {
         try request.assign(to: &pool)
-        if request.contains("name"), pool.name.allSatisfy(\.isWhitespace) {
-            throw APIError.invalidAttribute("name", "'\(pool.name)' Blank strings are not permitted")
-        }
         guard !prefixes.isEmpty else { throw APIError.emptySubnetPoolPrefixList }
         guard prefixes.allSatisfy({ $0.version == pool.version }) else { throw APIError.prefixVersionMismatch }
         pool.prefixes = PrefixSet(prefixes, version: pool.version).prefixes

@@ -17,7 +17,7 @@ extension Operations {
         }
     }
 
-    /// Gives the resource these tags and no others, and returns them (`PUT /{collection}/{id}/tags`; without any: `DELETE`).
+    /// Gives the resource these tags and no others, and returns them (`PUT /{collection}/{id}/tags`).
     ///
     /// - Parameter tags: what the client wrote as the member `tags`.
     @discardableResult
@@ -25,7 +25,12 @@ extension Operations {
         _ type: R.Type, _ id: String, _ tags: JSONValue, caller: Caller
     ) async throws -> [String] {
         let wanted = try Self.checkedTags(tags)
-        return try await changeTags(type, id, wanted.isEmpty ? "delete" : "update", caller) { _ in wanted }
+        return try await changeTags(type, id, "update", caller) { _ in wanted }
+    }
+
+    /// `DELETE /{collection}/{id}/tags`.
+    public func removeTags<R: ManagedResource & ProjectResource>(_ type: R.Type, _ id: String, caller: Caller) async throws {
+        try await changeTags(type, id, "delete", caller) { _ in [] }
     }
 
     /// `PUT /{collection}/{id}/tags/{tag}`. A tag that is there already stays.

@@ -12,6 +12,8 @@ public struct Verb {
     let now: Timestamp
     let random: RandomSource
     let hints: AddressHints
+    /// Nil in transactions that write: what resources belong to may change in them.
+    var parentValues: ParentValues?
     let grantCache = GrantCache()
     let routedNetworks = RoutedNetworkCache()
 
@@ -74,18 +76,20 @@ public struct Verb {
         if rule != .always, let marker = query.marker {
             guard let last = try transaction.find(R.self, marker), try last.isVisible(in: self) else { return [] }
         }
-        var whole = query
+        var whole = query.askingGrants(of: R.self, to: caller)
         whole.sortKeys.removeAll { hidden.columns.contains($0.column) }
         if let filter = visibility.filter { whole.filters.append(filter) }
-        guard !visibility.isExact || !query.computed.isEmpty || !hidden.asked.isEmpty else {
+        guard !visibility.isExact || !whole.computed.isEmpty || !hidden.asked.isEmpty else {
             return try R.withComputed(try transaction.list(type, whole), in: self)
         }
         whole.limit = nil
-        let visible = try transaction.list(type, whole).filter { resource in
+        let found = try transaction.list(type, whole)
+        try readParents(of: found, askedBy: (visibility.isExact ? [] : [rule]) + hidden.asked)
+        let visible = try found.filter { resource in
             try (visibility.isExact || resource.isVisible(in: self)) && hidden.areSeen(of: resource, in: self)
         }
         let seen = try R.withComputed(visible, in: self).filter { resource in
-            query.computed.allSatisfy { resource.hasComputed($0.key, oneOf: $0.value) }
+            whole.computed.allSatisfy { resource.hasComputed($0.key, oneOf: $0.value) }
         }
         // Without a limit the store leaves a page backwards in the order in which it read it.
         guard let limit = query.limit else { return seen }

@@ -72,10 +72,9 @@ struct PolicyCheckCommand: ParsableCommand {
 
     func run() throws {
         let rules = try file.rules()
-        var caller = Caller(
+        let caller = Caller(
             userID: user, projectID: project, isAdmin: false, roles: Self.roles(role, areImplied: !noImpliedRoles),
             serviceRoles: Set(serviceRole.map { $0.lowercased() }), isSystemScoped: systemScope, domainID: domain)
-        caller.isAdmin = CallerRules(rules, for: CallerProfile(caller)).isAdmin
         let target = WrittenTarget(try members())
         var isAllowed = true
         for rule in self.rules {

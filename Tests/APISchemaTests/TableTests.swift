@@ -71,6 +71,20 @@ import Testing
         }
     }
 
+    @Test("The name of a subnet pool is a name, and not empty") func poolNames() throws {
+        for (name, reason) in [
+            ("", "'' Blank strings are not permitted"), (" \t", "' \t' Blank strings are not permitted"),
+            (" a", "' a' is not a valid string"),
+        ] {
+            let (body, error): ([String: JSONValue], APIError) = (
+                ["name": .string(name), "prefixes": ["10.0.0.0/8"]], .badRequest("Invalid input for name. Reason: \(reason).")
+            )
+            #expect(throws: error) { try ResourceRequest<SubnetPool>.create(body) }
+            #expect(throws: error) { try ResourceRequest<SubnetPool>.update(body) }
+        }
+        #expect(try ResourceRequest<SubnetPool>.update(["name": "a b"])["name"] == "a b")
+    }
+
     @Test("A list of more items than any resource needs is refused") func longList() {
         let pools = (0...AttributeType.maximumListCount).map { JSONValue.string("\($0)") }
         #expect(throws: InvalidValue.self) { try AttributeType.list(of: .string(maximum: 9)).validate(.array(pools)) }

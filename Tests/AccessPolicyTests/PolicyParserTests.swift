@@ -57,7 +57,7 @@ import Testing
                 == .field(PolicyField(resource: "networks", name: "router:external", expectation: .value("True"))))
         #expect(
             try PolicyParser.parse("field:port:device_owner=~^network:")
-                == .field(PolicyField(resource: "port", name: "device_owner", expectation: .pattern("^network:"))))
+                == .field(PolicyField(resource: "port", name: "device_owner", expectation: .pattern(PolicyPattern("^network:")))))
         #expect(
             try PolicyParser.parse("user_id:%(user_id)s")
                 == .equal(.credential(.userID), PolicyTemplate(parts: [.field("user_id")])))

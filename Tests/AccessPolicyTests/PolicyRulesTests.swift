@@ -35,6 +35,18 @@ private func whoMay(_ rule: String, _ target: [String: JSONValue], in rules: Pol
         }
     }
 
+    @Test("Not a word of them changes unnoticed") func digest() throws {
+        var text = ""
+        for name in PolicyRules.defaults.names.sorted() {
+            let rule = try #require(PolicyRules.defaults[name])
+            text += "\(name) = \(rule.check) \(rule.needsProjectScope)\n"
+            #expect(try PolicyParser.parse(rule.check.description) == rule.check, "\(name)")
+        }
+        // FNV-1a: compared with Neutron's rules word by word when it was written down. Who changes a rule on purpose changes the number.
+        let digest = text.utf8.reduce(UInt64(0xcbf2_9ce4_8422_2325)) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
+        #expect(digest == 9_250_425_981_271_804_863, "\(digest)")
+    }
+
     @Test(
         "Each family allows whom Neutron allows, for a target of project p on a network of project p",
         arguments: [
@@ -203,9 +215,50 @@ private func whoMay(_ rule: String, _ target: [String: JSONValue], in rules: Pol
         #expect(rules.warnings.count == 1 && rules.warnings.first?.contains("field:networks:nmae=x") == true)
     }
 
+    @Test("A pattern matches at the beginning of a text, and its characters are Python's") func patterns() throws {
+        let rules = try PolicyRules(overrides: ["a": "field:networks:name=~net|lan", "b": "field:networks:name=~^e.x$"])
+        for (name, expected) in [("network", true), ("lan1", true), ("my-net", false), ("", false)] {
+            #expect(try allows("a", reader, ["name": .string(name)], in: rules) == expected, "\(name)")
+        }
+        // An e and a combining accent are two of them, though people see one.
+        #expect(try allows("b", reader, ["name": "e\u{301}x"], in: rules))
+        #expect(try !allows("b", reader, ["name": "\u{e9}x"], in: rules))
+        #expect(try PolicyParser.parse("field:networks:name=~a") == PolicyParser.parse("field:networks:name=~a"))
+    }
+
+    @Test("A rule that is to hide something and cannot is warned of") func idle() throws {
+        let used = [
+            "get_port:name", "get_port:binding:host_id", "get_policy_bandwidth_limit_rule:max_kbps", "get_port_binding:profile",
+            "get_floatingip_port_forwarding:protocol", "get_router:external_gateway_info", "get_trunk:sub_ports",
+            "create_port:nothing", "get_port:resource_request",
+        ]
+        #expect(try PolicyRules(overrides: Dictionary(uniqueKeysWithValues: used.map { ($0, "!") })).warnings == [])
+        let idle = [
+            "get_port:nmae": "has no attribute 'nmae'", "get_prot:name": "no resource 'prot'",
+            "get_router:external_gateway_info:network_id": "'external_gateway_info' is shown whole",
+        ]
+        for (name, mention) in idle {
+            let warnings = try PolicyRules(overrides: [name: "!"]).warnings
+            #expect(warnings.count == 1 && warnings.first?.contains(mention) == true, "\(warnings)")
+        }
+    }
+
     @Test("Rules that lead back to themselves, and those that cannot be read, are refused by name") func broken() {
         let cycle = #expect(throws: PolicyRuleError.self) { try PolicyRules(overrides: ["a": "rule:b", "b": "not rule:a"]) }
         #expect(cycle?.description.contains("a, b, a") == true)
+        // A long way is none that leads back.
+        var way = Dictionary(uniqueKeysWithValues: (1..<32).map { ("way\($0)", JSONValue.string("rule:way\($0 + 1)")) })
+        way["way32"] = "role:reader"
+        #expect(throws: Never.self) { try PolicyRules(overrides: way) }
+        way["way32"] = "rule:way33"
+        way["way33"] = "role:reader"
+        let long = #expect(throws: PolicyRuleError.self) { try PolicyRules(overrides: way) }
+        #expect(long?.rule == "way1" && long?.reason.hasPrefix("it leads through more than 32 rules: way1, way2, ") == true)
+        // Who is an administrator is what the rule says, and not what it asks for.
+        let flag = #expect(throws: PolicyRuleError.self) {
+            try PolicyRules(overrides: ["context_is_admin": "role:admin or rule:a", "a": "is_admin:True"])
+        }
+        #expect(flag?.description.contains("leads back to itself") == true)
         let unreadable = #expect(throws: PolicyRuleError.self) { try PolicyRules(overrides: ["get_port": "role:a and"]) }
         #expect(unreadable?.rule == "get_port")
     }
@@ -228,6 +281,17 @@ private func whoMay(_ rule: String, _ target: [String: JSONValue], in rules: Pol
         // A service sees every port, and its tags when it owns them.
         #expect(CallerRules(.defaults, for: CallerProfile(service)).hiddenAttributes(of: "port")["tags"] == .never)
         #expect(CallerRules(.defaults, for: CallerProfile(member)).hiddenAttributes(of: "network").count == 5)
+    }
+
+    @Test("A project's two names are hidden together") func twins() throws {
+        for name in ["project_id", "tenant_id"] {
+            let rules = CallerRules(try PolicyRules(overrides: ["get_network:\(name)": "role:auditor"]), for: CallerProfile(member))
+            #expect(rules.hiddenAttributes(of: "network")["project_id"] == .never, "\(name)")
+            #expect(rules.hiddenAttributes(of: "network")["tenant_id"] == .never, "\(name)")
+        }
+        let both = try PolicyRules(overrides: ["get_network:project_id": "project_id:%(id)s", "get_network:tenant_id": "role:auditor"])
+        #expect(CallerRules(both, for: CallerProfile(member)).hiddenAttributes(of: "network")["project_id"] == .never)
+        #expect(CallerRules(.defaults, for: CallerProfile(member)).hiddenAttributes(of: "network")["project_id"] == nil)
     }
 
     @Test("Who makes what it does not see is shown the attributes that its rules let it see only") func unseen() throws {
@@ -265,5 +329,27 @@ private func whoMay(_ rule: String, _ target: [String: JSONValue], in rules: Pol
         #expect(explanation.lines.contains { $0.contains("fails   project_id:%(project_id)s  (caller: 'q', target: 'p')") })
         let own = try PolicyExplanation("update_network", .defaults, caller: foreigner, target: WrittenTarget(["tenant_id": "q"]))
         #expect(own.isAllowed)
+    }
+
+    @Test("An explanation says of a rule and of each part what a server decides") func explanationDecides() throws {
+        let rules = try PolicyRules(overrides: [
+            "undecided": "http://example.org/x", "a": "not rule:undecided", "b": "not (rule:undecided and role:reader)",
+            "chief": "role:manager", "context_is_admin": "rule:chief", "c": "is_admin:True", "d": "not is_admin:False", "e": "rule:missing",
+            "f": "not rule:c", "g": "not (rule:undecided or role:member)",
+        ])
+        let target: [String: JSONValue] = ["project_id": "p"]
+        for caller in [admin, manager, member, reader, service, foreigner, nobody] {
+            for rule in rules.names {
+                let explanation = try PolicyExplanation(rule, rules, caller: caller, target: WrittenTarget(target))
+                let isAllowed = try allows(rule, caller, target, in: rules)
+                #expect(explanation.isAllowed == isAllowed, "\(rule) for \(caller.roles.sorted())")
+                #expect(explanation.lines[1].hasPrefix(isAllowed ? "  passes" : "  fails"), "\(explanation.lines)")
+            }
+        }
+        // What an administrator is comes from the rule, two rules away.
+        let chief = try PolicyExplanation("c", rules, caller: manager, target: WrittenTarget([:]))
+        #expect(chief.isAllowed && chief.lines[1] == "  passes  is_admin:True  (is_admin against 'True')")
+        let undecided = try PolicyExplanation("a", rules, caller: admin, target: WrittenTarget([:]))
+        #expect(!undecided.isAllowed && undecided.lines.last == "      fails   http://example.org/x  (nothing here can decide it)")
     }
 }

@@ -172,16 +172,6 @@ import Testing
         #expect(try await !cloud.operations.availabilityZones(caller: reader).isEmpty)
     }
 
-    @Test("Quotas are shown to managers, and changed by administrators") func quotas() async throws {
-        let cloud = try Cloud()
-        let refused = try await apiError { try await cloud.operations.quota(of: "p1", caller: self.member) }
-        #expect(refused?.status == 403 && refused?.message == "rule:get_quota is disallowed by policy")
-        #expect(try await cloud.operations.quota(of: "p1", caller: manager)["network"] == 100)
-        #expect(try await apiError { try await cloud.operations.quota(of: "p2", caller: self.manager) }?.status == 403)
-        #expect(
-            try await apiError { try await cloud.operations.updateQuota(of: "p1", ["network": 1], caller: self.manager) }?.status == 403)
-    }
-
     @Test("A token of the system, of a domain or of nothing does nothing with projects") func scopes() async throws {
         let cloud = try Cloud()
         let network = try await cloud.network()
@@ -237,6 +227,25 @@ import Testing
         #expect(try await cloud.operations.shownAttributes(of: [seen], caller: auditor)[seen.id].contains(host))
         #expect(!policy.deciding(for: Self.caller("p9", "auditor")).isAdmin)
         #expect(try await cloud.list(Port.self, as: Self.caller("p9", "auditor")).isEmpty)
+    }
+
+    @Test("Rules that are worked out while others come into force are not remembered") func overtaken() async throws {
+        let book = PolicyBook()
+        let (strict, open) = (try PolicyRules(overrides: ["get_port": "!"]), try PolicyRules(overrides: ["get_port": "@"]))
+        await withTaskGroup(of: Void.self) { group in
+            for number in 0..<40 {
+                group.addTask {
+                    if number.isMultiple(of: 4) { book.replace(with: number.isMultiple(of: 8) ? strict : open) }
+                    // Few profiles, asked for side by side.
+                    _ = book.rules(for: Self.caller("p1", "role\(number % 3)"))
+                }
+            }
+        }
+        book.replace(with: strict)
+        for number in 0..<3 { #expect(book.rules(for: Self.caller("p1", "role\(number)"))["get_port"] == .never) }
+        let caller = Self.caller("p2", "role1")
+        // Worked out once for each profile.
+        #expect(book.rules(for: caller) == book.rules(for: Self.caller("p1", "role1")))
     }
 
     @Test("Rules that change count with the next request") func changes() async throws {

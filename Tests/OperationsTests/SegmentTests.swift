@@ -126,6 +126,10 @@ import Testing
         let both = JSONValue.array(subnets.map { ["subnet_id": .init($0.id)] })
         let torn = try await apiError { try await cloud.port(on: network, ["fixed_ips": both]) }
         #expect(torn?.type == "FixedIpsSubnetsNotOnSameSegment" && torn?.status == 400)
+        // As little may a port become so.
+        let later = try await apiError { try await cloud.update(asked, ["fixed_ips": both]) }
+        #expect(later?.type == "FixedIpsSubnetsNotOnSameSegment" && later?.status == 400)
+        #expect(try await cloud.update(asked, ["fixed_ips": [["subnet_id": .init(try #require(subnets.last).id)]]]).fixedIPs.count == 1)
     }
 
     @Test("The subnets of a routed network have routes to each other, which follow gateways and end with subnets")

@@ -1,10 +1,11 @@
 import APISchema
 import AccessPolicy
 import NetworkModel
-import Operations
 import Store
 import TestSupport
 import Testing
+
+@testable import Operations
 
 /// Repeats what it gave, for what a test chooses (SplitMix64).
 private struct SeededGenerator: RandomNumberGenerator {
@@ -169,6 +170,36 @@ private func caller(_ project: String, _ roles: String...) -> Caller {
         #expect(try await ports([("binding:host_id", "h1"), ("binding:host_id", "h2")], as: member) == [others.id])
     }
 
+    @Test("What is shared is found by what its show says of it", arguments: Backend.allCases) func shared(_ backend: Backend) async throws {
+        let cloud = try Cloud(backend)
+        let (member, stranger) = (caller("p1", "member", "reader"), caller("p2", "member", "reader"))
+        var networks: [String: Network] = [:]
+        for (name, isShared) in [("own", false), ("granted", false), ("all", true)] {
+            let network = try await cloud.network(["name": .string(name), "project_id": "p2", "shared": .bool(isShared)])
+            networks[name] = network
+            _ = try await cloud.subnet(on: network, "10.0.0.0/24", ["name": .string(name), "project_id": "p2"])
+        }
+        try await grant(cloud, "network", try #require(networks["granted"]).id, "access_as_shared", to: "p1")
+        for (caller, flags) in [
+            (member, ["true": ["all", "granted"], "false": []]), (stranger, ["True": ["all"], "0": ["granted", "own"]]),
+        ] {
+            for (text, names) in flags {
+                let query = try ListQuery.parse([("shared", text)], for: Network.self)
+                let found = try await cloud.operations.list(Network.self, query, caller: caller)
+                #expect(found.map(\.name).sorted() == names && found.allSatisfy { $0.isShared == (Bool.filterValue(text) == .integer(1)) })
+                let parts = try ListQuery.parse([("shared", text), ("limit", "5")], for: Subnet.self)
+                #expect(try await cloud.operations.list(Subnet.self, parts, caller: caller).map(\.name).sorted() == names)
+            }
+            for values in [["true", "no"], ["maybe"]] {
+                let parameters = values.map { (name: "shared", value: $0) }
+                let networks = try await cloud.operations.list(Network.self, .parse(parameters, for: Network.self), caller: caller)
+                let subnets = try await cloud.operations.list(Subnet.self, .parse(parameters, for: Subnet.self), caller: caller)
+                let count = values.count == 1 ? 0 : caller == member ? 2 : 3
+                #expect(networks.count == count && subnets.count == count, "\(values)")
+            }
+        }
+    }
+
     @Test("A page after what the caller does not see is empty") func foreignMarkers() async throws {
         let cloud = try Cloud()
         let hidden = try await cloud.network(["name": "a", "project_id": "p9"])
@@ -190,6 +221,52 @@ private func caller(_ project: String, _ roles: String...) -> Caller {
         #expect(try await cloud.operations.listRules(BandwidthLimitRule.self, policy: policy, query, caller: Self.callers[0]).isEmpty)
     }
 
+    @Test("What ports are on is read once for all of them") func parents() async throws {
+        let cloud = try Cloud()
+        for project in ["p1", "p2"] {
+            let network = try await cloud.network(["project_id": .string(project)])
+            for _ in 0..<3 { _ = try await cloud.port(on: network, ["project_id": "p9"]) }
+        }
+        // The database cannot decide it: each row is asked.
+        cloud.operations.policy.replace(with: try PolicyRules(overrides: ["get_port": "role:reader and 'p1':%(network:project_id)s"]))
+        let reader = caller("p5", "reader")
+        let (seen, read) = try await cloud.operations.read(reader) { verb in
+            (try verb.list(Port.self, ListQuery()).count, verb.parentValues?.count)
+        }
+        #expect(seen == 3 && read == 2)
+        // What a request writes may be what rules ask for.
+        let isKept = try await cloud.operations.write(cloud.admin) { verb in verb.parentValues != nil }
+        #expect(!isKept)
+    }
+
+    @Test("A service that is also a member is shown the tags of what it owns and of what is on its networks") func partlyHidden()
+        async throws
+    {
+        let cloud = try Cloud()
+        let networks = try await ["p1", "p2"].asyncMap { try await cloud.network(["project_id": .string($0)]) }
+        let ports = try await [(0, "p9"), (1, "p1"), (1, "p2")].asyncMap { network, project in
+            try await cloud.port(on: networks[network], ["project_id": .string(project)])
+        }
+        let both = caller("p1", "service", "member", "reader")
+        let shown = try await cloud.operations.shownAttributes(of: ports, caller: both)
+        let tags = try #require(Port.table.positions["tags"])
+        #expect(ports.map { shown[$0.id].contains(tags) } == [true, true, false])
+    }
+
+    @Test("A rule's value is one text, where a filter finds its other spellings as well") func spellings() async throws {
+        let cloud = try Cloud()
+        let port = try await cloud.port(on: try await cloud.network(), ["mac_address": "fa:16:3e:00:00:0a"])
+        let reader = caller("p1", "reader")
+        for (text, ids) in [("fa:16:3e:00:00:0a", [port.id]), ("FA:16:3E:00:00:0A", [])] {
+            cloud.operations.policy.replace(with: try PolicyRules(overrides: ["get_port": .string("field:ports:mac_address=\(text)")]))
+            #expect(try await cloud.list(Port.self, as: reader).map(\.id) == ids, "\(text)")
+            let refused = try await apiError { try await cloud.operations.show(Port.self, port.id.description, caller: reader) }
+            #expect((refused == nil) == !ids.isEmpty, "\(text)")
+            let query = try ListQuery.parse([("mac_address", text)], for: Port.self)
+            #expect(try await cloud.operations.list(Port.self, query, caller: .server).map(\.id) == [port.id])
+        }
+    }
+
     /// Rules that the database can decide only in part, or not at all.
     private static let overrides: [[String: JSONValue]] = [
         [
@@ -199,7 +276,17 @@ private func caller(_ project: String, _ roles: String...) -> Caller {
             "get_policy": "(role:reader and project_id:%(project_id)s) or 'o1':%(name)s",
             "get_address_scope": "rule:owner and 's0':%(name)s",
             "get_agent": "role:reader",
-        ]
+        ],
+        // Values that filters find in other spellings than rules do, and attributes that are not what a project could be.
+        [
+            "get_network": "field:networks:status=active or field:networks:provider:network_type=VXLAN or field:networks:name=n1",
+            "get_port": "not field:ports:status=down and field:ports:admin_state_up=yes or project_id:%(mac_address)s",
+            "get_router": "field:routers:status=ACTIVE", "get_subnet": "field:subnets:ip_version=04 or project_id:%(ip_version)s",
+            "get_security_group": "field:security_groups:stateful=1 or project_id:%(stateful)s",
+            "get_policy": "field:policies:shared=t or project_id:%(revision_number)s",
+            "get_address_scope": "field:address_scopes:ip_version=4 and project_id:%(name)s or rule:owner",
+            "get_agent": [["field:agents:agent_type=l3 AGENT"], ["field:agents:agent_type=DHCP agent"]],
+        ],
     ]
 
     @Test("It stays so with an operator's rules that no query can decide", arguments: Backend.allCases, overrides)

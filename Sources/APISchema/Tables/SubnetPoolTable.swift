@@ -24,7 +24,8 @@ extension SubnetPool: ProjectResource {
         singular: "subnetpool", plural: "subnetpools", collection: "subnetpools", notFoundName: "SubnetPool",
         attributes: identityAttributes + [
             .stored(
-                "name", \.name, .string(maximum: 255), [.create, .update, .required, .filter, .sort], from: "subnet_allocation"),
+                "name", \.name, .name(maximum: 255, mayBeEmpty: false), [.create, .update, .required, .filter, .sort],
+                from: "subnet_allocation"),
             .keptRequest("prefixes", \.prefixes, .list(of: .cidr), [.create, .update, .required], from: "subnet_allocation"),
             .keptRequest("ip_version", \.version, .any, [.filter, .sort], from: "subnet_allocation"),
             .keptRequest(

@@ -76,6 +76,15 @@ extension Verb {
         try authorize(action, on: ResourceTarget(verb: self, resource: resource, given: request.values))
     }
 
+    /// Throws unless the caller may make or change a part of something as the request asks for. Neutron knows no rules for attributes of parts; those
+    /// of an operator's file are asked.
+    func authorizePart<R: APIResource, Target: PolicyTarget>(
+        _ rule: String, _ request: ResourceRequest<R>, isCreation: Bool, on target: Target
+    ) throws {
+        guard !policy.profile.isUnrestricted else { return }
+        try authorize(action(rule, request, isCreation: isCreation, asksGuarded: false), on: target)
+    }
+
     /// Who is neither administrator nor a service makes things for its own project only.
     private func checkProject<R: ManagedResource>(of request: ResourceRequest<R>) throws {
         let named = request.values["project_id"]?.stringValue
@@ -94,11 +103,16 @@ extension Verb {
 
     /// The operation and the attributes with rules of their own that the request names. As in Neutron, the default value of an attribute
     /// asks for nothing when something is made.
-    private func action<R: ManagedResource>(_ rule: String, _ request: ResourceRequest<R>, isCreation: Bool) -> PolicyAction {
+    ///
+    /// - Parameter asksGuarded: whether `default` decides of attributes that Neutron guards and that have no rule.
+    private func action<R: APIResource>(
+        _ rule: String, _ request: ResourceRequest<R>, isCreation: Bool, asksGuarded: Bool = true
+    ) -> PolicyAction {
         var attributes: [PolicyAction.Attribute] = []
         for attribute in R.table.attributes where request.givenNames.contains(attribute.name) {
             let name = "\(rule):\(attribute.name)"
-            guard attribute.access.contains(.guarded) || policy.existing(name) != nil, let value = request[attribute.name] else { continue }
+            guard (asksGuarded && attribute.access.contains(.guarded)) || policy.existing(name) != nil, let value = request[attribute.name]
+            else { continue }
             guard !isCreation || value != attribute.defaultValue else { continue }
             attributes.append(PolicyAction.Attribute(attribute.name, parts: policy.hasParts(name) ? Self.parts(of: value) : []))
         }

@@ -8,6 +8,8 @@ public final class PolicyBook: Sendable {
 
     private struct State {
         var rules: PolicyRules
+        /// Counts the rules that were in force.
+        var version = 0
         var byProfile: [CallerProfile: CallerRules] = [:]
     }
 
@@ -18,17 +20,22 @@ public final class PolicyBook: Sendable {
     public var rules: PolicyRules { state.withLock { $0.rules } }
 
     /// Puts other rules in force: the next transaction asks them.
-    public func replace(with rules: PolicyRules) { state.withLock { $0 = State(rules: rules) } }
+    public func replace(with rules: PolicyRules) { state.withLock { $0 = State(rules: rules, version: $0.version + 1) } }
 
     /// What is left of the rules for a caller.
     public func rules(for caller: Caller) -> CallerRules {
         if caller.isUnrestricted { return Self.unrestricted }
         if let rules = caller.rules { return rules }
         let profile = CallerProfile(caller)
+        if let known = state.withLock({ $0.byProfile[profile] }) { return known }
+        // Takes milliseconds, in which others get theirs.
+        let (rules, version) = state.withLock { ($0.rules, $0.version) }
+        let made = CallerRules(rules, for: profile)
         return state.withLock { state in
+            // Others may have been faster; and rules that are no longer in force decide this request only.
+            guard state.version == version else { return made }
             if let known = state.byProfile[profile] { return known }
             if state.byProfile.count >= Self.maximumProfiles { state.byProfile.removeAll() }
-            let made = CallerRules(state.rules, for: profile)
             state.byProfile[profile] = made
             return made
         }

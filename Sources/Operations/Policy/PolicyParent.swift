@@ -10,10 +10,12 @@ public struct PolicyParent: Sendable {
     let column: String
     /// The parent's SQL table.
     let table: String
-    /// The parent's column of an attribute; nil when it has none.
+    /// The parent's column of an attribute; nil when it has none with a text.
     let parentColumn: @Sendable (String) -> String?
     /// A field of the parent with an id; nil when there is no such parent or field.
     let value: @Sendable (Verb, ResourceID, String) throws -> JSONValue?
+    /// The same of several parents, which are read together.
+    let values: @Sendable (Verb, [ResourceID], String) throws -> [ResourceID: JSONValue]
     /// Throws 404 when the caller does not see the parent with an id.
     let checkVisible: @Sendable (Verb, ResourceID) throws -> Void
 
@@ -21,23 +23,28 @@ public struct PolicyParent: Sendable {
         self.name = name
         self.column = column
         table = Parent.table.plural
-        parentColumn = { Parent.table[$0]?.column?.name }
+        parentColumn = { Parent.table.textColumn(of: $0) }
         value = { verb, id, field in try verb.find(Parent.self, id)?.policyValue(of: field, in: verb) }
+        values = { verb, ids, field in
+            var query = ListQuery()
+            query.filters = [.column("id", ids.map(\.columnValue))]
+            return try verb.transaction.list(Parent.self, query).reduce(into: [:]) { values, parent in
+                values[parent.id] = try parent.policyValue(of: field, in: verb)
+            }
+        }
         checkVisible = { verb, id in _ = try verb.visible(Parent.self, id) }
     }
 }
 
-extension ManagedResource {
+extension APIResource {
     /// What the resource's attribute is to rules; nil when it has no column for it.
     func policyValue(of field: String) -> JSONValue? {
         guard let attribute = Self.table[field], let column = attribute.column else { return nil }
-        switch column.value(self) {
-        case .null: return .null
-        case .text(let text): return .string(text)
-        case .integer(let number): return attribute.type.isBoolean ? .bool(number != 0) : .integer(number)
-        }
+        return attribute.policyValue(of: column.value(self))
     }
+}
 
+extension ManagedResource {
     /// The same, and of an attribute that is computed at reading what clients are shown.
     func policyValue(of field: String, in verb: Verb) throws -> JSONValue? {
         if let kept = policyValue(of: field) { return kept }
@@ -51,6 +58,25 @@ extension ManagedResource {
         let name = field[..<colon]
         guard let parent = policyParents.first(where: { $0.name == name }) else { return nil }
         return (parent, String(field[field.index(after: colon)...]))
+    }
+}
+
+extension Attribute {
+    /// What a value of the attribute's column is to rules.
+    func policyValue(of value: ColumnValue) -> JSONValue {
+        switch value {
+        case .null: .null
+        case .text(let text): .string(text)
+        case .integer(let number): type.isBoolean ? .bool(number != 0) : .integer(number)
+        }
+    }
+}
+
+extension ResourceTable {
+    /// The column of an attribute, if it holds texts: only those name a project.
+    func textColumn(of attribute: String) -> String? {
+        guard let column = self[attribute]?.column, column.type == .text else { return nil }
+        return column.name
     }
 }
 

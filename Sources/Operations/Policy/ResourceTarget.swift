@@ -20,7 +20,7 @@ struct ResourceTarget<R: ManagedResource>: PolicyTarget {
         }
         if let (parent, name) = R.policyParent(of: field) {
             guard let id = try parentID(parent) else { return nil }
-            return try parent.value(verb, id, name)
+            return try verb.value(of: name, ofParent: parent, id)
         }
         return try resource?.policyValue(of: field, in: verb)
     }
@@ -61,13 +61,18 @@ extension RBACObjectType {
     ]
 }
 
-/// A part that belongs to a whole and has no columns that rules ask for: a rule of a QoS policy.
-struct PartTarget<Whole: ManagedResource>: PolicyTarget {
+/// A part that belongs to a whole and is known to rules by it: a rule of a QoS policy, as it is, or as a request would make or change it.
+struct PartTarget<Whole: ManagedResource, Part: APIResource>: PolicyTarget {
     let whole: Whole
+    /// Nil when it is to be made, or is none in particular.
+    var part: Part?
+    /// What the request gives.
+    var given: [String: JSONValue] = [:]
 
     func value(of field: String, in resource: String?) -> JSONValue? {
         let prefix = "\(parentName):"
-        return field.hasPrefix(prefix) ? whole.policyValue(of: String(field.dropFirst(prefix.count))) : nil
+        if field.hasPrefix(prefix) { return whole.policyValue(of: String(field.dropFirst(prefix.count))) }
+        return given[field] ?? part?.policyValue(of: field)
     }
 }
 

@@ -44,7 +44,7 @@ struct VisibilityFilter {
     }
 
     private static func condition<R: ManagedResource>(_ field: String, _ values: [ColumnValue], of type: R.Type) -> ListQuery.Filter? {
-        if let column = R.table[field]?.column?.name { return .column(column, values) }
+        if let column = R.table.textColumn(of: field) { return .column(column, values) }
         guard let (parent, name) = R.policyParent(of: field), let column = parent.parentColumn(name) else { return nil }
         return .within(column: parent.column, table: parent.table, key: "id", [.column(column, values)])
     }
@@ -58,13 +58,14 @@ struct VisibilityFilter {
             if R.isGranted(action) { return grant(action, "id", to: caller) }
             return R.policyParents.first { $0.table == Network.table.plural }.map { grant(action, $0.column, to: caller) }
         }
-        guard let attribute = R.table[field.name], let column = attribute.column, let value = attribute.filterValue(text) else {
-            return nil
-        }
+        // A filter finds other spellings of a value as well (`active`), and a rule does not: then each is asked for.
+        guard let attribute = R.table[field.name], let column = attribute.column, let value = attribute.filterValue(text),
+            field.matches(attribute.policyValue(of: value))
+        else { return nil }
         return .column(column.name, [value])
     }
 
-    private static func grant(_ action: RBACAction, _ column: String, to caller: Caller) -> ListQuery.Filter {
+    static func grant(_ action: RBACAction, _ column: String, to caller: Caller) -> ListQuery.Filter {
         .within(
             column: column, table: RBACPolicy.table.plural, key: "object_id",
             [
