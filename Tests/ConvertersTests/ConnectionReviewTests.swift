@@ -160,7 +160,8 @@ struct ConnectionReviewTests {
         let numbers = Dictionary(grouping: 1000..<3000, by: ownZone).values.first { $0.count > 1 }
         let (gone, kept) = (try #require(numbers?.first), try #require(numbers?.dropFirst().first))
         let items: [HostItem] = [network(id: id(kept)), .port(port(8, groups: [web], network: id(kept)))]
-        let old = view(items + [network(id: id(gone)), .port(port(7, groups: [group], network: id(gone))), group(group, ssh), group(web, ssh)])
+        let leaving: [HostItem] = [network(id: id(gone)), .port(port(7, groups: [group], network: id(gone)))]
+        let old = view(items + leaving + [group(group, ssh), group(web, ssh)])
         let new = view(items + [group(group, ssh), group(web)])
         let judges = ConnectionReview.judges(ConnectionReview.suspects(from: old, to: new), in: new)
         #expect(judges.map(\.zone) == [ownZone(gone), ownZone(kept)])
