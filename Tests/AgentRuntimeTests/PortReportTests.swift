@@ -32,7 +32,7 @@ struct PortReportTests {
     @Test("On a network that the host cannot carry no port is up, whosever it is, but those of a router that is down")
     func unrealised() {
         var reports = PortReports()
-        let view = view(router(30), router(40, isUp: false))
+        let view = self.view(router(30), router(40, isUp: false))
         let news = reports.update(view: view, unrealised: [id(2)], result: ApplyReport())
         var failed: [ResourceID: Set<HostStatus.Component>] = [:]
         for report in news where report.state == .failed { failed[report.portID, default: []].insert(report.component) }
