@@ -89,6 +89,7 @@ struct AttachTests {
                 ("lo", "the host's loopback"), ("used0", "it has the address 10.55.0.1/24"), ("used1", "there are devices on top of it"),
             ] { #expect(try await refusal(["--network", "private", "--device", device]).contains("uses device \(device) (\(use)")) }
             try await host.output(["ip", "link", "delete", "used0"])
+            try await checkFailedName(lab, host)
             #expect(try await refusal(["--network", "private", "--namespace", "a/b"]).contains("is no name for a namespace"))
             #expect(try await refusal(["--network", "private", "--tap"], host: "h7").contains("Host h7 cannot take the port"))
             #expect(try await refusal(["--network", "private", "--tap", "--fixed-ip", "10.9.9.9"]).contains("The server refused"))
@@ -99,6 +100,18 @@ struct AttachTests {
                 "only the network's own devices came")
             #expect(try await host.output(["ip", "netns"]).contains("a ") == false)
         }
+    }
+
+    /// A device that cannot be called as its port's shall be goes on as it was.
+    private func checkFailedName(_ lab: Lab, _ host: Place) async throws {
+        let network = try await lab.find("networks", "private")
+        let port = try await lab.api.create("ports", ["network_id": .string(network), "name": "named"]).text("id")
+        try await host.output(["ip", "link", "add", "tap" + port.prefix(11), "type", "veth", "peer", "name", "other0"])
+        try await host.output(["ip", "link", "add", "spare0", "up", "type", "veth", "peer", "name", "spare1"])
+        #expect(try await lab.attach(on: "h1", ["named", "--device", "spare0"]).exitCode == 1)
+        #expect(try await host.output(["ip", "-oneline", "link", "show", "dev", "spare0"]).contains(",UP"))
+        for device in ["other0", "spare0"] { try await host.output(["ip", "link", "delete", device]) }
+        try await lab.api.delete("ports", port)
     }
 
     @Test(
