@@ -1,6 +1,5 @@
 import Addressing
 import HostModel
-import Metadata
 import NetworkModel
 
 /// Who answers instances that ask for metadata, and what these hosts must know for it.
@@ -58,7 +57,7 @@ extension Topology {
         let floating = floatingIPsByPort[port.id].compactMap { floatingIPs[$0] }.map(\.address).min()
         return HostReservation.Instance(
             id: port.deviceID, projectID: port.projectID, addresses: port.fixedIPs.map(\.address), floatingAddress: floating,
-            facts: InstanceFacts(profile: port.bindingProfile))
+            facts: instanceFacts[port.id])
     }
 
     /// Of an interface of a router.

@@ -34,6 +34,9 @@ public struct Topology: Sendable, Equatable {
     /// All that matters of agents: those of routers that are administratively down.
     var drainingAgents: Set<ResourceID> = []
 
+    /// What ports' profiles say of instances, parsed once: they may be long, and many hosts may ask for them. Ports of which nothing is said are missing.
+    var instanceFacts: [ResourceID: InstanceFacts] = [:]
+
     // Indexes over rows.
     var subnetsByNetwork = SetIndex<ResourceID, ResourceID>()
     var portsByNetwork = SetIndex<ResourceID, ResourceID>()

@@ -43,6 +43,25 @@ import Testing
         #expect(reservation(rows, 5, "r1") == nil, "the router only passes requests on")
     }
 
+    @Test("What is said of an instance goes with the profile that says it")
+    func facts() {
+        var topology = Topology(rows: cloud + [served, dhcp(1, on: "h1"), dhcpPort])
+        func hostname() -> String? {
+            guard case .reservation(let item) = topology.item(HostItemKey(.reservation, portID(5)), for: "h1") else { return nil }
+            return item.instance?.facts?.hostname
+        }
+        func put(_ profile: String) -> Bool {
+            let row = port(5, on: 1, host: "h2", addresses: [(1, "10.0.0.5")]) { $0.bindingProfile = profile }
+            return topology.apply([.put(row)])["h1"]?.contains(HostItemKey(.reservation, portID(5))) == true
+        }
+        #expect(hostname() == "vm1")
+        for (profile, name) in [(#"{"neutrino:instance": {"hostname": "vm2"}}"#, "vm2"), ("{}", nil)] {
+            let isNews = put(profile)
+            let told = hostname()
+            #expect(isNews && told == name, "\(profile)")
+        }
+    }
+
     @Test("A router passes requests on where there is a DHCP server, and answers where the network has none")
     func routers() {
         #expect(metadata(cloud + [served, dhcp(1, on: "h1"), dhcpPort]) == .init(neighbour: address("10.0.0.2")))
