@@ -14,7 +14,7 @@ extension Topology {
             portAddresses: interfaceAddresses(of: port), portRevision: port.standard.revisionNumber,
             mtu: network.mtu,
             subnets: subnets.map(Self.item), otherSubnets: all.filter { !$0.isServedByDHCP }.map(Self.item),
-            hasLinkLocalMetadata: boundDHCPPorts(on: id).first?.id == port.id, portQuality: quality(of: port))
+            hasLinkLocalMetadata: metadataPorts(on: id).first?.id == port.id, portQuality: quality(of: port))
     }
 
     private static func item(_ subnet: Subnet) -> HostDHCP.Subnet {

@@ -84,4 +84,25 @@ import Testing
         }
         #expect(has == [true, false])
     }
+
+    @Test("A host that serves no metadata is passed over for the next, and so is a DHCP port that its host does not have")
+    func hostsWithout() {
+        let rows =
+            cloud + [
+                served, dhcp(1, on: "h1"), dhcp(1, on: "h2"), dhcpPort,
+                port(3, on: 1, host: "h1", owner: DeviceOwner.dhcp, addresses: [(1, "10.0.0.3")]),
+                port(4, on: 1, host: "h2", owner: DeviceOwner.dhcp, addresses: [(1, "10.0.0.4")]),
+            ]
+        func agents(_ first: Bool, _ second: Bool) -> [TopologyChange.Row] {
+            [agent(1, type: .dhcp, servesMetadata: first), agent(2, type: .dhcp, servesMetadata: second)]
+        }
+        #expect(metadata(rows + agents(true, true)) == .init(neighbour: address("10.0.0.2")))
+        #expect(metadata(rows + agents(false, true)) == .init(neighbour: address("10.0.0.4")))
+        #expect(metadata(rows + agents(false, false)) == nil)
+        guard case .dhcp(let item) = Topology(rows: rows + agents(false, true)).item(HostItemKey(.dhcp, networkID(1)), for: "h2") else {
+            Issue.record("h2 serves DHCP")
+            return
+        }
+        #expect(item.hasLinkLocalMetadata)
+    }
 }

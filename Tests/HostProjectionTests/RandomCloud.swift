@@ -71,7 +71,7 @@ struct RandomCloud {
         case 20: randomPolicy()
         case 21, 22: addressGroup(number(Self.counts.addresses), number(3))
         case 18: host(anyHost(), tunnel: oneIn(4) ? nil : "10.9.0.\(number(5))")
-        case 19: agent(number(Self.counts.agents), type: oneIn(6) ? .dhcp : .l3, isAdminStateUp: oneIn(2))
+        case 19: agent(number(Self.counts.agents), type: oneIn(3) ? .dhcp : .l3, isAdminStateUp: oneIn(2), servesMetadata: oneIn(2))
         default: dhcp(number(Self.counts.networks), on: anyHost())
         }
     }
