@@ -55,7 +55,7 @@ import Testing
             return topology.apply([.put(row)])["h1"]?.contains(HostItemKey(.reservation, portID(5))) == true
         }
         #expect(hostname() == "vm1")
-        for (profile, name) in [(#"{"neutrino:instance": {"hostname": "vm2"}}"#, "vm2"), ("{}", nil)] {
+        for (profile, name) in [(#"{"neutrino:instance": {"hostname": "vm2"}}"#, "vm2"), ("{}", nil)] as [(String, String?)] {
             let isNews = put(profile)
             let told = hostname()
             #expect(isNews && told == name, "\(profile)")

@@ -42,7 +42,7 @@ import Testing
     @Test("Whether a host serves metadata is in its DHCP agent's configurations", arguments: Backend.allCases)
     func metadata(_ backend: Backend) async throws {
         let cloud = try Cloud(backend)
-        for (said, shown) in [(false, "false"), (nil, "true"), (true, "true")] {
+        for (said, shown) in [(false, "false"), (nil, "true"), (true, "true")] as [(Bool?, String)] {
             try await cloud.report("h1", servesMetadata: said)
             let configurations = try await cloud.agent(.dhcp, on: "h1").configurations
             #expect(configurations.contains("\"serves_metadata\":\(shown)"), "\(configurations)")
