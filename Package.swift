@@ -122,8 +122,8 @@ let wholeRooms: [Target] = [
     tests(
         "AgentRuntimeTests",
         [
-            "Addressing", "NetworkModel", "HostModel", "KernelInterface", "Converters", "Election", "ServiceProcesses", "AgentRuntime",
-            "FakeKernel", "TestSupport", hummingbird, log, lifecycle,
+            "Addressing", "NetworkModel", "HostModel", "KernelInterface", "Converters", "Drivers", "Election", "ServiceProcesses",
+            "AgentRuntime", "FakeKernel", "TestSupport", hummingbird, log, lifecycle,
         ]),
     room(
         "Lab",

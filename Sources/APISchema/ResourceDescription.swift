@@ -36,7 +36,7 @@ public struct ResourceDescription: Sendable {
         .init(SecurityGroupRule.table), .init(Agent.table), .init(AddressScope.table), .init(SubnetPool.table), .init(QoSPolicy.table),
         .init(BandwidthLimitRule.table), .init(DSCPMarkingRule.table), .init(PacketRateLimitRule.table), .init(RBACPolicy.table),
         .init(Segment.table), .init(NetworkSegmentRange.table), .init(Flavor.table), .init(ServiceProfile.table), .init(AddressGroup.table),
-        .init(SecurityGroupRuleTemplate.table),
+        .init(SecurityGroupRuleTemplate.table), .init(DefaultStatefulness.table),
     ]
 
     /// `SecurityGroupRule`.

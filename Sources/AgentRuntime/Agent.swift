@@ -106,7 +106,7 @@ public actor Agent: Service {
         registration = HostStatus.Registration(
             startID: ResourceID(using: &generator).description, tunnelAddress: configuration.settings.tunnelAddress,
             physicalNetworks: configuration.settings.physicalNetworks, stateDirectory: configuration.settings.stateDirectory,
-            availabilityZone: configuration.availabilityZone)
+            availabilityZone: configuration.availabilityZone, servesMetadata: configuration.settings.servesMetadata)
         connection = ServerConnection(configuration: configuration)
         groupConnections = senses.connections.map { GroupConnectionCleaner(tracker: $0, logger: logger) }
         errands = RouterErrands(kernel: kernel, processes: processes, settings: configuration.settings, logger: logger)

@@ -12,10 +12,10 @@ import Synchronization
 ///           rules are loaded, something was lost                 judged, ended
 ///     idle ────────────────────────────────────▶ suspects wait ─────────────────▶ idle
 ///                                                 ▲          │ the kernel refused
-///                                                 └──────────┘ (at most maximumAttempts times)
+///                                                 └──────────┘ (again and again, ever more seldom: no suspect is ever let off)
 final class GroupConnectionCleaner: Sendable {
-    static let maximumAttempts = 5
-    static let retryMilliseconds = 1000
+    static let firstRetryMilliseconds = 1000
+    static let lastRetryMilliseconds = 16_000
     /// Suspects of more networks than these cost one look at all connections, not one each.
     static let maximumLooks = 8
 
@@ -24,16 +24,22 @@ final class GroupConnectionCleaner: Sendable {
         var enforced: HostView?
         /// As ``ConnectionReview/suspects(from:to:)`` names them.
         var suspects: [ResourceID: HostPort?] = [:]
-        var attempts = 0
+        var backoff: Backoff
         var isWorking = false
     }
 
-    private let state = Mutex(State())
+    private let state: Mutex<State>
     private let tracker: any ConnectionTracker
     private let logger: Logger
     private let queue = DispatchQueue(label: "agent.connections", qos: .userInitiated)
 
-    init(tracker: any ConnectionTracker, logger: Logger) {
+    init(
+        tracker: any ConnectionTracker, logger: Logger,
+        backoff: Backoff = Backoff(
+            firstMilliseconds: GroupConnectionCleaner.firstRetryMilliseconds,
+            lastMilliseconds: GroupConnectionCleaner.lastRetryMilliseconds)
+    ) {
+        state = Mutex(State(backoff: backoff))
         self.tracker = tracker
         self.logger = logger
     }
@@ -57,10 +63,11 @@ final class GroupConnectionCleaner: Sendable {
         while let (suspects, view) = next() {
             do throws(KernelError) {
                 try end(ConnectionReview.judges(suspects, in: view))
-                state.withLock { $0.attempts = 0 }
+                state.withLock { $0.backoff.reset() }
             } catch {
-                logger.error("Connections that no rule allows could not be ended", metadata: ["error": "\(error)"])
-                if postpone(suspects) { return }
+                logger.error("Connections that no rule allows could not be ended; trying again", metadata: ["error": "\(error)"])
+                postpone(suspects)
+                return
             }
         }
     }
@@ -78,26 +85,23 @@ final class GroupConnectionCleaner: Sendable {
         }
     }
 
-    /// False when it was tried often enough.
-    private func postpone(_ suspects: [ResourceID: HostPort?]) -> Bool {
-        let isPostponed = state.withLock { state in
-            state.attempts += 1
-            guard state.attempts < Self.maximumAttempts else {
-                state.attempts = 0
-                return false
-            }
-            state.suspects.merge(suspects) { newer, _ in newer }
-            return true
+    private func postpone(_ suspects: [ResourceID: HostPort?]) {
+        let delay = state.withLock { state in
+            // As it was first, a port has the more to lose.
+            state.suspects.merge(suspects) { newer, older in older ?? newer }
+            var generator = SystemRandomNumberGenerator()
+            return state.backoff.next(using: &generator)
         }
-        if isPostponed { queue.asyncAfter(deadline: .now() + .milliseconds(Self.retryMilliseconds)) { self.work() } }
-        return isPostponed
+        queue.asyncAfter(deadline: .now() + .milliseconds(Int(delay / .milliseconds(1)))) { self.work() }
     }
 
     private func end(_ judges: [ConnectionJudge]) throws(KernelError) {
         var stale: [TrackedConnection] = []
         if judges.count > Self.maximumLooks {
-            let byZone = Dictionary(judges.map { ($0.zone, $0) }) { first, _ in first }
-            stale = try tracker.connections(inZone: nil) { byZone[$0.zone]?.mustEnd($0) == true }
+            let byZone = Dictionary(grouping: judges, by: \.zone)
+            stale = try tracker.connections(inZone: nil) { connection in
+                byZone[connection.zone, default: []].contains { $0.mustEnd(connection) }
+            }
         } else {
             for judge in judges { stale += try tracker.connections(inZone: judge.zone) { judge.mustEnd($0) } }
         }

@@ -27,8 +27,8 @@ struct PortReports {
             let state: HostStatus.PortReport.State = !isWired ? .down : unrealised.contains(port.networkID) ? .failed : .up
             current[Key(portID: port.id, component: .l2)] = Acknowledged(state: state, revision: port.revision)
         }
-        addDHCP(view, result, to: &current)
-        addRouters(view, result, to: &current)
+        addDHCP(view, unrealised, result, to: &current)
+        addRouters(view, unrealised, result, to: &current)
 
         var news: [HostStatus.PortReport] = []
         for (key, state) in current where sent[key] != state {
@@ -38,9 +38,11 @@ struct PortReports {
         return news
     }
 
-    private func addDHCP(_ view: HostView, _ result: ApplyReport, to current: inout [Key: Acknowledged]) {
+    private func addDHCP(
+        _ view: HostView, _ unrealised: Set<ResourceID>, _ result: ApplyReport, to current: inout [Key: Acknowledged]
+    ) {
         for service in view.dhcp.values {
-            let isServed = !result.concerns(network: service.networkID)
+            let isServed = !unrealised.contains(service.networkID) && !result.concerns(network: service.networkID)
             let state: HostStatus.PortReport.State = isServed ? .up : .failed
             current[Key(portID: service.portID, component: .dhcp)] = Acknowledged(state: state, revision: service.portRevision)
             current[Key(portID: service.portID, component: .l2)] = Acknowledged(state: state, revision: service.portRevision)
@@ -50,13 +52,17 @@ struct PortReports {
         }
     }
 
-    private func addRouters(_ view: HostView, _ result: ApplyReport, to current: inout [Key: Acknowledged]) {
+    private func addRouters(
+        _ view: HostView, _ unrealised: Set<ResourceID>, _ result: ApplyReport, to current: inout [Key: Acknowledged]
+    ) {
         for router in view.routers.values {
-            // Of a router that is down nothing is to be realised: that is done. Clients wait for its interfaces to become ACTIVE, and only then
-            // change it or take them away.
-            let state: HostStatus.PortReport.State = result.concerns(router: router.id) ? .failed : .up
+            let hasFailed = result.concerns(router: router.id)
             let ports = router.interfaces + [router.gateway, router.redundancy?.port].compactMap { $0 }
             for port in ports {
+                // Of a router that is down nothing is to be realised: that is done. Clients wait for its interfaces to become ACTIVE, and only
+                // then change it or take them away.
+                let isAway = router.isAdminStateUp && unrealised.contains(port.networkID)
+                let state: HostStatus.PortReport.State = hasFailed || isAway ? .failed : .up
                 for component in [HostStatus.Component.l2, .l3] {
                     current[Key(portID: port.id, component: component)] = Acknowledged(state: state, revision: port.revision)
                 }

@@ -193,6 +193,7 @@ public struct NetworkingServer: Service {
         AddressGroupRoutes(operations: operations).addRoutes(to: router)
         TagRoutes<AddressGroup>(operations: operations).addRoutes(to: router)
         ResourceRoutes<SecurityGroupRuleTemplate>(operations: operations, methods: [.post, .delete]).addRoutes(to: router)
+        ResourceRoutes<DefaultStatefulness>(operations: operations).addRoutes(to: router)
     }
 
     private static func addPoolRoutes(to router: APIRouter, _ operations: Operations) {
@@ -217,6 +218,7 @@ public struct NetworkingServer: Service {
         names(Network.table), names(Subnet.table), names(Port.table), names(NetworkModel.Router.table), names(FloatingIP.table),
         names(SecurityGroup.table), names(SecurityGroupRule.table), names(Agent.table), names(AddressScope.table), names(SubnetPool.table),
         names(QoSPolicy.table), names(RBACPolicy.table), names(AddressGroup.table), names(SecurityGroupRuleTemplate.table),
+        names(DefaultStatefulness.table),
         ("rule_type", "rule_types", "qos/rule-types"), ("quota", "quotas", "quotas"),
         ("availability_zone", "availability_zones", "availability_zones"),
         ("floatingip_pool", "floatingip_pools", "floatingip_pools"),

@@ -87,6 +87,11 @@ extension ExtensionDescription {
             description: "Configure set of security group rules used as default rules for every new security group",
             updated: "2022-12-19T10:00:00-00:00"),
         .init(
+            alias: "security-groups-default-statefulness", name: "Security Groups Default Statefulness",
+            description: "Allows configuring the default value of the 'stateful' attribute for new security groups, on a per-project or "
+                + "system-wide basis",
+            updated: "2026-04-13T00:00:00-00:00"),
+        .init(
             alias: "security-groups-normalized-cidr", name: "Normalized CIDR field for security group rules",
             description: "Add new field with normalized remote_ip_prefix cidr in SG rule",
             updated: "2020-07-28T10:00:00-00:00"),

@@ -15,7 +15,7 @@ extension ResourceTable {
 
     /// The resources of a body that holds several; nil for one that holds one, or none.
     func objects(in body: [String: JSONValue]) throws(APIError) -> [[String: JSONValue]]? {
-        guard let many = body[plural] else { return nil }
+        guard let many = body[plural], singular != plural || many.objectValue == nil else { return nil }
         guard let elements = many.arrayValue, !elements.isEmpty, elements.count <= Self.maximumBulkCount else {
             throw .badRequest("Resources required: a list of 1 to \(Self.maximumBulkCount)")
         }

@@ -202,8 +202,16 @@ private struct PortRules: Sendable {
     /// What every guarded port may do without a rule (``SecurityGroupChains``).
     private static func isService(_ direction: RuleDirection, _ connection: TrackedConnection) -> Bool {
         guard connection.protocolNumber == 17 else { return false }
-        let client: (UInt16, UInt16) = connection.source.version == .v4 ? (68, 67) : (546, 547)
         let ports = (connection.sourcePort, connection.destinationPort)
-        return direction == .egress ? ports == client : ports == (client.1, client.0)
+        return switch (connection.source.version, direction) {
+        case (.v4, .egress): ports == (68, 67)
+        case (.v4, .ingress): ports == (67, 68)
+        case (.v6, .egress): ports == (546, 547) && connection.destination == allServers
+        case (.v6, .ingress): ports == (547, 546) && linkLocal?.contains(connection.source) == true
+        }
     }
+
+    /// ff02::1:2, where clients of DHCPv6 find relays and servers (RFC 8415, section 7.1).
+    private static let allServers = IPAddress.v6(IPv6Address(rawValue: 0xFF02 << 112 | 0x1_0002))
+    private static let linkLocal = IPPrefix(masking: .v6(IPv6Address(rawValue: 0xFE80 << 112)), length: 10)
 }

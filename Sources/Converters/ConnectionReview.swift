@@ -28,7 +28,7 @@ public enum ConnectionReview {
         return suspects
     }
 
-    /// One judge for each network of the suspects.
+    /// One judge for each network of the suspects. Two may have the same zone.
     ///
     /// - Parameter suspects: each as it was before, which counts of those that are not in the view any more; nil for what nobody knew before.
     public static func judges(_ suspects: [ResourceID: HostPort?], in view: HostView) -> [ConnectionJudge] {
@@ -40,11 +40,12 @@ public enum ConnectionReview {
             // With another address or in another network now, it left connections behind.
             if let former, port.map({ hasLeft(former, $0) }) ?? true { byNetwork[former.networkID, default: []].append(former) }
         }
-        // A network that is gone had the zone that it would have.
-        let networks = Set(view.networks.keys).union(byNetwork.keys)
-        let zones = ConntrackZones.assign(networks)
+        let zones = ConntrackZones.assign(view.networks.keys)
+        // A network that is gone left its connections in the zone that it had beside those that are there, which may be one of theirs now.
+        let gone = Set(byNetwork.keys).subtracting(view.networks.keys)
+        let former = gone.isEmpty ? [:] : ConntrackZones.assign(gone.union(view.networks.keys))
         return byNetwork.sorted { $0.key < $1.key }.compactMap { network, ports in
-            zones[network].map { ConnectionJudge(ports, on: network, zone: $0, in: view) }
+            (zones[network] ?? former[network]).map { ConnectionJudge(ports, on: network, zone: $0, in: view) }
         }
     }
 

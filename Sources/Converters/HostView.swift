@@ -3,7 +3,7 @@ import NetworkModel
 
 /// Everything that one host must realise: what the feed has put and not dropped, with the indexes that conversions need.
 ///
-/// A put or a drop costs a few dictionary accesses, however much the host holds.
+/// A put or a drop costs a few dictionary accesses, but for the first one after the view was copied: it also copies the table of its kind.
 public struct HostView: Hashable, Sendable {
     public private(set) var networks: [ResourceID: HostNetwork] = [:]
     public private(set) var remotePorts = OwnedItems<HostRemotePort>()

@@ -141,7 +141,7 @@ struct SecurityGroupChains {
 
     /// Who asks for an address or a neighbour needs no rule.
     private static let fromEverybody = [
-        "ether type vmap { arp : goto deliver, ip6 : jump from_ipv6 }", "udp sport 68 udp dport 67 goto deliver",
+        "ether type vmap { arp : goto deliver, ip6 : jump from_ipv6 }", "ether type ip udp sport 68 udp dport 67 goto deliver",
     ]
 
     /// Also of packets that came in fragments.
@@ -163,7 +163,7 @@ struct SecurityGroupChains {
 
     private static let toEverybody = [
         "ether type vmap { arp : accept, ip6 : jump to_ipv6, 8021q : goto refuse_tagged, 8021ad : goto refuse_tagged }",
-        "udp sport 67 udp dport 68 accept",
+        "ether type ip udp sport 67 udp dport 68 accept",
     ]
 
     private static let toIPv6 = [

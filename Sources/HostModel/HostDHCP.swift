@@ -35,6 +35,8 @@ public struct HostDHCP: Hashable, Sendable, Codable {
     public var mtu: Int
     /// Subnets with DHCP enabled, in the order of their creation; of IPv6 those that DHCPv6 serves (no SLAAC alone).
     public var subnets: [Subnet]
+    /// The network's other subnets: instances hear of them from the metadata service.
+    public var otherSubnets: [Subnet]
     /// Whether this host is the one that has the network's fe80::a9fe:a9fe, the address of metadata in IPv6: of several DHCP servers one.
     public var hasLinkLocalMetadata: Bool
     /// Of the port's own QoS policy.
@@ -42,7 +44,7 @@ public struct HostDHCP: Hashable, Sendable, Codable {
 
     public init(
         networkID: ResourceID, portID: ResourceID, portMAC: MACAddress, portAddresses: [InterfaceAddress], portRevision: Int, mtu: Int,
-        subnets: [Subnet], hasLinkLocalMetadata: Bool = false, portQuality: HostQuality? = nil
+        subnets: [Subnet], otherSubnets: [Subnet] = [], hasLinkLocalMetadata: Bool = false, portQuality: HostQuality? = nil
     ) {
         self.networkID = networkID
         self.portID = portID
@@ -51,6 +53,7 @@ public struct HostDHCP: Hashable, Sendable, Codable {
         self.portRevision = portRevision
         self.mtu = mtu
         self.subnets = subnets
+        self.otherSubnets = otherSubnets
         self.hasLinkLocalMetadata = hasLinkLocalMetadata
         self.portQuality = portQuality
     }

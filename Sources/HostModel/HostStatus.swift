@@ -14,16 +14,19 @@ public struct HostStatus: Hashable, Sendable, Codable {
         public var stateDirectory: String
         /// The part of the cloud that the host is in; nil: the one of hosts that name none.
         public var availabilityZone: String?
+        /// Whether instances can ask the host for metadata; nil: they can.
+        public var servesMetadata: Bool?
 
         public init(
             startID: String, tunnelAddress: IPAddress?, physicalNetworks: [String: String], stateDirectory: String,
-            availabilityZone: String? = nil
+            availabilityZone: String? = nil, servesMetadata: Bool? = nil
         ) {
             self.startID = startID
             self.tunnelAddress = tunnelAddress
             self.physicalNetworks = physicalNetworks
             self.stateDirectory = stateDirectory
             self.availabilityZone = availabilityZone
+            self.servesMetadata = servesMetadata
         }
     }
 

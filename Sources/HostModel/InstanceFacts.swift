@@ -10,8 +10,10 @@
 /// All members may be missing. Profiles of Nova's have other members, which are left alone.
 public struct InstanceFacts: Hashable, Sendable, Codable {
     public static let profileKey = "neutrino:instance"
-    /// Octets of a whole `binding:profile`, in JSON: 64 KiB of user data (Nova's limit) in base64, and as much again for keys and the like. What is
-    /// longer is not looked at.
+    /// Octets of user data, before they are put into base64. (Nova takes 65,535, with it.)
+    public static let maximumUserDataBytes = 65_536
+    /// Octets of a whole `binding:profile`, in JSON: the user data in base64, and half as much again for keys and the like. What is longer is not
+    /// looked at.
     public static let maximumProfileBytes = 131_072
 
     /// What the instance is called, with or without a domain; nil: as DHCP calls it.

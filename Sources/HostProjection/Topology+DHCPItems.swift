@@ -6,25 +6,25 @@ import NetworkModel
 extension Topology {
     func dhcpItem(_ id: ResourceID, for host: String) -> HostDHCP? {
         guard let network = networks[id], dhcpHosts.contains(host, at: id), let port = dhcpPort(on: id, host: host) else { return nil }
-        let subnets = dhcpSubnets(of: network)
+        let all = inOrderOfCreation(subnetsByNetwork[id].compactMap { self.subnets[$0] }, on: network)
+        let subnets = all.filter(\.isServedByDHCP)
         guard !subnets.isEmpty else { return nil }
         return HostDHCP(
             networkID: id, portID: port.id, portMAC: port.mac,
             portAddresses: interfaceAddresses(of: port), portRevision: port.standard.revisionNumber,
             mtu: network.mtu,
-            subnets: subnets.map {
-                HostDHCP.Subnet(
-                    id: $0.id, prefix: $0.prefix, gateway: $0.gatewayAddress, dnsNameservers: $0.dnsNameservers,
-                    hostRoutes: $0.hostRoutes, addressMode: $0.ipv6AddressMode)
-            }, hasLinkLocalMetadata: boundDHCPPorts(on: id).first?.id == port.id, portQuality: quality(of: port))
+            subnets: subnets.map(Self.item), otherSubnets: all.filter { !$0.isServedByDHCP }.map(Self.item),
+            hasLinkLocalMetadata: metadataPorts(on: id).first?.id == port.id, portQuality: quality(of: port))
+    }
+
+    private static func item(_ subnet: Subnet) -> HostDHCP.Subnet {
+        HostDHCP.Subnet(
+            id: subnet.id, prefix: subnet.prefix, gateway: subnet.gatewayAddress, dnsNameservers: subnet.dnsNameservers,
+            hostRoutes: subnet.hostRoutes, addressMode: subnet.ipv6AddressMode)
     }
 
     private func dhcpPort(on network: ResourceID, host: String) -> Port? {
         dhcpPortsByNetwork[network].lazy.filter { ports[$0]?.hostID == host }.min().flatMap { ports[$0] }
-    }
-
-    private func dhcpSubnets(of network: Network) -> [Subnet] {
-        inOrderOfCreation(subnetsByNetwork[network.id].compactMap { subnets[$0] }.filter(\.isServedByDHCP), on: network)
     }
 
     /// As the network lists them, then by time.

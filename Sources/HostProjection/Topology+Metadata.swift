@@ -47,9 +47,26 @@ extension Topology {
         routerPortsByNetwork[networkID].compactMap { ports[$0] }.filter { DeviceOwner.isRouterInterface($0.deviceOwner) }
     }
 
-    /// DHCP ports of hosts that serve the network, by id.
-    func boundDHCPPorts(on networkID: ResourceID) -> [Port] {
-        dhcpPortsByNetwork[networkID].sorted().compactMap { ports[$0] }.filter { dhcpHosts.contains($0.hostID, at: networkID) }
+    /// DHCP ports of the network that answer, by id: of each host that serves DHCP and metadata the one that it has.
+    func metadataPorts(on networkID: ResourceID) -> [Port] {
+        var hosts: Set<String> = []
+        return dhcpPortsByNetwork[networkID].sorted().compactMap { ports[$0] }.filter { port in
+            dhcpHosts.contains(port.hostID, at: networkID) && agentsWithoutMetadataByHost[port.hostID].isEmpty
+                && hosts.insert(port.hostID).inserted
+        }
+    }
+
+    /// An agent of DHCP said whether its host serves metadata.
+    mutating func replaceMetadataRefusal(of agentID: ResourceID, with new: Agent?, _ concerned: inout ConcernedKeys) {
+        let old = agentsWithoutMetadata[agentID]
+        let host = new.flatMap { $0.type == .dhcp && !$0.servesMetadata ? $0.hostID : nil }
+        guard old != host else { return }
+        if let old { agentsWithoutMetadataByHost.remove(agentID, at: old) }
+        agentsWithoutMetadata[agentID] = host
+        if let host { agentsWithoutMetadataByHost.insert(agentID, at: host) }
+        for host in Set([old, host].compactMap { $0 }) {
+            for networkID in dhcpNetworks[host] { noteMetadata(on: networkID, &concerned) }
+        }
     }
 
     /// Nil for ports that the network itself made.
@@ -58,7 +75,7 @@ extension Topology {
         let floating = floatingIPsByPort[port.id].compactMap { floatingIPs[$0] }.map(\.address).min()
         return HostReservation.Instance(
             id: port.deviceID, projectID: port.projectID, addresses: port.fixedIPs.map(\.address), floatingAddress: floating,
-            facts: InstanceFacts(profile: port.bindingProfile))
+            facts: instanceFacts[port.id])
     }
 
     /// Of an interface of a router.
@@ -82,7 +99,7 @@ extension Topology {
     private func hasIPv6Address(_ port: Port) -> Bool { port.fixedIPs.contains { $0.address.version == .v6 } }
 
     private func neighbour(of addresses: [InterfaceAddress], on networkID: ResourceID) -> IPAddress? {
-        for port in boundDHCPPorts(on: networkID) {
+        for port in metadataPorts(on: networkID) {
             for fixed in port.fixedIPs
             where addresses.contains(where: { $0.prefix.contains(fixed.address) && fixed.address.version == .v4 }) {
                 return fixed.address

@@ -1,4 +1,5 @@
 import HostModel
+import Metadata
 import NetworkModel
 
 /// Changes of ports.
@@ -16,6 +17,7 @@ extension Topology {
             unindex(old)
         }
         ports[id] = new
+        if old?.bindingProfile != new?.bindingProfile { instanceFacts[id] = new.flatMap { InstanceFacts(profile: $0.bindingProfile) } }
         if let new { index(new) }
         replaceClaims(oldClaims, with: new.map { claims(of: $0) } ?? [], &concerned)
         replaceMembership(of: old, with: new, &concerned)

@@ -48,6 +48,7 @@ extension Topology {
 
     /// Of an agent only its drain matters: to the members of its routers.
     mutating func replaceAgent(_ id: ResourceID, with new: Agent?, _ concerned: inout ConcernedKeys) {
+        replaceMetadataRefusal(of: id, with: new, &concerned)
         let isDraining = new.map { $0.type == .l3 && !$0.isAdminStateUp } ?? false
         guard drainingAgents.contains(id) != isDraining else { return }
         if isDraining { drainingAgents.insert(id) } else { drainingAgents.remove(id) }

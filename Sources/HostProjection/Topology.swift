@@ -31,8 +31,14 @@ public struct Topology: Sendable, Equatable {
     var physicalNetworks: [String: Set<String>] = [:]
     var dhcpHosts = SetIndex<ResourceID, String>()
     var dhcpNetworks = SetIndex<String, ResourceID>()
-    /// All that matters of agents: those of routers that are administratively down.
+    /// What matters of agents: those of routers that are administratively down.
     var drainingAgents: Set<ResourceID> = []
+    /// And those of DHCP whose hosts serve no metadata: agent → host, and back.
+    var agentsWithoutMetadata: [ResourceID: String] = [:]
+    var agentsWithoutMetadataByHost = SetIndex<String, ResourceID>()
+
+    /// What ports' profiles say of instances, parsed once: they may be long, and many hosts may ask for them. Ports of which nothing is said are missing.
+    var instanceFacts: [ResourceID: InstanceFacts] = [:]
 
     // Indexes over rows.
     var subnetsByNetwork = SetIndex<ResourceID, ResourceID>()

@@ -116,9 +116,9 @@ struct InstanceIndex {
         let interfaces = interfaces[item.networkID, default: [:]].values.joined().sorted { $0.id < $1.id }
         return SubjectPort(
             id: item.portID, networkID: item.networkID, mac: item.mac, mtu: service?.mtu ?? interfaces.first?.mtu,
-            addresses: addresses.map { address in
+            addresses: addresses.compactMap { address in
                 if let subnet = service?.subnets.first(where: { $0.prefix.contains(address) }) { return Self.served(address, subnet) }
-                return Self.unserved(address, interfaces)
+                return Self.unserved(address, service?.otherSubnets.first { $0.prefix.contains(address) }, interfaces)
             }, dnsServers: (service?.subnets ?? []).flatMap(\.dnsNameservers).filter { !$0.isUnspecified })
     }
 
@@ -132,8 +132,11 @@ struct InstanceIndex {
         return SubjectPort.Address(address: address, prefixLength: subnet.prefix.length, way: way, gateway: subnet.gateway)
     }
 
-    /// What DHCP does not give out: the router's interface says the rest, where there is one on this host.
-    private static func unserved(_ address: IPAddress, _ interfaces: [HostRouter.RouterPort]) -> SubjectPort.Address {
+    /// What DHCP does not give out: its subnet says the rest, or the router's interface, where there is one on this host. Nil of an address that no
+    /// instance could use by what this host knows.
+    private static func unserved(
+        _ address: IPAddress, _ subnet: HostDHCP.Subnet?, _ interfaces: [HostRouter.RouterPort]
+    ) -> SubjectPort.Address? {
         for interface in interfaces {
             let prefixes = interface.advertisement?.prefixes ?? []
             if let prefix = prefixes.first(where: { $0.isAutonomous && $0.prefix.contains(address) }) {
@@ -144,7 +147,12 @@ struct InstanceIndex {
                 address: address, prefixLength: own.prefixLength, way: .fixed, gateway: interface.gateways.first(where: own.prefix.contains)
             )
         }
-        let way: SubjectPort.Way = address.version == .v6 ? .advertised : .fixed
-        return SubjectPort.Address(address: address, prefixLength: address.version.addressBits, way: way, gateway: nil)
+        if let subnet {
+            let way: SubjectPort.Way = subnet.addressMode == .slaac ? .advertised : .fixed
+            return SubjectPort.Address(
+                address: address, prefixLength: subnet.prefix.length, way: way, gateway: way == .fixed ? subnet.gateway : nil)
+        }
+        guard address.version == .v6 else { return nil }
+        return SubjectPort.Address(address: address, prefixLength: address.version.addressBits, way: .advertised, gateway: nil)
     }
 }

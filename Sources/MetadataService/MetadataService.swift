@@ -5,6 +5,7 @@ import Logging
 import Metadata
 import NIOCore
 import ServiceLifecycle
+import Synchronization
 
 /// The host's end of the metadata service: listens on a UNIX socket for the haproxies in the namespaces, finds out which instance asks, and answers
 /// itself or has Nova answer.
@@ -64,22 +65,30 @@ public struct MetadataService: Service {
             httpDecoderConfiguration: .init(
                 maxHeaderFieldSize: Self.maximumHeaderBytes, maxHeaderListSize: Self.maximumHeaderBytes,
                 maxHeaderFieldCount: Self.maximumHeaders))
+        let failure = Mutex<MetadataSocket.Failure?>(nil)
         let application = Application(
             responder: responder, server: .http1(configuration: server),
             configuration: ApplicationConfiguration(
                 address: .unixDomainSocket(path: socket.path), serverName: "neutrino",
                 availableConnectionsDelegate: MaximumAvailableConnections(Self.maximumConnections)),
-            onServerRunning: { [logger, onReady] _ in
-                if let reason = socket.open() { logger.error("Instances cannot ask for metadata", metadata: ["reason": "\(reason)"]) }
+            onServerRunning: { [onReady] channel in
+                do throws(MetadataSocket.Failure) { try socket.open() } catch {
+                    failure.withLock { $0 = error }
+                    // The server ends with what it listens on.
+                    channel.close(promise: nil)
+                    return
+                }
                 await onReady()
             }, logger: logger)
         do {
             try await application.runService(gracefulShutdownSignals: [])
         } catch {
             try await nova?.close()
+            if let failure = failure.withLock({ $0 }) { throw failure }
             throw error
         }
         try await nova?.close()
+        if let failure = failure.withLock({ $0 }) { throw failure }
     }
 }
 

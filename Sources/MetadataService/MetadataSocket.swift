@@ -1,6 +1,10 @@
 import Glibc
 
 /// The UNIX socket that the service listens on.
+///
+/// Whoever listens makes the socket, with rights that depend on the process: nobody passes its directory before it has those that it shall have.
+///
+///     prepare() ──▶ directory is root's alone ──▶ bound ──▶ open() ──▶ the socket is the group's, the directory everybody's
 struct MetadataSocket: Sendable {
     struct Failure: Error, CustomStringConvertible {
         var description: String
@@ -26,25 +30,25 @@ struct MetadataSocket: Sendable {
         }
     }
 
-    /// Makes the directory, and removes what an earlier agent left.
+    /// Makes the directory, closed, and removes what an earlier agent left.
     func prepare() throws(Failure) {
-        if mkdir(directory, 0o755) != 0, errno != EEXIST { throw failure("The directory \(directory) cannot be made") }
-        // haproxy gives up root's rights after it made this its root.
-        if chmod(directory, 0o755) != 0 { throw failure("The directory \(directory) cannot be opened for others") }
+        if mkdir(directory, 0o700) != 0, errno != EEXIST { throw failure("The directory \(directory) cannot be made") }
+        if chmod(directory, 0o700) != 0 { throw failure("The directory \(directory) cannot be closed to others") }
         if unlink(path) != 0, errno != ENOENT { throw failure("The socket \(path) of an earlier agent cannot be removed") }
     }
 
-    /// Lets the group connect. Before, nobody but the agent's user can. Answers why not.
-    func open() -> String? {
-        guard let group else { return nil }
-        guard let entry = getgrnam(group) else {
-            return "there is no group \(group): install haproxy"
+    /// Lets the group connect. Before, nobody but the agent's user can.
+    func open() throws(Failure) {
+        if let group {
+            guard let entry = getgrnam(group) else { throw Failure(description: "there is no group \(group): install haproxy") }
+            // -1 leaves the owner.
+            guard chown(path, uid_t.max, entry.pointee.gr_gid) == 0 else {
+                throw failure("the socket \(path) cannot be given to the group \(group)")
+            }
         }
-        // -1 leaves the owner.
-        guard chown(path, uid_t.max, entry.pointee.gr_gid) == 0, chmod(path, 0o660) == 0 else {
-            return failure("the socket \(path) cannot be opened for the group \(group)").description
-        }
-        return nil
+        if chmod(path, group == nil ? 0o600 : 0o660) != 0 { throw failure("the rights of the socket \(path) cannot be set") }
+        // haproxy gives up root's rights after it made this its root.
+        if chmod(directory, 0o755) != 0 { throw failure("the directory \(directory) cannot be opened for others") }
     }
 
     private func failure(_ what: String) -> Failure { Failure(description: "\(what): \(String(cString: strerror(errno)))") }

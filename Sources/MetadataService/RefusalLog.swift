@@ -1,7 +1,8 @@
 import Logging
 import Synchronization
 
-/// Says what instances did not get, without letting them fill the disk: a line in ten seconds, with the number of those that were left out.
+/// Says what instances did not get, without letting them fill the disk: of each kind a line in ten seconds, with the number of those that were left
+/// out.
 final class RefusalLog: Sendable {
     static let interval = Duration.seconds(10)
 
@@ -11,18 +12,20 @@ final class RefusalLog: Sendable {
     }
 
     private let logger: Logger
-    private let state = Mutex(State())
+    /// By message. These are the program's own: there are a few.
+    private let states = Mutex<[String: State]>([:])
 
     init(logger: Logger) { self.logger = logger }
 
     func note(_ message: Logger.Message, _ metadata: Logger.Metadata) {
         let now = ContinuousClock.now
-        let left: Int? = state.withLock { state in
+        let left: Int? = states.withLock { states in
+            let state = states[message.description, default: State()]
             if let last = state.last, now - last < Self.interval {
-                state.left += 1
+                states[message.description] = State(last: last, left: state.left + 1)
                 return nil
             }
-            defer { state = State(last: now, left: 0) }
+            states[message.description] = State(last: now, left: 0)
             return state.left
         }
         guard let left else { return }

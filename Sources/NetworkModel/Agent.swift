@@ -59,6 +59,8 @@ public struct Agent: Sendable, Hashable {
 extension Agent {
     /// The zone of agents that name none.
     public static let defaultAvailabilityZone = "nova"
+    /// The member of a DHCP agent's `configurations` that says whether instances can ask its host for metadata.
+    public static let servesMetadataKey = "serves_metadata"
 }
 
 /// What the server knows of a host beside its agents: where its tunnels end, and which physical networks it reaches.

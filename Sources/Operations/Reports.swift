@@ -85,6 +85,7 @@ extension Verb {
         case .dhcp:
             members["dhcp_driver"] = "dnsmasq"
             members["dhcp_lease_duration"] = 86400
+            members[Agent.servesMetadataKey] = .bool(registration.servesMetadata ?? true)
         case .l3:
             members["agent_mode"] = "legacy"
             members["handle_internal_only_routers"] = true

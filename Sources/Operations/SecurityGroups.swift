@@ -45,6 +45,7 @@ extension Verb {
         try checkQuota("security_group", projectID)
         var group = SecurityGroup(id: newID(), projectID: projectID)
         try request.assign(to: &group)
+        if !request.givenNames.contains("stateful") { group.isStateful = try isStatefulByDefault(projectID) }
         try insertGroup(&group, isDefault: false)
         return group
     }
@@ -92,6 +93,7 @@ extension Verb {
         var group = SecurityGroup(id: newID(), projectID: projectID)
         group.name = Self.defaultGroupName
         group.standard.description = "Default security group"
+        group.isStateful = try isStatefulByDefault(projectID)
         guard
             try transaction.insertIfAbsent(
                 table: "default_security_groups", columns: ["project_id", "security_group_id"],

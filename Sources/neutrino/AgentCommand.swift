@@ -77,7 +77,8 @@ struct AgentCommand: AsyncParsableCommand {
             throw CleanExit.failure("The state directory \(stateDirectory) cannot be made: \(error.localizedDescription)")
         }
         let metadataConfiguration = try metadata.configuration(stateDirectory: stateDirectory)
-        let events = try NetworkEvents(namespace: nil)
+        let events = try KernelEvents()
+        defer { events.close() }
         let instances = InstanceDirectory()
         let agent = Agent(
             configuration: configuration, kernel: LinuxKernel(), processes: LinuxProcessHost(), senses: try senses(events),
@@ -101,7 +102,6 @@ struct AgentCommand: AsyncParsableCommand {
                 services: services,
                 gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
         try await group.run()
-        events.close()
     }
 
     private func agentConfiguration() throws -> AgentConfiguration {
@@ -143,11 +143,11 @@ struct AgentCommand: AsyncParsableCommand {
     }
 
     /// The kernel's events and keepalived's pipes, as the agent hears them.
-    private func senses(_ events: NetworkEvents) throws -> AgentSenses {
+    private func senses(_ events: KernelEvents) throws -> AgentSenses {
         let (changes, continuation) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
         let (losses, lossesContinuation) = AsyncStream.makeStream(of: LostEntry.self, bufferingPolicy: .bufferingOldest(4096))
         Task {
-            for await event in events {
+            for await event in events.links {
                 if Self.isOfInterest(event) { continuation.yield() }
                 // What does not fit is found by the resync.
                 if let loss = Self.loss(event) { lossesContinuation.yield(loss) }
@@ -155,16 +155,10 @@ struct AgentCommand: AsyncParsableCommand {
             continuation.finish()
             lossesContinuation.finish()
         }
-        // Of more namespaces than these the resync finds the rest.
-        let (names, namesContinuation) = AsyncStream.makeStream(of: NamespaceName.self, bufferingPolicy: .bufferingNewest(4096))
-        let (rulesets, rulesetsContinuation) = AsyncStream.makeStream(of: NamespaceName?.self, bufferingPolicy: .bufferingNewest(4096))
-        let namespaceEvents = try NamespaceEvents(
-            onChange: { namesContinuation.yield($0) }, onRulesetChange: { rulesetsContinuation.yield($0) })
-        let rulesetEvents = try RulesetEvents()
-        Task { for await _ in rulesetEvents { rulesetsContinuation.yield(nil) } }
+        let namespaces = events.namespaces
         return AgentSenses(
-            linkChanges: changes, namespaceChanges: names, watchNamespaces: { namespaceEvents.watch($0) }, entryLosses: losses,
-            rulesetChanges: rulesets, connections: try LinuxConnectionTracker(), openPipe: Self.open,
+            linkChanges: changes, namespaceChanges: events.namespaceChanges, watchNamespaces: { namespaces.watch($0) }, entryLosses: losses,
+            rulesetChanges: events.rulesetChanges, connections: try LinuxConnectionTracker(), openPipe: Self.open,
             hasEnded: LinuxProcessHost.hasEnded, election: try election(),
             findConflicts: try findConflicts())
     }
@@ -216,5 +210,38 @@ struct AgentCommand: AsyncParsableCommand {
         case .resync: .unknown
         case .linkChanged, .linkRemoved, .addressAdded, .addressRemoved: nil
         }
+    }
+}
+
+/// What the kernel tells of by itself: changes in the host's own namespace, and in those that the agent watches.
+private struct KernelEvents {
+    /// Of more namespaces than these the resync finds the rest.
+    private static let maximumPending = 4096
+
+    let links: NetworkEvents
+    let namespaces: NamespaceEvents
+    let namespaceChanges: AsyncStream<NamespaceName>
+    /// Nil of the host's own.
+    let rulesetChanges: AsyncStream<NamespaceName?>
+    private let rulesets: RulesetEvents
+
+    init() throws {
+        let (names, namesContinuation) = AsyncStream.makeStream(
+            of: NamespaceName.self, bufferingPolicy: .bufferingNewest(Self.maximumPending))
+        let (changes, changesContinuation) = AsyncStream.makeStream(
+            of: NamespaceName?.self, bufferingPolicy: .bufferingNewest(Self.maximumPending))
+        links = try NetworkEvents(namespace: nil)
+        let rulesets = try RulesetEvents()
+        namespaces = try NamespaceEvents(onChange: { namesContinuation.yield($0) }, onRulesetChange: { changesContinuation.yield($0) })
+        Task { for await _ in rulesets { changesContinuation.yield(nil) } }
+        namespaceChanges = names
+        rulesetChanges = changes
+        self.rulesets = rulesets
+    }
+
+    func close() {
+        links.close()
+        rulesets.close()
+        namespaces.close()
     }
 }

@@ -17,7 +17,7 @@ struct AttachCommand: AsyncParsableCommand {
               neutrino attach --network private --namespace web2 --dhcp --fixed-ip 10.0.0.7
 
             A tap for QEMU or libvirt, with what the metadata service shall tell the machine:
-              neutrino attach --network private --tap --name vm1 --key-file ~/.ssh/id_ed25519.pub --user-data cloud-config.yaml
+              neutrino attach --network private --tap --name vm1 --public-key ~/.ssh/id_ed25519.pub --user-data cloud-config.yaml
 
             A device that is there, such as a container's veth or a network card, to an existing port:
               neutrino attach PORT --device veth3
@@ -38,8 +38,7 @@ struct AttachCommand: AsyncParsableCommand {
     @Option(help: "Plug in this device of the host. It is called otherwise until it is detached.") var device: String?
 
     @Option(help: "What the instance is called, in DNS and in its metadata.") var name: String?
-    @Option(help: "A file of public keys (authorized_keys) for the instance's metadata.") var keyFile: String?
-    @Option(help: "A file of user data (cloud-init) for the instance's metadata.") var userData: String?
+    @OptionGroup var facts: InstanceFactsOptions
 
     @OptionGroup var place: AttachmentPlace
     @Option(help: "How many seconds to wait for the port to become ACTIVE.") var timeout = 60
@@ -85,33 +84,8 @@ struct AttachCommand: AsyncParsableCommand {
         var request = AttachmentRequest(target, plug: plug, host: place.host)
         request.name = name
         request.timeoutMilliseconds = timeout * 1000
-        if let keyFile { request.publicKeys = Self.keys(try contents(keyFile)) }
-        if let userData {
-            let data = try contents(userData)
-            // Nova's limit.
-            guard data.count <= 65_535 else { throw LabError("\(userData) has \(data.count) bytes: user data has at most 65535.") }
-            request.userData = data.base64EncodedString()
-        }
+        request.facts = try facts.facts()
         return request
-    }
-
-    private func contents(_ path: String) throws -> Data {
-        do { return try Data(contentsOf: URL(fileURLWithPath: path)) } catch {
-            throw LabError("\(path) cannot be read: \(error.localizedDescription)")
-        }
-    }
-
-    /// Each key by its comment, or by its number where that is missing or not the only one.
-    static func keys(_ file: Data) -> [String: String] {
-        let lines = String(decoding: file, as: UTF8.self).split(whereSeparator: \.isNewline).map { $0.trimmingCharacters(in: .whitespaces) }
-            .filter { !$0.isEmpty && !$0.hasPrefix("#") }
-        var keys: [String: String] = [:]
-        for (index, line) in lines.enumerated() {
-            let words = line.split(separator: " ")
-            let comment = words.count > 2 ? String(words[words.count - 1]) : "key\(index + 1)"
-            keys[keys[comment] == nil ? comment : "\(comment)-\(index + 1)"] = line
-        }
-        return keys
     }
 }
 

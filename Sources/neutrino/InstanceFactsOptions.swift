@@ -5,9 +5,6 @@ import HostModel
 
 /// What the metadata service tells an instance, where there is no Nova: kept in the port's `binding:profile` (``InstanceFacts``).
 struct InstanceFactsOptions: ParsableArguments {
-    /// Nova's limit.
-    private static let maximumUserDataBytes = 65_536
-
     @Option(help: "What the instance is called in its metadata (default: its name).") var hostname: String?
 
     @Option(
@@ -34,12 +31,13 @@ struct InstanceFactsOptions: ParsableArguments {
     private func keys() throws -> [String: String] {
         var keys: [String: String] = [:]
         for path in publicKey {
-            for line in String(decoding: try Self.contents(path), as: UTF8.self).split(whereSeparator: \.isNewline)
-            where !line.hasPrefix("#") {
+            let lines = String(decoding: try Self.contents(path), as: UTF8.self).split(whereSeparator: \.isNewline)
+                .map { $0.trimmingCharacters(in: .whitespaces) }
+            for line in lines where !line.isEmpty && !line.hasPrefix("#") {
                 let words = line.split(separator: " ", maxSplits: 2)
                 guard words.count >= 2 else { throw ValidationError("\(path) holds no SSH public keys: its lines are TYPE KEY COMMENT.") }
                 let name = words.count > 2 ? String(words[2]) : "key\(keys.count)"
-                keys[keys[name] == nil ? name : "\(name)-\(keys.count)"] = String(line)
+                keys[keys[name] == nil ? name : "\(name)-\(keys.count)"] = line
             }
         }
         return keys
@@ -56,8 +54,8 @@ struct InstanceFactsOptions: ParsableArguments {
 
     private static func userData(_ path: String) throws -> String {
         let data = try contents(path)
-        guard data.count <= maximumUserDataBytes else {
-            throw ValidationError("\(path) has \(data.count) bytes; user data has at most 65536.")
+        guard data.count <= InstanceFacts.maximumUserDataBytes else {
+            throw ValidationError("\(path) has \(data.count) bytes; user data has at most \(InstanceFacts.maximumUserDataBytes).")
         }
         return data.base64EncodedString()
     }

@@ -1,9 +1,7 @@
 import APISchema
 import AccessPolicy
 import Foundation
-import Logging
 import Operations
-import Synchronization
 import TestSupport
 import Testing
 
@@ -239,28 +237,5 @@ import Testing
         #expect(listed.output == "\"update_network\": \"role:keeper\"\n")
         let shown = await Neutrino.run(["policy", "show", "get_network"])
         #expect(shown.output.contains("context_is_admin: role:admin"))
-    }
-}
-
-/// Keeps what is logged.
-private final class LogLines: Sendable {
-    private let lines = Mutex<[String]>([])
-
-    var text: String { lines.withLock { $0.joined(separator: "\n") } }
-    var logger: Logger { Logger(label: "test") { _ in Handler(lines: self) } }
-
-    private struct Handler: LogHandler {
-        let lines: LogLines
-        var metadata: Logger.Metadata = [:]
-        var logLevel = Logger.Level.info
-
-        subscript(metadataKey key: String) -> Logger.MetadataValue? {
-            get { metadata[key] }
-            set { metadata[key] = newValue }
-        }
-
-        func log(event: LogEvent) {
-            lines.lines.withLock { $0.append("\(event.message) \(event.metadata ?? [:])") }
-        }
     }
 }

@@ -52,6 +52,14 @@ struct PortAndGroupTests {
 
             let templates = try await client.list("default-security-group-rules", "?used_in_non_default_sg=False")
             #expect(templates.count == 2 && templates.allSatisfy { $0["remote_group_id"] == "PARENT" })
+            let name = "security_groups_default_statefulness"
+            let settings = "security-groups-default-statefulness"
+            let setting = try await client.post(settings, [name: ["project_id": nil, "stateful": false]])
+            #expect(setting.status == 201 && setting["project_id"]?.isNull == true && setting["stateful"] == false)
+            #expect(try await client.list(settings).map { $0["id"] } == [setting["id"]])
+            #expect(try await client.put("\(settings)/\(setting.id)", [name: ["stateful": true]]).status == 200)
+            #expect(try await client.delete("\(settings)/\(setting.id)").status == 204)
+
             let quick = try await client.post("security-groups", ["security_group": ["name": "quick", "stateful": false]])
             #expect(quick["stateful"] == false)
             #expect(try await client.list("security-groups", "?stateful=False").map { $0["id"] } == [quick["id"]])

@@ -114,6 +114,19 @@ struct ConnectionReviewTests {
         #expect(ended([lease, timestamp, connection("10.0.0.9", "10.0.0.7", 1, type: 8)], nil, view) == [timestamp])
     }
 
+    @Test("DHCPv6 goes on as far as nobody needs a rule for it: to all servers, and from an address of the link")
+    func dhcpv6() {
+        func message(_ source: String, _ sourcePort: UInt16, _ destination: String, _ destinationPort: UInt16) -> TrackedConnection {
+            TrackedConnection(
+                zone: zone, source: ip(source), destination: ip(destination), protocolNumber: 17, sourcePort: sourcePort,
+                destinationPort: destinationPort)
+        }
+        let view = view(network(), group(group), .port(port(7, addresses: [ip("10.0.0.7"), ip("2001:db8::7")], groups: [group])))
+        let good = [message("2001:db8::7", 546, "ff02::1:2", 547), message("fe80::1", 547, "2001:db8::7", 546)]
+        let stale = [message("2001:db8::7", 546, "2001:db8::1", 547), message("2001:db8::9", 547, "2001:db8::7", 546)]
+        #expect(ended(good + stale, nil, view) == stale)
+    }
+
     @Test("A port with a prefix around others' addresses judges none of their connections, and those of no one's addresses it does")
     func prefixes() {
         let wide = HostPort.Pair(prefix: prefix("10.0.0.0/24"), mac: mac(7))
@@ -138,6 +151,22 @@ struct ConnectionReviewTests {
         let all = ["10.0.0.7", "10.0.0.100", "10.0.1.5"].map { connection("192.0.2.9", $0) }
         #expect(ended(all, state([ssh], ssh), state([], ssh)) == [all[0]])
         #expect(ended(all, state([ssh]), state([])) == all)
+    }
+
+    @Test("A network that goes has the zone that it had, and one that stays the zone that it has")
+    func zonesOfGoneNetworks() throws {
+        // Two networks whose numbers collide, the first with the lower id: the second moves when the first goes.
+        func ownZone(_ number: Int) -> Int? { ConntrackZones.assign([id(number)])[id(number)] }
+        let numbers = Dictionary(grouping: 1000..<60_000, by: ownZone).values.first { $0.count > 1 }
+        let (gone, kept) = (try #require(numbers?.first), try #require(numbers?.dropFirst().first))
+        let items: [HostItem] = [network(id: id(kept)), .port(port(8, groups: [web], network: id(kept)))]
+        let leaving: [HostItem] = [network(id: id(gone)), .port(port(7, groups: [group], network: id(gone)))]
+        let old = view(items + leaving + [group(group, ssh), group(web, ssh)])
+        let new = view(items + [group(group, ssh), group(web)])
+        let judges = ConnectionReview.judges(ConnectionReview.suspects(from: old, to: new), in: new)
+        #expect(judges.map(\.zone) == [ownZone(gone), ownZone(kept)])
+        let stale = [connection("192.0.2.9", "10.0.0.7", zone: ownZone(gone)), connection("192.0.2.9", "10.0.0.8", zone: ownZone(kept))]
+        #expect(ended(stale, old, new) == stale)
     }
 
     // MARK: Addresses that ports left

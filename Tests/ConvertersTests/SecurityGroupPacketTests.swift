@@ -335,6 +335,28 @@ struct SecurityGroupPacketTests {
         #expect(try !udp(6000, 6))
     }
 
+    @Test("What DHCP passes without a rule is IPv4: the same ports over IPv6 need one, in each direction")
+    func dhcpPortsOverIPv6() throws {
+        let bench = try Bench()
+        defer { bench.test.remove() }
+        let names = [7: try bench.instance(7), 8: try bench.instance(8)]
+        for (number, name) in names { try bench.test.expect("ip addr add 2001:db8::\(number)/64 dev eth nodad", in: name) }
+        let both = HostSecurityGroup(id: web, rules: [.init(direction: .egress, ipVersion: 6), .init(direction: .ingress, ipVersion: 6)])
+        func passes(_ ports: (Int, Int), _ groups: (ResourceID, ResourceID)) throws -> Bool {
+            let instances = [(7, groups.0), (8, groups.1)].map { (number, group) -> HostItem in
+                .port(port(number, addresses: [ip("2001:db8::\(number)")], groups: [group]))
+            }
+            try bench.load([network(), .securityGroup(both), .securityGroup(HostSecurityGroup(id: group, rules: []))] + instances)
+            return try self.passes(
+                bench, try #require(names[7]), try #require(names[8]), send: "UDP6-SENDTO:[2001:db8::8]:\(ports.1),sourceport=\(ports.0)",
+                receive: "UDP6-RECV:\(ports.1)")
+        }
+        // (To 546 no instance sends at all.)
+        for ports in [(68, 67), (67, 68)] { #expect(try passes(ports, (web, web))) }
+        #expect(try !passes((68, 67), (group, web)))
+        #expect(try !passes((67, 68), (web, group)))
+    }
+
     @Test("Stateless groups let answers in by a rule only, and address groups allow the addresses that are in them")
     func statelessAndAddressGroups() throws {
         let bench = try Bench()

@@ -48,6 +48,7 @@ import Testing
                     hostRoutes: [StaticRoute(destination: prefix("172.16.0.0/12"), nextHop: address("10.0.0.9"))]),
                 HostDHCP.Subnet(id: subnetID(5), prefix: prefix("fd01::/64"), gateway: nil, addressMode: .stateful),
             ])
+        #expect(item?.otherSubnets.map(\.id) == [2, 4].map(subnetID), "which only metadata tells of")
     }
 
     @Test("A port's names are those of all its addresses with DHCP, in its own domain or else its network's")

@@ -43,6 +43,25 @@ import Testing
         #expect(reservation(rows, 5, "r1") == nil, "the router only passes requests on")
     }
 
+    @Test("What is said of an instance goes with the profile that says it")
+    func facts() {
+        var topology = Topology(rows: cloud + [served, dhcp(1, on: "h1"), dhcpPort])
+        func hostname() -> String? {
+            guard case .reservation(let item) = topology.item(HostItemKey(.reservation, portID(5)), for: "h1") else { return nil }
+            return item.instance?.facts?.hostname
+        }
+        func put(_ profile: String) -> Bool {
+            let row = port(5, on: 1, host: "h2", addresses: [(1, "10.0.0.5")]) { $0.bindingProfile = profile }
+            return topology.apply([.put(row)])["h1"]?.contains(HostItemKey(.reservation, portID(5))) == true
+        }
+        #expect(hostname() == "vm1")
+        for (profile, name) in [(#"{"neutrino:instance": {"hostname": "vm2"}}"#, "vm2"), ("{}", nil)] as [(String, String?)] {
+            let isNews = put(profile)
+            let told = hostname()
+            #expect(isNews && told == name, "\(profile)")
+        }
+    }
+
     @Test("A router passes requests on where there is a DHCP server, and answers where the network has none")
     func routers() {
         #expect(metadata(cloud + [served, dhcp(1, on: "h1"), dhcpPort]) == .init(neighbour: address("10.0.0.2")))
@@ -64,5 +83,26 @@ import Testing
             return item.hasLinkLocalMetadata
         }
         #expect(has == [true, false])
+    }
+
+    @Test("A host that serves no metadata is passed over for the next, and so is a DHCP port that its host does not have")
+    func hostsWithout() {
+        let rows =
+            cloud + [
+                served, dhcp(1, on: "h1"), dhcp(1, on: "h2"), dhcpPort,
+                port(3, on: 1, host: "h1", owner: DeviceOwner.dhcp, addresses: [(1, "10.0.0.3")]),
+                port(4, on: 1, host: "h2", owner: DeviceOwner.dhcp, addresses: [(1, "10.0.0.4")]),
+            ]
+        func agents(_ first: Bool, _ second: Bool) -> [TopologyChange.Row] {
+            [agent(1, type: .dhcp, servesMetadata: first), agent(2, type: .dhcp, servesMetadata: second)]
+        }
+        #expect(metadata(rows + agents(true, true)) == .init(neighbour: address("10.0.0.2")))
+        #expect(metadata(rows + agents(false, true)) == .init(neighbour: address("10.0.0.4")))
+        #expect(metadata(rows + agents(false, false)) == nil)
+        guard case .dhcp(let item) = Topology(rows: rows + agents(false, true)).item(HostItemKey(.dhcp, networkID(1)), for: "h2") else {
+            Issue.record("h2 serves DHCP")
+            return
+        }
+        #expect(item.hasLinkLocalMetadata)
     }
 }

@@ -71,7 +71,7 @@ struct RandomCloud {
         case 20: randomPolicy()
         case 21, 22: addressGroup(number(Self.counts.addresses), number(3))
         case 18: host(anyHost(), tunnel: oneIn(4) ? nil : "10.9.0.\(number(5))")
-        case 19: agent(number(Self.counts.agents), type: oneIn(6) ? .dhcp : .l3, isAdminStateUp: oneIn(2))
+        case 19: agent(number(Self.counts.agents), type: oneIn(3) ? .dhcp : .l3, isAdminStateUp: oneIn(2), servesMetadata: oneIn(2))
         default: dhcp(number(Self.counts.networks), on: anyHost())
         }
     }
@@ -142,6 +142,7 @@ struct RandomCloud {
         let destination = anyHost()
         let isMigrating = owner == "compute:nova" && !host.isEmpty && destination != host && oneIn(3)
         let policy = oneIn(2) ? nil : policyID(number(Self.counts.policies))
+        let profile = oneIn(2) ? "{}" : #"{"neutrino:instance": {"hostname": "vm\#(number(3))"}}"#
         let vifType = oneIn(3) ? VIFType.unbound : VIFType.bridge
         return port(
             id, on: onNetwork, host: host, owner: owner, device: device, addresses: addresses, groups: groups
@@ -153,6 +154,7 @@ struct RandomCloud {
             $0.dnsDomain = domain
             $0.qosPolicyID = policy
             $0.extraDHCPOptions = options
+            $0.bindingProfile = profile
         }
     }
 

@@ -158,9 +158,10 @@ func host(_ id: String, tunnel: String?) -> TopologyChange.Row {
     return .host(row)
 }
 
-func agent(_ number: Int, type: AgentType = .l3, isAdminStateUp: Bool = true) -> TopologyChange.Row {
+func agent(_ number: Int, type: AgentType = .l3, isAdminStateUp: Bool = true, servesMetadata: Bool = true) -> TopologyChange.Row {
     var row = Agent(id: agentID(number), type: type, hostID: "h\(number)")
     row.isAdminStateUp = isAdminStateUp
+    row.configurations = #"{"serves_metadata":\#(servesMetadata)}"#
     return .agent(row)
 }
 

@@ -89,6 +89,7 @@ struct AttachTests {
                 ("lo", "the host's loopback"), ("used0", "it has the address 10.55.0.1/24"), ("used1", "there are devices on top of it"),
             ] { #expect(try await refusal(["--network", "private", "--device", device]).contains("uses device \(device) (\(use)")) }
             try await host.output(["ip", "link", "delete", "used0"])
+            try await checkFailedName(lab, host)
             #expect(try await refusal(["--network", "private", "--namespace", "a/b"]).contains("is no name for a namespace"))
             #expect(try await refusal(["--network", "private", "--tap"], host: "h7").contains("Host h7 cannot take the port"))
             #expect(try await refusal(["--network", "private", "--tap", "--fixed-ip", "10.9.9.9"]).contains("The server refused"))
@@ -101,14 +102,28 @@ struct AttachTests {
         }
     }
 
+    /// A device that cannot be called as its port's shall be goes on as it was.
+    private func checkFailedName(_ lab: Lab, _ host: Place) async throws {
+        let network = try await lab.find("networks", "private")
+        let port = try await lab.api.create("ports", ["network_id": .string(network), "name": "named"]).text("id")
+        try await host.output(["ip", "link", "add", "tap" + port.prefix(11), "type", "veth", "peer", "name", "other0"])
+        try await host.output(["ip", "link", "add", "spare0", "up", "type", "veth", "peer", "name", "spare1"])
+        #expect(try await lab.attach(on: "h1", ["named", "--device", "spare0"]).exitCode == 1)
+        #expect(try await host.output(["ip", "-oneline", "link", "show", "dev", "spare0"]).contains(",UP"))
+        for device in ["other0", "spare0"] { try await host.output(["ip", "link", "delete", device]) }
+        try await lab.api.delete("ports", port)
+    }
+
     @Test(
-        "A virtual machine on a tap boots, gets its address by DHCP with the network's MTU, and reaches a namespace on another host",
+        "A virtual machine on a tap boots, gets its address by DHCP with the network's MTU, is told who it is, and reaches a namespace on another host",
         .enabled(if: VirtualMachine.isAvailable, VirtualMachine.skipReason), .timeLimit(.minutes(8)))
     func virtualMachine() async throws {
         try await withLab { lab in
             _ = try await lab.createNetwork("private", prefix: "10.0.0.0/24")
             let other = try await lab.createInstance("vm2", host: "h2", network: "private")
-            let attached = try await lab.attach(on: "h1", ["--network", "private", "--tap", "--name", "vm1", "--json"]).json()
+            let attached = try await lab.attach(
+                on: "h1", ["--network", "private", "--tap", "--name", "vm1", "--meta", "role=web", "--json"]
+            ).json()
             let arguments = attached["qemu_arguments"]?.arrayValue?.compactMap(\.stringValue) ?? []
             #expect(attached["libvirt_interface"]?.stringValue?.contains("managed='no'") == true)
             let directory = "\(lab.stateDirectory)/machine"
@@ -119,6 +134,12 @@ struct AttachTests {
             #expect(try await machine.line("mtu") == "\(attached["mtu"]?.integerValue ?? 0)")
             #expect(try await machine.line("ping") == "answered")
             try await lab.waitForReply(from: other.place, to: address)
+
+            let device = try await lab.api.show("ports", attached.text("port_id")).text("device_id")
+            let metadata = try JSONParser.parse(try await machine.line("metadata"))
+            #expect(metadata["uuid"]?.stringValue == device && metadata["hostname"] == "vm1" && metadata["meta"] == ["role": "web"])
+            #expect(try await machine.line("instance-id") == device)
+            #expect(try await machine.line("hostname") == "vm1")
         }
     }
 

@@ -15,21 +15,29 @@ struct RepairTests {
             let scene = try await RepairScene(lab)
             let beside = try Probe.start(from: scene.beside[0].place, to: scene.beside[1].address)
             try await beside.waitUntilSteady()
-            for damage in scene.damages {
-                let logged = try scene.findings(damage.finding)
-                try await scene.host.place.output(["sh", "-c", damage.command])
-                try await waitUntil(
-                    "the log to say '\(damage.finding)'", timeoutMilliseconds: Self.repairMilliseconds, intervalMilliseconds: 10
-                ) { try scene.findings(damage.finding) > logged }
-                try await waitUntil(
-                    "'\(damage.command)' to be repaired", timeoutMilliseconds: Self.repairMilliseconds, intervalMilliseconds: 10
-                ) { try await scene.host.place.run(["sh", "-c", damage.check]).exitCode == 0 }
-                try await lab.waitForReply(from: scene.pair[0].place, to: scene.pair[1].address)
-                try await lab.waitForReply(from: scene.pair[1].place, to: scene.pair[0].address)
-            }
+            for damage in scene.damages { try await expectRepair(of: damage, scene) }
             #expect(try await beside.stop().lost == 0)
+            // Without its rules the whole host passes nothing (fail closed): no port is beside this one.
+            try await expectRepair(of: scene.flush, scene)
+            try await lab.waitForReply(from: scene.beside[0].place, to: scene.beside[1].address)
             try await failClosed(scene)
         }
+    }
+
+    private func expectRepair(of damage: RepairScene.Damage, _ scene: RepairScene) async throws {
+        func isWell() async throws -> Bool { try await damage.host.place.run(["sh", "-c", damage.check]).exitCode == 0 }
+        // A daemon may be starting still.
+        try await waitUntil("'\(damage.check)' before the damage", timeoutMilliseconds: 60_000) { try await isWell() }
+        let logged = try scene.findings(damage)
+        try await damage.host.place.output(["sh", "-c", damage.command])
+        try await waitUntil(
+            "the log to say '\(damage.finding)'", timeoutMilliseconds: Self.repairMilliseconds, intervalMilliseconds: 10
+        ) { try scene.findings(damage) > logged }
+        try await waitUntil(
+            "'\(damage.command)' to be repaired", timeoutMilliseconds: Self.repairMilliseconds, intervalMilliseconds: 10
+        ) { try await isWell() }
+        try await scene.lab.waitForReply(from: scene.pair[0].place, to: scene.pair[1].address)
+        try await scene.lab.waitForReply(from: scene.pair[1].place, to: scene.pair[0].address)
     }
 
     /// Until its rules are in, nothing passes: whoever put the device into the bridge, and whatever became of the table.
@@ -60,7 +68,7 @@ struct RepairTests {
         }
         try await host.startAgent()
         try await waitUntil("the agent to say that the firewall could not be loaded", timeoutMilliseconds: 30_000) {
-            try scene.log().contains("the firewall that protects it could not be loaded")
+            try scene.log(of: host).contains("the firewall that protects it could not be loaded")
         }
         #expect(
             try await host.place.run(["ip", "-brief", "link", "show", "master", scene.bridge]).standardOutput.contains(early.tapName)
@@ -157,8 +165,10 @@ struct RepairTests {
 /// A network that is damaged, and one beside it, on two hosts.
 private struct RepairScene {
     struct Damage {
+        var host: LabHost
         var command: String
-        /// What the log must say.
+        /// What the log must say: the sentence, and what it is about.
+        var message = "Repairing what somebody else changed"
         var finding: String
         /// Succeeds when it is repaired.
         var check: String
@@ -170,6 +180,8 @@ private struct RepairScene {
     let beside: [Instance]
     let networkID: String
     let damages: [Damage]
+    /// The whole table of the security groups.
+    let flush: Damage
 
     var bridge: String { "brq" + networkID.prefix(11) }
 
@@ -198,37 +210,56 @@ private struct RepairScene {
         (pair, beside) = (instances[0], instances[1])
         for pair in instances { try await lab.waitForReply(from: pair[0].place, to: pair[1].address) }
         let vni = try #require(try await lab.api.show("networks", networkID)["provider:segmentation_id"]?.integerValue)
-        damages = Self.damages(host: host, tap: pair[0].tapName, remote: pair[1], network: networkID, vni: vni)
+        let server = try #require(try await lab.api.list("ports", "network_id=\(networkID)&device_owner=network:dhcp").first)
+        let serving = try lab.host(server.text("binding:host_id"))
+        damages =
+            Self.damages(host: host, tap: pair[0].tapName, remote: pair[1], network: networkID, vni: vni) + [
+                Self.end(of: "dnsmasq", network: networkID, on: serving), Self.end(of: "haproxy", network: networkID, on: serving),
+            ]
+        flush = Damage(
+            host: host, command: "nft flush table bridge neutrino", finding: "the ruleset was changed",
+            check: "nft list chain bridge neutrino forward | grep -q from_port")
+    }
+
+    /// A daemon of the network's DHCP namespace that is killed.
+    private static func end(of program: String, network: String, on host: LabHost) -> Damage {
+        let processes = "for process in $(ip netns pids qdhcp-\(network)); do grep -qx \(program) /proc/$process/comm"
+        return Damage(
+            host: host, command: "\(processes) && kill -KILL $process; done; true", message: "A daemon ended by itself",
+            finding: "\(program)/\(network)", check: "\(processes) && found=yes; done; [ \"$found\" ]")
     }
 
     private static func damages(host: LabHost, tap: String, remote: Instance, network: String, vni: Int) -> [Damage] {
         let (bridge, tunnel) = ("brq" + network.prefix(11), "vxlan-\(vni)")
         let isPort: (String) -> String = { "ip -oneline link show \($0) | grep -q 'master \(bridge) '" }
         let entries = "bridge fdb show | grep '^\(remote.mac) dev \(tunnel) ' | grep"
+        func damage(_ command: String, finding: String, check: String) -> Damage {
+            Damage(host: host, command: command, finding: finding, check: check)
+        }
         return [
-            Damage(command: "ip link del \(tunnel)", finding: "device \(tunnel) is gone", check: isPort(tunnel)),
-            Damage(command: "ip link set \(tap) nomaster", finding: "device \(tap) is not in bridge \(bridge)", check: isPort(tap)),
-            Damage(
-                command: "ip link set \(tunnel) down", finding: "device \(tunnel) is down", check: "ip link show up | grep -q \(tunnel)"),
-            Damage(
-                command: "bridge fdb del \(remote.mac) dev \(tunnel) dst \(Underlay.hostAddress(2)) self",
+            damage("ip link del \(tunnel)", finding: "device \(tunnel) is gone", check: isPort(tunnel)),
+            damage("ip link set \(tap) nomaster", finding: "device \(tap) is not in bridge \(bridge)", check: isPort(tap)),
+            damage(
+                "ip link set \(tunnel) down", finding: "device \(tunnel) is down", check: "ip link show up | grep -q \(tunnel)"),
+            damage(
+                "bridge fdb del \(remote.mac) dev \(tunnel) dst \(Underlay.hostAddress(2)) self",
                 finding: "forwarding entry \(remote.mac) to \(Underlay.hostAddress(2)) of \(tunnel) is gone", check: "\(entries) -q ' self'"
             ),
-            Damage(
-                command: "bridge fdb del \(remote.mac) dev \(tunnel) master static",
+            damage(
+                "bridge fdb del \(remote.mac) dev \(tunnel) master static",
                 finding: "forwarding entry \(remote.mac) to port \(tunnel) is gone", check: "\(entries) -q 'master .* static'"),
-            Damage(
-                command: "ip neigh del \(remote.address) dev \(bridge)",
+            damage(
+                "ip neigh del \(remote.address) dev \(bridge)",
                 finding: "neighbour \(remote.address) at \(remote.mac) on \(bridge) is gone",
                 check: "ip neigh show dev \(bridge) nud permanent | grep -q '^\(remote.address) '"),
-            Damage(
-                command: "nft flush set bridge neutrino port_ipv6", finding: "the ruleset was changed",
+            damage(
+                "nft flush set bridge neutrino port_ipv6", finding: "the ruleset was changed",
                 check: "nft list set bridge neutrino port_ipv6 | grep -q \(tap)"),
-            Damage(command: "ip link del \(bridge)", finding: "device \(bridge) is gone", check: isPort(tap)),
+            damage("ip link del \(bridge)", finding: "device \(bridge) is gone", check: isPort(tap)),
         ]
     }
 
-    func log() throws -> String {
+    func log(of host: LabHost) throws -> String {
         guard let file = fopen(lab.logPath(host.name), "r") else { throw LabError("The agent has no log.") }
         defer { fclose(file) }
         var bytes: [UInt8] = []
@@ -237,7 +268,7 @@ private struct RepairScene {
         return String(decoding: bytes, as: UTF8.self)
     }
 
-    func findings(_ text: String) throws -> Int {
-        try log().split(separator: "\n").filter { $0.contains("Repairing what somebody else changed") && $0.contains(text) }.count
+    func findings(_ damage: Damage) throws -> Int {
+        try log(of: damage.host).split(separator: "\n").filter { $0.contains(damage.message) && $0.contains(damage.finding) }.count
     }
 }

@@ -26,12 +26,12 @@ func port(
                     : nil)))
 }
 
-func service(on network: Int = 1, _ subnets: HostDHCP.Subnet...) -> FeedMessage {
+func service(on network: Int = 1, _ subnets: HostDHCP.Subnet..., others: [HostDHCP.Subnet] = []) -> FeedMessage {
     .put(
         .dhcp(
             HostDHCP(
                 networkID: networkID(network), portID: portID(90), portMAC: mac(90), portAddresses: [], portRevision: 1, mtu: 1450,
-                subnets: subnets)))
+                subnets: subnets, otherSubnets: others)))
 }
 
 func subnet(_ cidr: String, gateway: String? = nil, dns: [String] = [], mode: IPv6Mode? = nil) -> HostDHCP.Subnet {

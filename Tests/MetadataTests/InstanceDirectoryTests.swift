@@ -71,6 +71,20 @@ import Testing
         func found() -> SubjectPort? { directory.instance(on: networkID(1), at: ip("10.0.0.5"))?.ports.first }
         #expect(found()?.mtu == 1400 && found()?.addresses.first?.prefixLength == 24)
         directory.apply([router(71)])
-        #expect(found()?.mtu == nil && found()?.addresses.first?.prefixLength == 32)
+        #expect(found()?.mtu == nil)
+        #expect(found()?.addresses.isEmpty == true, "nobody knows its prefix")
+    }
+
+    @Test("Of an address that DHCP does not give out its subnet tells the rest")
+    func otherSubnets() {
+        let directory = directory(
+            port(5, "10.0.0.5", "10.1.0.5", "fd00::5", "fd01::5"),
+            service(
+                subnet("10.0.0.0/24"),
+                others: [subnet("10.1.0.0/16", gateway: "10.1.0.1"), subnet("fd00::/64", mode: .slaac), subnet("fd01::/64")]))
+        let addresses = directory.instance(on: networkID(1), at: ip("10.0.0.5"))?.ports.first?.addresses ?? []
+        #expect(addresses.map(\.way) == [.dhcp, .fixed, .advertised, .fixed])
+        #expect(addresses.map(\.prefixLength) == [24, 16, 64, 64])
+        #expect(addresses.map(\.gateway) == [nil, ip("10.1.0.1"), nil, nil])
     }
 }

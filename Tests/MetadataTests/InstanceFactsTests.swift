@@ -21,6 +21,8 @@ import Testing
         #expect(InstanceFacts(profile: "{}") == nil)
         #expect(InstanceFacts(profile: #"{"neutrino:instance": 7}"#) == nil)
         #expect(InstanceFacts(profile: #"{"trusted": "neutrino:instance"}"#) == nil)
+        let whole = InstanceFacts(userData: String(repeating: "A", count: (InstanceFacts.maximumUserDataBytes + 2) / 3 * 4))
+        #expect(InstanceFacts(profile: whole.profile.text) == whole, "as much user data as there may be")
         let long = InstanceFacts(userData: String(repeating: "A", count: InstanceFacts.maximumProfileBytes))
         #expect(InstanceFacts(profile: long.profile.text) == nil)
         let strange = #"{"neutrino:instance": {"hostname": 7, "public_keys": {"a": "k", "b": 1}, "meta": [], "vendor_data": "x"}}"#

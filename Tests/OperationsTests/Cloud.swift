@@ -91,12 +91,12 @@ final class Cloud: Sendable {
     /// A host that registers, or reports.
     func report(
         _ host: String, ports: [HostStatus.PortReport] = [], routers: [HostStatus.RouterReport] = [], startID: String = "1",
-        zone: String? = nil
+        zone: String? = nil, servesMetadata: Bool? = nil
     ) async throws {
         let number = host.utf8.last ?? 0
         let registration = HostStatus.Registration(
             startID: startID, tunnelAddress: IPAddress("192.0.2.\(number)"), physicalNetworks: ["physnet1": "eth1"],
-            stateDirectory: "/var/lib/neutrino", availabilityZone: zone)
+            stateDirectory: "/var/lib/neutrino", availabilityZone: zone, servesMetadata: servesMetadata)
         try await operations.report(
             host: host, status: HostStatus(registration: registration, ports: ports, routers: routers))
     }

@@ -39,6 +39,16 @@ import Testing
         #expect(try await apiError { try await cloud.show(l3) }?.message == "Agent \(l3.id) could not be found.")
     }
 
+    @Test("Whether a host serves metadata is in its DHCP agent's configurations", arguments: Backend.allCases)
+    func metadata(_ backend: Backend) async throws {
+        let cloud = try Cloud(backend)
+        for (said, shown) in [(false, "false"), (nil, "true"), (true, "true")] as [(Bool?, String)] {
+            try await cloud.report("h1", servesMetadata: said)
+            let configurations = try await cloud.agent(.dhcp, on: "h1").configurations
+            #expect(configurations.contains("\"serves_metadata\":\(shown)"), "\(configurations)")
+        }
+    }
+
     @Test("A network with DHCP gets a port on a host, with the lowest free address", arguments: Backend.allCases)
     func dhcp(_ backend: Backend) async throws {
         let cloud = try Cloud(backend)

@@ -26,6 +26,52 @@ import Testing
         #expect(try await apiError { try await cloud.delete(first, as: member) }?.type == "SecurityGroupCannotRemoveDefault")
     }
 
+    @Test("New groups are as whoever makes them says, else as their project's setting, else as everybody's", arguments: Backend.allCases)
+    func defaultStatefulness(_ backend: Backend) async throws {
+        let cloud = try Cloud(backend)
+        func isStateful(of project: String, _ more: [String: JSONValue] = [:]) async throws -> Bool {
+            let body: [String: JSONValue] = ["name": "g", "project_id": .string(project)]
+            return try await cloud.create(SecurityGroup.self, body.merging(more) { $1 }).isStateful
+        }
+        #expect(try await isStateful(of: "p1"))
+        let everybody = try await cloud.create(DefaultStatefulness.self, ["project_id": nil, "stateful": false])
+        #expect(everybody.projectID == nil)
+        #expect(try await !isStateful(of: "p1"))
+        #expect(try await !isStateful(of: "p2"))
+        #expect(try await isStateful(of: "p2", ["stateful": true]))
+        let own = try await cloud.create(DefaultStatefulness.self, [:])
+        #expect(own.projectID == "p1" && own.isStateful)
+        #expect(try await isStateful(of: "p1"))
+        #expect(try await !cloud.update(own, ["stateful": false]).isStateful)
+        #expect(try await !isStateful(of: "p1"))
+        try await cloud.delete(everybody)
+        #expect(try await isStateful(of: "p2"))
+        // A project's first group brings its default group, which is made in the same way.
+        _ = try await cloud.create(DefaultStatefulness.self, ["project_id": "p3", "stateful": false])
+        #expect(try await !isStateful(of: "p3"))
+        let groups = try await cloud.list(SecurityGroup.self)
+        #expect(Set(groups.filter { $0.name == "default" && !$0.isStateful }.map(\.projectID)) == ["p2", "p3"])
+    }
+
+    @Test("A project has one setting of statefulness, and members see their own project's", arguments: Backend.allCases)
+    func settingsOfStatefulness(_ backend: Backend) async throws {
+        let cloud = try Cloud(backend)
+        let all = try await cloud.create(DefaultStatefulness.self, ["project_id": nil])
+        let own = try await cloud.create(DefaultStatefulness.self, ["project_id": "p1"])
+        for (project, name) in [("p1", "p1"), (nil, "system-wide")] as [(JSONValue, String)] {
+            let error = try await apiError { try await cloud.create(DefaultStatefulness.self, ["project_id": project]) }
+            #expect(error?.status == 409 && error?.type == "SecurityGroupDefaultStatefulnessAlreadyExists")
+            #expect(error?.message == "A security group default statefulness setting already exists for project '\(name)'.")
+        }
+        let member = Caller(projectID: "p1", isAdmin: false)
+        #expect(try await cloud.list(DefaultStatefulness.self, as: member).map(\.id) == [own.id])
+        #expect(try await apiError { try await cloud.update(own, ["stateful": false], as: member) }?.status == 403)
+        #expect(try await apiError { try await cloud.delete(all, as: member) }?.status == 404)
+        try await cloud.delete(own)
+        let error = try await apiError { try await cloud.show(own) }
+        #expect(error?.message == "Security group default statefulness \(own.id) could not be found.")
+    }
+
     @Test("Ports of one project created at once share one default group", arguments: Backend.allCases)
     func concurrent(_ backend: Backend) async throws {
         let cloud = try Cloud(backend)

@@ -13,7 +13,7 @@ import Testing
         4_203_178_101_905_385_247, 9_819_946_483_480_198_308, 14_950_268_600_561_087_578, 4_639_332_188_359_522_965,
         1_554_470_808_770_237_357, 9_698_775_516_955_219_288, 914_829_231_385_911_699, 15_087_957_921_960_464_423,
         1_802_213_999_675_549_841, 16_692_057_771_041_505_701, 18_301_159_883_583_651_004,
-        11_423_489_763_615_560_651,
+        11_423_489_763_615_560_651, 791_805_276_730_290_506,
     ]
 
     @Test("Released migrations are frozen") func frozenMigrations() {
@@ -64,6 +64,7 @@ import Testing
         try await check(ServiceProfile.self)
         try await check(AddressGroup.self)
         try await check(SecurityGroupRuleTemplate.self)
+        try await check(DefaultStatefulness.self)
         await store.close()
     }
 

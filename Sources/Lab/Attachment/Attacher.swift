@@ -1,6 +1,7 @@
 import APISchema
 import Glibc
 import HostModel
+import Metadata
 
 /// Plugs instances into ports on the host that it runs on, where there is no Nova that does it, and unplugs them.
 ///
@@ -95,17 +96,9 @@ public struct Attacher: Sendable {
     ) -> JSONValue {
         var members = others
         members[Attachment.profileKey] = attachment.json
-        if request.name != nil || !request.publicKeys.isEmpty || request.userData != nil {
-            members[InstanceFacts.profileKey] = Self.facts(request)
-        }
-        return .object(members)
-    }
-
-    private static func facts(_ request: AttachmentRequest) -> JSONValue {
-        var members: [String: JSONValue] = [:]
-        members["hostname"] = request.name.map { .string($0) }
-        if !request.publicKeys.isEmpty { members["public_keys"] = .object(request.publicKeys.mapValues { .string($0) }) }
-        members["user_data"] = request.userData.map { .string($0) }
+        var facts = request.facts
+        facts.hostname = facts.hostname ?? request.name
+        if facts != InstanceFacts() { members.merge(facts.profile.objectValue ?? [:]) { $1 } }
         return .object(members)
     }
 

@@ -120,10 +120,8 @@ public struct AttachmentRequest: Sendable {
     public var host: String
     /// What the instance is called; nil: as its port is.
     public var name: String?
-    /// A name for each line of an `authorized_keys` file.
-    public var publicKeys: [String: String] = [:]
-    /// In base64.
-    public var userData: String?
+    /// What the metadata service tells it; without a hostname it is called by its name.
+    public var facts = InstanceFacts()
     /// The port must be ACTIVE by then.
     public var timeoutMilliseconds = 60_000
 

@@ -74,7 +74,13 @@ struct AttachmentDevices: Sendable {
         case (.tap, _): preconditionFailure("a tap was planned for something else")
         case (.existing(let name, _), _):
             // The agent knows a port's device by its name. The old one stays as an alternative name, by which everybody else may go on calling it.
-            try await batch(["link set \(name) down", "link set \(name) name \(tap)", "link set \(tap) mtu \(port.mtu) up"])
+            try await mustRun(["ip", "link", "set", name, "down"])
+            do { try await mustRun(["ip", "link", "set", name, "name", tap]) } catch {
+                // It is nobody's port's: what takes back the rest will not find it.
+                _ = try? await run(["ip", "link", "set", name, "up"])
+                throw error
+            }
+            try await batch(["link set \(tap) mtu \(port.mtu) up"])
             try? await mustRun(["ip", "link", "property", "add", "dev", tap, "altname", name])
         }
     }
