@@ -75,7 +75,7 @@ public struct HostConverter: Sendable {
     }
 
     private mutating func firewall(_ view: HostView, links: [String: Link]) -> [FirewallTable] {
-        groupTables.update(view, links: links) + (quality.map { [$0] } ?? [])
+        groupTables.update(view, links: links) + [quality, AnnouncementFilter.table(for: view)].compactMap { $0 }
     }
 
     // MARK: Namespaces

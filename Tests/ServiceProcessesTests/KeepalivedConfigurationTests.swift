@@ -86,9 +86,9 @@ struct KeepalivedConfigurationTests {
                     virtual_router_id 5
                     priority 200
                     garp_master_delay 1
-                    garp_master_repeat 2
+                    garp_master_repeat 1
                     garp_lower_prio_delay 0
-                    garp_lower_prio_repeat 3
+                    garp_lower_prio_repeat 1
                     lower_prio_no_advert
                     nopreempt
                     advert_int 0.1
