@@ -7,17 +7,18 @@ import KernelInterface
 /// share one HA network: when the host of 200 masters dies, 200 announcements would go to 400 ports each, at the moment in which the host has the most to do.
 enum AnnouncementFilter {
     static let tableName = "neutrino_announcements"
-    private static let networks = "ha_networks"
+    private static let devices = "ha_devices"
 
     /// Nil on a host without HA routers.
     static func table(for view: HostView) -> FirewallTable? {
-        let bridges = view.routers.values.compactMap { $0.redundancy.map { L2Names.bridge($0.port.networkID) } }
-        guard !bridges.isEmpty else { return nil }
+        let outer = view.routers.values.compactMap { $0.redundancy.map { ServiceLink.outerName($0.port.id) } }
+        guard !outer.isEmpty else { return nil }
         var table = FirewallTable(family: .bridge, name: tableName)
-        table.sets[networks] = .init(type: "type ifname", elements: Set(bridges.map { "\"\($0)\"" }))
+        table.sets[devices] = .init(type: "type ifname", elements: Set(outer.map { "\"\($0)\"" }))
         table.chains["announcements"] = .init(
+            // Before everything else; the name of the bridge would do, but not every kernel knows it (NFT_BRIDGE_META).
             hook: "type filter hook prerouting priority -310; policy accept;",
-            rules: ["ether type arp arp saddr ip 169.254.0.0/24 meta ibrname @\(networks) drop"])
+            rules: ["ether type arp arp saddr ip 169.254.0.0/24 iifname @\(devices) drop"])
         return table
     }
 }

@@ -3,9 +3,7 @@ import Hummingbird
 import HummingbirdCore
 import Logging
 import Metadata
-import NIOCore
 import ServiceLifecycle
-import Synchronization
 
 /// The host's end of the metadata service: listens on a UNIX socket for the haproxies in the namespaces, finds out which instance asks, and answers
 /// itself or has Nova answer.
@@ -65,30 +63,32 @@ public struct MetadataService: Service {
             httpDecoderConfiguration: .init(
                 maxHeaderFieldSize: Self.maximumHeaderBytes, maxHeaderListSize: Self.maximumHeaderBytes,
                 maxHeaderFieldCount: Self.maximumHeaders))
-        let failure = Mutex<MetadataSocket.Failure?>(nil)
+        let (failures, failed) = AsyncStream.makeStream(of: MetadataSocket.Failure.self)
         let application = Application(
             responder: responder, server: .http1(configuration: server),
             configuration: ApplicationConfiguration(
                 address: .unixDomainSocket(path: socket.path), serverName: "neutrino",
                 availableConnectionsDelegate: MaximumAvailableConnections(Self.maximumConnections)),
-            onServerRunning: { [onReady] channel in
+            onServerRunning: { [onReady] _ in
                 do throws(MetadataSocket.Failure) { try socket.open() } catch {
-                    failure.withLock { $0 = error }
-                    // The server ends with what it listens on.
-                    channel.close(promise: nil)
+                    failed.yield(error)
                     return
                 }
                 await onReady()
             }, logger: logger)
         do {
-            try await application.runService(gracefulShutdownSignals: [])
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { try await application.runService(gracefulShutdownSignals: []) }
+                // Nobody gets through a socket that could not be opened: the server ends with the error.
+                group.addTask { for await failure in failures { throw failure } }
+                defer { group.cancelAll() }
+                try await group.next()
+            }
         } catch {
             try await nova?.close()
-            if let failure = failure.withLock({ $0 }) { throw failure }
             throw error
         }
         try await nova?.close()
-        if let failure = failure.withLock({ $0 }) { throw failure }
     }
 }
 

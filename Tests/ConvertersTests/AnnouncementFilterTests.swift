@@ -9,11 +9,11 @@ struct AnnouncementFilterTests {
         HostConverter.convert(view(items), settings).configuration.own.firewall.first { $0.name == "neutrino_announcements" }
     }
 
-    @Test("A host with HA routers knows their HA networks, and one without has no table for them")
-    func networks() throws {
+    @Test("A host with HA routers knows their devices on HA networks, and one without has no table for them")
+    func devices() throws {
         #expect(table(network(), .router(standaloneRouter())) == nil)
         let found = try #require(table(network(id: id(4)), .router(redundantRouter(member: 1))))
-        #expect(found.sets["ha_networks"]?.elements == ["\"\(L2Names.bridge(id(4)))\""])
+        #expect(found.sets["ha_devices"]?.elements == ["\"\(tap(21))\""])
     }
 
     @Test("Nobody hears of a marking address, and everybody of the members' own", .enabled(if: isRoot, needsRoot))
@@ -27,11 +27,13 @@ struct AnnouncementFilterTests {
         for (index, member) in members.enumerated() {
             try host.expect(
                 """
-                ip link add p\(index) master \(bridge) type veth peer name ha netns \(member) && ip link set p\(index) up
+                ip link add \(tap(21 + index)) master \(bridge) type veth peer name ha netns \(member) && ip link set \(tap(21 + index)) up
                 """, in: wire)
             let number = index + 1
             try host.expect(
-                "ip address add 169.254.192.\(number)/18 dev ha && ip address add 169.254.0.\(number)/24 dev ha && ip link set ha up", in: member)
+                """
+                ip address add 169.254.192.\(number)/18 dev ha && ip address add 169.254.0.\(number)/24 dev ha && ip link set ha up
+                """, in: member)
         }
         func asks(_ source: String, _ target: String) throws -> Bool {
             try host.run("ip neigh flush dev ha; ping -c 1 -W 1 -I \(source) \(target)", in: members[0]).status == 0

@@ -164,7 +164,8 @@ final class RealRouter {
 
     /// Ends keepalived without giving it a chance to remove anything.
     func killKeepalived() throws {
-        try host.expect("kill -9 $(cat \(paths.processID)) $(cat \(paths.vrrpProcessID))")
+        // Neither may see the other one die: the child would take its addresses away, the parent start another child.
+        try host.expect("kill -STOP $(cat \(paths.processID)); kill -9 $(cat \(paths.vrrpProcessID)) $(cat \(paths.processID))")
     }
 
     // MARK: What is there

@@ -108,12 +108,7 @@ struct VirtualMachine {
         target=$(sed 's/.*target=\\([^ ]*\\).*/\\1/' /proc/cmdline)
         for attempt in $(seq 60); do ping -c 1 -W 1 "$target" > /dev/null && break; done
         ping -c 3 -W 1 "$target" > /dev/null && echo "ping: answered" || echo "ping: no answer"
-        ask() {
-            for attempt in $(seq 30); do wget -q -T 5 -O - "http://169.254.169.254/$1" 2> /dev/null && return; sleep 1; done
-        }
-        echo "metadata: $(ask openstack/latest/meta_data.json | tr -d '\\n')"
-        echo "instance-id: $(ask latest/meta-data/instance-id)"
-        echo "hostname: $(ask latest/meta-data/hostname)"
+        echo "metadata: $(wget -q -T 5 -O - http://169.254.169.254:80/openstack/latest/meta_data.json 2>/dev/null | tr -d '\\n')"
         echo "end: 0"
         sleep 3600
         """

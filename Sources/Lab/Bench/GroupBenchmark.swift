@@ -174,10 +174,13 @@ struct GroupBenchmark {
             "iperf3", "--client", server.address, "--udp", "--bitrate", "0", "--length", "\(Self.datagramBytes)", "--time",
             "\(Self.trafficSeconds)", "--json",
         ]
-        let output = try await client.place.output(words)
-        let sum = try JSONParser.parse(output)["end"]?["sum"]
-        guard let packets = sum?["packets"]?.integerValue, let lost = sum?["lost_packets"]?.integerValue, packets > lost else {
-            throw LabError("iperf3 says nothing of packets: \(output.prefix(500))")
+        // Its server may not listen yet, and says so in an answer without figures.
+        let (packets, lost) = try await waitFor("iperf3 to count packets", timeoutMilliseconds: 60_000) { () -> (Int, Int)? in
+            let sum = try JSONParser.parse(try await client.place.run(words).standardOutput)["end"]?["sum"]
+            guard let packets = sum?["packets"]?.integerValue, let lost = sum?["lost_packets"]?.integerValue, packets > lost else {
+                return nil
+            }
+            return (packets, lost)
         }
         return Double(packets - lost) / Double(Self.trafficSeconds)
     }
