@@ -137,7 +137,10 @@ extension Election {
 
     private mutating func note(_ entry: Pulse.Entry, of host: Int) {
         guard let router = routerPositions[entry.id], let peer = routers[router].hosts.firstIndex(of: host) else { return }
-        if routers[router].note(entry, of: peer) { touch(router) }
+        let wasMaster = routers[router].claims[peer].state == .master
+        guard routers[router].note(entry, of: peer) else { return }
+        if !wasMaster, entry.state == .master { hosts[host].lastGain = now }
+        touch(router)
     }
 
     mutating func noteSign(of endpoint: IPAddress) {

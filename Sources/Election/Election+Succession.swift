@@ -86,11 +86,16 @@ extension Election {
         routers[router].hosts.compactMap { $0.flatMap { hosts[$0].pendingVerdict(now: now, settings: settings) } }.max()
     }
 
-    /// Since when another candidate is taking the office.
+    /// Since when another candidate is taking the office, or when its host last took one, which shows that it is at work.
     private mutating func noteTaking(_ router: Int) -> Int? {
-        let isTaken = routers[router].claims.indices.contains { routers[router].claims[$0].isTaking && isCandidate(router, $0) }
+        let candidates = routers[router].claims.indices.filter { isCandidate(router, $0) }
+        let isTaken = candidates.contains { routers[router].claims[$0].isTaking }
         if isTaken, routers[router].takenSince == nil { routers[router].takenSince = now }
-        return routers[router].takenSince
+        guard let since = routers[router].takenSince else { return nil }
+        // Also when it says no more that it takes this one: after its last attempt its keepalived may still be busy.
+        let gains = candidates.compactMap { peer in routers[router].hosts[peer].flatMap { hosts[$0].lastGain } }
+        let limit = since + settings.takingLimitMilliseconds - settings.takingPatienceMilliseconds
+        return max(since, min(gains.max() ?? since, limit))
     }
 
     private mutating func stopTaking(_ router: Int) {

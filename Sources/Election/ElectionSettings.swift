@@ -21,8 +21,11 @@ public struct ElectionSettings: Hashable, Sendable {
     public var vacancyMilliseconds = 15
     /// The k-th candidate for an office acts k times so long after the first.
     public var candidateStepMilliseconds = 60
-    /// One that says that it takes the office gets so long: many keepalived at once need their time.
+    /// One that says that it takes the office gets so long: many keepalived at once need their time…
     public var takingPatienceMilliseconds = 400
+    /// …and as long again after each office that its host took meanwhile, but no longer than this in all. Who acted while a host is at work would give it,
+    /// and itself, twice as much to do.
+    public var takingLimitMilliseconds = 2000
     /// A candidate tries again after so long…
     public var attemptIntervalMilliseconds = 200
     /// …and so often in all; then VRRP's own timers decide.

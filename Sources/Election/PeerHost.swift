@@ -28,6 +28,8 @@ struct PeerHost: Sendable {
     var held: UInt32 = 0
     /// …of so many.
     var latest: UInt32 = 0
+    /// When it was last heard to have become master of a router.
+    var lastGain: Int?
     /// The hosts that it hears.
     var heard: [Pulse.Heard] = []
     /// Since when it does not hear us although we hear it; nil while it does.
