@@ -113,7 +113,8 @@ struct SnifferTests {
     @Test("A lifted descriptor has a number that select cannot wait for")
     func lift() throws {
         let descriptor = open("/dev/null", O_RDONLY | O_CLOEXEC)
-        #expect(descriptor >= 0 && descriptor < Int32(FD_SETSIZE))
+        // Beside tests with many descriptors it may have such a number already.
+        #expect(descriptor >= 0)
         let lifted = clinux_lift(descriptor)
         defer { close(lifted) }
         #expect(lifted >= Int32(FD_SETSIZE))

@@ -16,7 +16,9 @@ struct DeathTests {
         #expect(group.longestContested == 0)
     }
 
-    @Test("The third member lets the second take over 200 routers though its keepalived need longer, as long as it gets on", arguments: [300, 1500])
+    @Test(
+        "The third member lets the second take over 200 routers though its keepalived need longer, as long as it gets on",
+        arguments: [300, 1500])
     func slowDaemons(milliseconds: Int) throws {
         let group = SimulatedGroup(hosts: 3, routers: 200)
         group.startAndSettle()

@@ -40,7 +40,7 @@ import Testing
             configuration: .init(socketDirectory: try TemporaryFiles.makePath("proxy"), socketName: "socket", group: Self.missingGroup),
             directory: InstanceDirectory(), logger: lines.logger, onReady: { isReady.store(true, ordering: .relaxed) })
         let task = Task { try await service.run() }
-        let hasFailed = await poll(until: .now + .seconds(60)) {
+        let hasFailed = await poll {
             lines.all.contains { $0.contains("trying again") && $0.contains(Self.missingGroup) }
         }
         #expect(hasFailed, "\(lines.all)")
