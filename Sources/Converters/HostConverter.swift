@@ -24,6 +24,7 @@ public struct HostConverter: Sendable {
     private var routers: [ResourceID: RouterPieces] = [:]
     private var groupTables: SecurityGroupTables
     private var quality: FirewallTable?
+    private var announcements: FirewallTable?
     /// Nil before the first conversion.
     private var last: Conversion?
 
@@ -50,7 +51,10 @@ public struct HostConverter: Sendable {
         for id in changes.dhcpNetworks where replaceDHCP(of: id, view, &result.configuration) { hasNewLinks = true }
         for id in changes.routers where replaceRouter(id, view, &result.configuration) { hasNewLinks = true }
         if hasNewLinks { linkUp(&result) }
-        if hasNewLinks || changes.hasFilters || !changes.memberGroups.isEmpty {
+        let formerAnnouncements = announcements
+        // A router that is down is a member, too, and has no links.
+        if !changes.routers.isEmpty { announcements = AnnouncementFilter.table(for: view) }
+        if hasNewLinks || announcements != formerAnnouncements || changes.hasFilters || !changes.memberGroups.isEmpty {
             if changes.hasFilters { quality = PortQuality.table(for: view) }
             result.configuration.own.firewall = firewall(view, links: result.configuration.own.links)
         }
@@ -68,6 +72,7 @@ public struct HostConverter: Sendable {
         linkUp(&result)
         groupTables = SecurityGroupTables(settings)
         quality = PortQuality.table(for: view)
+        announcements = AnnouncementFilter.table(for: view)
         result.configuration.own.firewall = firewall(view, links: result.configuration.own.links)
         collectProblems(&result)
         last = result
@@ -75,7 +80,7 @@ public struct HostConverter: Sendable {
     }
 
     private mutating func firewall(_ view: HostView, links: [String: Link]) -> [FirewallTable] {
-        groupTables.update(view, links: links) + [quality, AnnouncementFilter.table(for: view)].compactMap { $0 }
+        groupTables.update(view, links: links) + [quality, announcements].compactMap { $0 }
     }
 
     // MARK: Namespaces

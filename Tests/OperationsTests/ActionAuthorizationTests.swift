@@ -5,17 +5,7 @@ import Operations
 import TestSupport
 import Testing
 
-@Suite("What is asked of who looks at quotas, parts and actions") struct ActionAuthorizationTests {
-    private static func caller(_ project: String, _ roles: String...) -> Caller {
-        Caller(userID: "u", projectID: project, isAdmin: false, roles: Set(roles))
-    }
-
-    private let manager = caller("p1", "manager", "member", "reader")
-    private let member = caller("p1", "member", "reader")
-    private let reader = caller("p1", "reader")
-    private let stranger = caller("p2", "member", "reader")
-    private let service = caller("services", "service")
-
+@Suite("What is asked of who looks at quotas, parts and actions") struct ActionAuthorizationTests: HasCallers {
     /// The errors of whoever looks at a project's limits in each of the three ways.
     private func quotaErrors(_ cloud: Cloud, of project: String, _ caller: Caller) async throws -> [APIError?] {
         [

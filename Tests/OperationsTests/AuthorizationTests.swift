@@ -5,17 +5,7 @@ import Operations
 import TestSupport
 import Testing
 
-@Suite("Who may do what") struct AuthorizationTests {
-    private static func caller(_ project: String, _ roles: String...) -> Caller {
-        Caller(userID: "u", projectID: project, isAdmin: false, roles: Set(roles))
-    }
-
-    private let manager = caller("p1", "manager", "member", "reader")
-    private let member = caller("p1", "member", "reader")
-    private let reader = caller("p1", "reader")
-    private let stranger = caller("p2", "member", "reader")
-    private let service = caller("services", "service")
-
+@Suite("Who may do what") struct AuthorizationTests: HasCallers {
     @Test("Readers of a project read, and write nothing") func readers() async throws {
         let cloud = try Cloud()
         let network = try await cloud.network()
