@@ -48,19 +48,26 @@ public struct Attribute<Resource: APIResource>: Sendable {
         _ name: String, _ path: any WritableKeyPath<Resource, Value> & Sendable, _ type: AttributeType, _ access: AttributeAccess = [],
         default defaultValue: JSONValue? = nil, from extensionAlias: String? = nil
     ) -> Attribute {
+        stored(name, Property(path), type, access, default: defaultValue, from: extensionAlias)
+    }
+
+    static func stored<Value: AttributeValue>(
+        _ name: String, _ property: Property<Resource, Value>, _ type: AttributeType, _ access: AttributeAccess = [],
+        default defaultValue: JSONValue? = nil, from extensionAlias: String? = nil
+    ) -> Attribute {
         Attribute(
             name: name, access: access, type: type, shownAs: Value.shownType(type), defaultValue: defaultValue,
-            extensionAlias: extensionAlias, column: Column(name: Column<Resource>.name(of: name), path: path),
-            write: writer(of: path, access), assign: assigner(of: path), filterValue: Value.filterValue)
+            extensionAlias: extensionAlias, column: Column(name: Column<Resource>.name(of: name), property),
+            write: writer(of: property, access), assign: assigner(of: property), filterValue: Value.filterValue)
     }
 
     /// A second name for a stored attribute: `tenant_id` for `project_id`. Shares its column.
-    public static func alias<Value: AttributeValue>(
-        _ name: String, _ path: any WritableKeyPath<Resource, Value> & Sendable, _ type: AttributeType, _ access: AttributeAccess = []
+    static func alias<Value: AttributeValue>(
+        _ name: String, _ property: Property<Resource, Value>, _ type: AttributeType, _ access: AttributeAccess = []
     ) -> Attribute {
         Attribute(
             name: name, access: access, type: type, shownAs: Value.shownType(type), defaultValue: nil, extensionAlias: nil, column: nil,
-            write: writer(of: path, access), assign: nil, filterValue: Value.filterValue)
+            write: writer(of: property, access), assign: nil, filterValue: Value.filterValue)
     }
 
     /// An attribute whose form in requests differs from what is kept (a port's `fixed_ips`, a subnet's `prefixlen`): an operation reads it from
@@ -79,10 +86,17 @@ public struct Attribute<Resource: APIResource>: Sendable {
         _ name: String, _ path: any WritableKeyPath<Resource, Value> & Sendable, _ type: AttributeType, _ access: AttributeAccess,
         default defaultValue: JSONValue? = nil, from extensionAlias: String? = nil
     ) -> Attribute {
+        keptRequest(name, Property(path), type, access, default: defaultValue, from: extensionAlias)
+    }
+
+    static func keptRequest<Value: AttributeValue>(
+        _ name: String, _ property: Property<Resource, Value>, _ type: AttributeType, _ access: AttributeAccess,
+        default defaultValue: JSONValue? = nil, from extensionAlias: String? = nil
+    ) -> Attribute {
         Attribute(
             name: name, access: access, type: type, shownAs: Value.shownType(type), defaultValue: defaultValue,
-            extensionAlias: extensionAlias, column: Column(name: Column<Resource>.name(of: name), path: path),
-            write: writer(of: path, access), assign: nil, filterValue: Value.filterValue)
+            extensionAlias: extensionAlias, column: Column(name: Column<Resource>.name(of: name), property),
+            write: writer(of: property, access), assign: nil, filterValue: Value.filterValue)
     }
 
     /// A column that the API does not know.
@@ -91,20 +105,20 @@ public struct Attribute<Resource: APIResource>: Sendable {
     {
         Attribute(
             name: name, access: .hidden, type: .any, defaultValue: nil, extensionAlias: nil,
-            column: Column(name: Column<Resource>.name(of: name), path: path), write: nil, assign: nil, filterValue: Value.filterValue)
+            column: Column(name: Column<Resource>.name(of: name), Property(path)), write: nil, assign: nil, filterValue: Value.filterValue)
     }
 
     private static func writer<Value: AttributeValue>(
-        of path: any WritableKeyPath<Resource, Value> & Sendable, _ access: AttributeAccess
+        of property: Property<Resource, Value>, _ access: AttributeAccess
     ) -> (@Sendable (Resource, inout JSONWriter) -> Void)? {
         if access.contains(.hidden) { return nil }
-        return { resource, writer in resource[keyPath: path].write(to: &writer) }
+        return { resource, writer in property.read(resource) { $0.write(to: &writer) } }
     }
 
     private static func assigner<Value: AttributeValue>(
-        of path: any WritableKeyPath<Resource, Value> & Sendable
+        of property: Property<Resource, Value>
     ) -> @Sendable (inout Resource, JSONValue) throws(InvalidValue) -> Void {
-        { (resource: inout Resource, json: JSONValue) throws(InvalidValue) in resource[keyPath: path] = try Value(json: json) }
+        { (resource: inout Resource, json: JSONValue) throws(InvalidValue) in property.write(try Value(json: json), to: &resource) }
     }
 
     /// The value as clients are shown it; nil where they are not.
@@ -128,13 +142,13 @@ public struct Column<Resource: APIResource>: Sendable {
     /// False when the stored value is damaged.
     public let load: @Sendable (inout Resource, ColumnValue) -> Bool
 
-    init<Value: AttributeValue>(name: String, path: any WritableKeyPath<Resource, Value> & Sendable) {
+    init<Value: AttributeValue>(name: String, _ property: Property<Resource, Value>) {
         self.name = name
         type = Value.columnType
-        value = { $0[keyPath: path].columnValue }
+        value = { resource in property.read(resource) { $0.columnValue } }
         load = { resource, column in
             guard let value = Value(columnValue: column) else { return false }
-            resource[keyPath: path] = value
+            property.write(value, to: &resource)
             return true
         }
     }

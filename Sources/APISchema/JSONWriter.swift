@@ -1,3 +1,14 @@
+/// A member's name as it stands in a document, with its quotes and the colon: made once, written often.
+public struct JSONKey: Sendable {
+    fileprivate let bytes: [UInt8]
+
+    public init(_ name: String) {
+        var writer = JSONWriter(reservingCapacity: name.utf8.count + 4)
+        writer.key(name)
+        bytes = writer.bytes
+    }
+}
+
 /// Writes compact JSON straight into a byte buffer: no tree, no Foundation. Commas are its business, balance is the caller's.
 public struct JSONWriter: Sendable {
     public private(set) var bytes: [UInt8] = []
@@ -28,6 +39,13 @@ public struct JSONWriter: Sendable {
         needsComma = false
     }
 
+    /// The same of a name that is written often.
+    public mutating func key(_ key: JSONKey) {
+        comma()
+        bytes.append(contentsOf: key.bytes)
+        needsComma = false
+    }
+
     public mutating func null() { raw("null") }
     public mutating func bool(_ flag: Bool) { raw(flag ? "true" : "false") }
     public mutating func integer(_ number: Int) {
@@ -46,6 +64,13 @@ public struct JSONWriter: Sendable {
     public mutating func json(_ text: String) {
         comma()
         bytes.append(contentsOf: text.utf8)
+        needsComma = true
+    }
+
+    /// Elements or members that another writer wrote, one after the other, without brackets around them.
+    public mutating func elements(_ other: JSONWriter) {
+        comma()
+        bytes.append(contentsOf: other.bytes)
         needsComma = true
     }
 

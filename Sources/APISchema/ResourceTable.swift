@@ -47,6 +47,8 @@ public struct ResourceTable<Resource: APIResource>: Sendable {
     ///
     /// A closure made here, where the compiler knows the resource's type: a loop over the columns elsewhere would look that type up for each value.
     public let load: @Sendable (_ value: (Int) -> ColumnValue) throws(DamagedColumn) -> Resource
+    /// Writes the attributes of a selection as members of an object that is open. A closure for the same reason as ``load``.
+    private let writeMembers: @Sendable (_ resource: Resource, _ selection: AttributeSelection, _ writer: inout JSONWriter) -> Void
 
     public init(singular: String, plural: String, collection: String, notFoundName: String, attributes: [Attribute<Resource>]) {
         precondition(Set(attributes.map(\.name)).count == attributes.count, "the attributes of \(plural) have different names")
@@ -68,6 +70,26 @@ public struct ResourceTable<Resource: APIResource>: Sendable {
             }
             return resource
         }
+        let members = attributes.enumerated().compactMap { position, attribute in
+            attribute.write.map { ShownMember(position: position, key: JSONKey(attribute.name), write: $0) }
+        }
+        writeMembers = { resource, selection, writer in
+            var index = 0
+            while index < members.count {
+                if selection.contains(members[index].position) {
+                    writer.key(members[index].key)
+                    members[index].write(resource, &writer)
+                }
+                index += 1
+            }
+        }
+    }
+
+    /// An attribute as far as writing needs it.
+    private struct ShownMember: Sendable {
+        let position: Int
+        let key: JSONKey
+        let write: @Sendable (Resource, inout JSONWriter) -> Void
     }
 
     public subscript(name: String) -> Attribute<Resource>? { positions[name].map { attributes[$0] } }
@@ -84,14 +106,7 @@ public struct ResourceTable<Resource: APIResource>: Sendable {
         _ resource: Resource, _ selection: AttributeSelection, to writer: inout JSONWriter, more: (inout JSONWriter) -> Void = { _ in }
     ) {
         writer.object { writer in
-            var position = 0
-            while position < attributes.count {
-                if selection.contains(position), let write = attributes[position].write {
-                    writer.key(attributes[position].name)
-                    write(resource, &writer)
-                }
-                position += 1
-            }
+            writeMembers(resource, selection, &writer)
             more(&writer)
         }
     }

@@ -59,9 +59,34 @@ extension Timestamp: CustomStringConvertible {
     public var description: String {
         let secondOfDay = ((secondsSince1970 % 86400) + 86400) % 86400
         let date = Self.date(days: (secondsSince1970 - secondOfDay) / 86400)
+        guard (0...9999).contains(date.year) else { return Self.text(year: String(date.year), date.month, date.day, secondOfDay) }
+        // Lists write two of them for each resource: digits into place, without a text for each number.
+        return String(unsafeUninitializedCapacity: 20) { buffer in
+            func put(_ number: Int, at position: Int, digits: Int) {
+                var rest = number
+                for place in (position..<position + digits).reversed() {
+                    buffer[place] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
+                    rest /= 10
+                }
+            }
+            put(date.year, at: 0, digits: 4)
+            put(date.month, at: 5, digits: 2)
+            put(date.day, at: 8, digits: 2)
+            put(secondOfDay / 3600, at: 11, digits: 2)
+            put(secondOfDay / 60 % 60, at: 14, digits: 2)
+            put(secondOfDay % 60, at: 17, digits: 2)
+            for (place, mark) in Self.marks { buffer[place] = mark }
+            return 20
+        }
+    }
+
+    private static let marks: [(Int, UInt8)] = [
+        (4, UInt8(ascii: "-")), (7, UInt8(ascii: "-")), (10, UInt8(ascii: "T")), (13, UInt8(ascii: ":")), (16, UInt8(ascii: ":")),
+        (19, UInt8(ascii: "Z")),
+    ]
+
+    private static func text(year: String, _ month: Int, _ day: Int, _ secondOfDay: Int) -> String {
         func two(_ number: Int) -> String { number < 10 ? "0\(number)" : "\(number)" }
-        let year = String(repeating: "0", count: max(0, 4 - String(date.year).count)) + String(date.year)
-        return
-            "\(year)-\(two(date.month))-\(two(date.day))T\(two(secondOfDay / 3600)):\(two(secondOfDay / 60 % 60)):\(two(secondOfDay % 60))Z"
+        return "\(year)-\(two(month))-\(two(day))T\(two(secondOfDay / 3600)):\(two(secondOfDay / 60 % 60)):\(two(secondOfDay % 60))Z"
     }
 }

@@ -134,6 +134,7 @@ enum SecurityGroupRules {
 
     /// The rule that a request asks for, checked and in its canonical form.
     static func rule(from request: ResourceRequest<SecurityGroupRule>, id: ResourceID, projectID: String) throws -> SecurityGroupRule {
+        try checkReferences(in: request)
         var rule = SecurityGroupRule.blank
         rule.id = id
         try request.assign(to: &rule)
@@ -163,6 +164,13 @@ enum SecurityGroupRules {
             throw APIError.invalid(
                 "SecurityGroupEthertypeConflictWithProtocol", "Invalid ethertype IPv4 for protocol \(networkProtocol).")
         }
+    }
+
+    /// Neutron takes any text for the groups that a rule names, and finds none by what is no id.
+    private static func checkReferences(in request: ResourceRequest<SecurityGroupRule>) throws(APIError) {
+        func malformed(_ name: String) -> String? { request[name]?.stringValue.flatMap { ResourceID($0) == nil ? $0 : nil } }
+        if let text = malformed("security_group_id") ?? malformed("remote_group_id") { throw SecurityGroup.notFound(text) }
+        if let text = malformed("remote_address_group_id") { throw AddressGroup.notFound(text) }
     }
 
     /// A rule has one remote side at most.

@@ -26,6 +26,20 @@ struct ListTests {
         }
     }
 
+    @Test("A list longer than what one task writes has each item once, in order")
+    func longList() async throws {
+        try await withServer(.sqlite) { client in
+            #expect(try await client.put("quotas/default", ["quota": ["network": -1]]).status == 200)
+            for part in 0..<2 {
+                let networks = (0..<600).map { JSONValue.object(["name": .string("n\(part)-\($0)")]) }
+                #expect(try await client.post("networks", ["networks": .array(networks)]).status == 201)
+            }
+            let ids = try await client.list("networks").compactMap { $0["id"]?.stringValue }
+            #expect(Set(ids).count == 1200)
+            #expect(ids == ids.sorted())
+        }
+    }
+
     /// Pages until one has no link.
     private func follow(_ client: APIClient, _ query: String, _ relation: String) async throws -> [[JSONValue]] {
         var pages: [[JSONValue]] = []

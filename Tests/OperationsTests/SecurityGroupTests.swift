@@ -128,6 +128,18 @@ import Testing
     }
 
     @Test(
+        "A group that a rule names by what is no id is not found",
+        arguments: ["remote_group_id", "remote_address_group_id", "security_group_id"])
+    func groupsThatAreNoIDs(attribute: String) async throws {
+        let cloud = try Cloud()
+        let group = try await cloud.create(SecurityGroup.self, ["name": "web"])
+        let body: [String: JSONValue] = ["security_group_id": .string(group.id.description), "direction": "ingress"]
+        let error = try await apiError { try await cloud.create(SecurityGroupRule.self, body.merging([attribute: "bad_group_id"]) { $1 }) }
+        #expect(error?.status == 404)
+        #expect(error?.message.contains("bad_group_id") == true)
+    }
+
+    @Test(
         "What a rule cannot be is refused in Neutron's words",
         arguments: [
             (

@@ -23,7 +23,7 @@ extension SecurityGroupRule: ProjectResource {
         singular: "security_group_rule", plural: "security_group_rules", collection: "security-group-rules",
         notFoundName: "SecurityGroupRule",
         attributes: identityAttributes + [
-            .stored("security_group_id", \.securityGroupID, .uuid, [.create, .required, .filter, .sort]),
+            .stored("security_group_id", \.securityGroupID, .string(maximum: 36), [.create, .required, .filter, .sort]),
             .stored("direction", \.direction, .oneOf(["ingress", "egress"]), [.create, .required, .filter, .sort]),
             .keptRequest("ethertype", \.version.etherType, .any, [.create, .filter, .sort], default: "IPv4"),
             .keptRequest("protocol", \.networkProtocol, .any, [.create, .filter, .sort]),
@@ -32,9 +32,9 @@ extension SecurityGroupRule: ProjectResource {
             .keptRequest("port_range_max", \.portRangeMaximum, .any, [.create, .filter, .sort]),
             .keptRequest("remote_ip_prefix", \.remoteAddress, .any, [.create, .filter, .sort]),
             .keptRequest("normalized_cidr", \.normalizedPrefix, .any, [.filter, .sort], from: "security-groups-normalized-cidr"),
-            .keptRequest("remote_group_id", \.remoteGroupID, .nullable(.uuid), [.create, .filter, .sort]),
+            .keptRequest("remote_group_id", \.remoteGroupID, .nullable(.string(maximum: 36)), [.create, .filter, .sort]),
             .keptRequest(
-                "remote_address_group_id", \.remoteAddressGroupID, .nullable(.uuid), [.create, .filter, .sort],
+                "remote_address_group_id", \.remoteAddressGroupID, .nullable(.string(maximum: 36)), [.create, .filter, .sort],
                 from: "security-groups-remote-address-group"),
             .request(
                 "belongs_to_default_sg", .boolean, [.filter], from: "security-groups-rules-belongs-to-default-sg",

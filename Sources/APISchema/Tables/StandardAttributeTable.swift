@@ -9,10 +9,11 @@ public protocol ProjectResource: APIResource {
 extension ProjectResource {
     /// `id`, `project_id` and its older twin `tenant_id`: they open every table.
     static var identityAttributes: [Attribute<Self>] {
-        [
-            .keptRequest("id", \.id, .uuid, [.filter, .sort]),
-            .stored("project_id", \.projectID, .string(maximum: 255), [.create, .filter, .sort], from: "project-id"),
-            .alias("tenant_id", \.projectID, .string(maximum: 255), [.filter, .sort]),
+        let project = Property<Self, String>(get: { $0.projectID }, set: { $0.projectID = $1 })
+        return [
+            .keptRequest("id", Property(get: { $0.id }, set: { $0.id = $1 }), .uuid, [.filter, .sort]),
+            .stored("project_id", project, .string(maximum: 255), [.create, .filter, .sort], from: "project-id"),
+            .alias("tenant_id", project, .string(maximum: 255), [.filter, .sort]),
         ]
     }
 
@@ -20,13 +21,21 @@ extension ProjectResource {
     static var standardAttributes: [Attribute<Self>] {
         [
             .stored(
-                "description", \.standard.description, .string(maximum: 255), [.create, .update, .filter, .sort], default: "",
+                "description", Property(get: { $0.standard.description }, set: { $0.standard.description = $1 }), .string(maximum: 255),
+                [.create, .update, .filter, .sort], default: "",
                 from: "standard-attr-description"),
-            .stored("tags", \.standard.tags, .list(of: .string(maximum: 255)), [.create], from: "standard-attr-tag"),
+            .stored(
+                "tags", Property(get: { $0.standard.tags }, set: { $0.standard.tags = $1 }), .list(of: .string(maximum: 255)), [.create],
+                from: "standard-attr-tag"),
             .keptRequest(
-                "revision_number", \.standard.revisionNumber, .integer(0...Int.max), [.filter, .sort], from: "standard-attr-revisions"),
-            .keptRequest("created_at", \.standard.createdAt, .any, [.filter, .sort], from: "standard-attr-timestamp"),
-            .keptRequest("updated_at", \.standard.updatedAt, .any, [.filter, .sort], from: "standard-attr-timestamp"),
+                "revision_number", Property(get: { $0.standard.revisionNumber }, set: { $0.standard.revisionNumber = $1 }),
+                .integer(0...Int.max), [.filter, .sort], from: "standard-attr-revisions"),
+            .keptRequest(
+                "created_at", Property(get: { $0.standard.createdAt }, set: { $0.standard.createdAt = $1 }), .any, [.filter, .sort],
+                from: "standard-attr-timestamp"),
+            .keptRequest(
+                "updated_at", Property(get: { $0.standard.updatedAt }, set: { $0.standard.updatedAt = $1 }), .any, [.filter, .sort],
+                from: "standard-attr-timestamp"),
         ]
     }
 }
