@@ -115,7 +115,7 @@ struct AttachTests {
     }
 
     @Test(
-        "A virtual machine on a tap boots, gets its address by DHCP with the network's MTU, and reaches a namespace on another host",
+        "A virtual machine on a tap boots, gets its address by DHCP with the network's MTU, is told who it is, and reaches a namespace on another host",
         .enabled(if: VirtualMachine.isAvailable, VirtualMachine.skipReason), .timeLimit(.minutes(8)))
     func virtualMachine() async throws {
         try await withLab { lab in
@@ -134,6 +134,14 @@ struct AttachTests {
             #expect(try await machine.line("mtu") == "\(attached["mtu"]?.integerValue ?? 0)")
             #expect(try await machine.line("ping") == "answered")
             try await lab.waitForReply(from: other.place, to: address)
+
+            let device = try await lab.api.show("ports", attached.text("port_id")).text("device_id")
+            let told = try await machine.line("metadata")
+            let parsed = try? JSONParser.parse(told)
+            let metadata = try #require(parsed, "it was told: \(told)")
+            #expect(metadata["uuid"]?.stringValue == device && metadata["hostname"] == "vm1" && metadata["meta"] == ["role": "web"])
+            #expect(try await machine.line("instance-id") == device)
+            #expect(try await machine.line("hostname") == "vm1")
         }
     }
 

@@ -108,7 +108,17 @@ struct VirtualMachine {
         target=$(sed 's/.*target=\\([^ ]*\\).*/\\1/' /proc/cmdline)
         for attempt in $(seq 60); do ping -c 1 -W 1 "$target" > /dev/null && break; done
         ping -c 3 -W 1 "$target" > /dev/null && echo "ping: answered" || echo "ping: no answer"
-        echo "metadata: $(wget -q -T 5 -O - http://169.254.169.254:80/openstack/latest/meta_data.json 2>/dev/null | tr -d '\\n')"
+        # Debian's busybox is built without wget's -T, and crashes when given one. What wget complains of stays on the console.
+        ask() {
+            for attempt in $(seq 10); do
+                answer=$(timeout 10 wget -q -O - "http://169.254.169.254/$1") && printf '%s' "$answer" | tr -d '\\n' && return
+                sleep 1
+            done
+            printf none
+        }
+        echo "metadata: $(ask openstack/latest/meta_data.json)"
+        echo "instance-id: $(ask latest/meta-data/instance-id)"
+        echo "hostname: $(ask latest/meta-data/hostname)"
         echo "end: 0"
         sleep 3600
         """
