@@ -2,7 +2,11 @@
 import PackageDescription
 
 // Warnings are errors in our own targets; packages that we depend on keep their own settings.
-let strict: [SwiftSetting] = [.treatAllWarnings(as: .error), .enableUpcomingFeature("ExistentialAny")]
+// Release builds also specialise generic code of one room where another uses it: rooms are many, and resources generic.
+let strict: [SwiftSetting] = [
+    .treatAllWarnings(as: .error), .enableUpcomingFeature("ExistentialAny"),
+    .unsafeFlags(["-cross-module-optimization"], .when(configuration: .release)),
+]
 
 /// A room of the project (see ARCHITECTURE.md). Imports point down only.
 func room(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
@@ -109,7 +113,7 @@ let wholeRooms: [Target] = [
         "AgentRuntime",
         [
             "Addressing", "NetworkModel", "HostModel", "KernelInterface", "Election", "Converters", "Drivers", "ServiceProcesses",
-            "Metadata", httpClient, log, lifecycle,
+            "Metadata", "CLinux", httpClient, log, lifecycle,
         ]),
     room(
         "MetadataService", ["Addressing", "NetworkModel", "Metadata", hummingbird, httpClient, crypto, log, lifecycle]),
