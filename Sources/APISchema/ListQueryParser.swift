@@ -24,6 +24,7 @@ extension ListQuery {
         }
         let unknown = filters.map(\.name).filter { !isFilter($0, of: Resource.self) }
         guard unknown.isEmpty else { throw .badRequest("\(pythonList(unknown)) is invalid attribute for filtering") }
+        try refuseTwoProjects(filters)
         for filter in filters { try query.add(filter.name, filter.values, of: Resource.self) }
         query.filteredAttributes = Set(
             filters.map { tagFilters.contains($0.name) ? "tags" : $0.name == changedSince ? "updated_at" : $0.name })
@@ -32,6 +33,15 @@ extension ListQuery {
         try query.readSort(parameters, of: Resource.self)
         try query.readPage(parameters)
         return query
+    }
+
+    /// `tenant_id` and `project_id` are twins: what is asked of both must be the same.
+    static func refuseTwoProjects(_ filters: [(name: String, values: [String])]) throws(APIError) {
+        guard let tenants = filters.first(where: { $0.name == "tenant_id" })?.values,
+            let projects = filters.first(where: { $0.name == "project_id" })?.values, Set(tenants) != Set(projects)
+        else { return }
+        throw APIError(
+            status: 400, type: "TenantIdProjectIdFilterConflict", message: "Both tenant_id and project_id passed as filters.")
     }
 
     private static func isFilter<Resource: APIResource>(_ name: String, of type: Resource.Type) -> Bool {
