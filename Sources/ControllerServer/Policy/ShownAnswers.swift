@@ -40,7 +40,8 @@ extension Operations {
         var writer = JSONWriter(reservingCapacity: 256 + resources.count * 1024)
         writer.object { writer in
             Self.write(resources, shown, to: &writer)
-            PageLinks(request: request, query: query, ids: resources.map(\.id)).write(to: &writer, name: Resource.table.plural + "_links")
+            PageLinks(request: request, base: base(of: request), query: query, ids: resources.map(\.id))
+                .write(to: &writer, name: Resource.table.plural + "_links")
         }
         return .json(writer)
     }
