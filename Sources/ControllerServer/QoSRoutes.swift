@@ -20,7 +20,7 @@ struct QoSRuleRoutes<Rule: QoSPolicyRule>: Sendable {
         router.post(path) { request, context in
             let members = try object(table.singular, in: await request.jsonObject())
             let rule = try await operations.createRule(
-                ResourceRequest<Rule>.create(members), policy: context.id, caller: context.caller)
+                ResourceRequest<Rule>.create(members), policy: context.id, ifMatch: request.revisionConstraint(), caller: context.caller)
             return try await answer(rule, table.singular, status: .created, to: context.caller)
         }
         addItemRoutes(to: router, "/v2.0/qos/policies/:id/\(table.collection)/:rule", member: table.singular) { context in
@@ -45,13 +45,13 @@ struct QoSRuleRoutes<Rule: QoSPolicyRule>: Sendable {
             let (rule, policy) = ids(context)
             let members = try object(member, in: await request.jsonObject())
             let changed = try await operations.updateRule(
-                rule, policy: policy, ResourceRequest<Rule>.update(members), caller: context.caller)
+                rule, policy: policy, ResourceRequest<Rule>.update(members), ifMatch: request.revisionConstraint(), caller: context.caller)
             return try await answer(changed, member, to: context.caller)
         }
         router.delete(path) { request, context in
             let (rule, policy) = ids(context)
             try await operations.deleteRule(
-                Rule.self, rule, policy: policy, caller: context.caller)
+                Rule.self, rule, policy: policy, ifMatch: request.revisionConstraint(), caller: context.caller)
             return Response.noContent
         }
     }

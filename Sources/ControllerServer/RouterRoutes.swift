@@ -12,21 +12,21 @@ struct RouterRoutes: Sendable {
         router.put("/v2.0/routers/:id/add_router_interface") { request, context in
             answer(
                 try await operations.addRouterInterface(
-                    context.id, body: request.jsonObject(), caller: context.caller))
+                    context.id, body: request.jsonObject(), ifMatch: request.revisionConstraint(), caller: context.caller))
         }
         router.put("/v2.0/routers/:id/remove_router_interface") { request, context in
             answer(
                 try await operations.removeRouterInterface(
-                    context.id, body: request.jsonObject(), caller: context.caller))
+                    context.id, body: request.jsonObject(), ifMatch: request.revisionConstraint(), caller: context.caller))
         }
         router.put("/v2.0/routers/:id/add_extraroutes") { request, context in
             let changed = try await operations.addExtraRoutes(
-                context.id, body: request.jsonObject(), caller: context.caller)
+                context.id, body: request.jsonObject(), ifMatch: request.revisionConstraint(), caller: context.caller)
             return try await operations.answer(changed, to: context.caller)
         }
         router.put("/v2.0/routers/:id/remove_extraroutes") { request, context in
             let changed = try await operations.removeExtraRoutes(
-                context.id, body: request.jsonObject(), caller: context.caller)
+                context.id, body: request.jsonObject(), ifMatch: request.revisionConstraint(), caller: context.caller)
             return try await operations.answer(changed, to: context.caller)
         }
         router.get("/v2.0/floatingip_pools") { request, context in
