@@ -60,7 +60,7 @@ extension ListQuery {
     }
 
     private static func isFilter<Resource: APIResource>(_ name: String, of type: Resource.Type) -> Bool {
-        if tagFilters.contains(name) { return Resource.table["tags"] != nil }
+        if tagFilters.contains(name) { return Resource.table["tags"]?.access.contains(.filter) ?? false }
         if name == changedSince { return Resource.table["updated_at"] != nil }
         if let attribute = Resource.table[name] { return attribute.access.contains(.filter) && !attribute.access.contains(.hidden) }
         return false

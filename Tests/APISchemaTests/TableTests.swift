@@ -124,6 +124,20 @@ import Testing
         }
     }
 
+    @Test("Rules of security groups have no tags: none can be given, none asked for") func untaggedRules() throws {
+        #expect(throws: APIError.badRequest("Attribute 'tags' not allowed in POST")) {
+            try ResourceRequest<SecurityGroupRule>.create([
+                "security_group_id": .string(id.description), "direction": "ingress", "tags": ["a"],
+            ])
+        }
+        for filter in ["tags", "tags-any", "not-tags", "not-tags-any"] {
+            #expect(throws: APIError.badRequest("['\(filter)'] is invalid attribute for filtering")) {
+                try ListQuery.parse([(filter, "a")], for: SecurityGroupRule.self)
+            }
+            #expect(try ListQuery.parse([(filter, "a")], for: SecurityGroup.self).filteredAttributes == ["tags"])
+        }
+    }
+
     @Test("A list of more items than any resource needs is refused") func longList() {
         let pools = (0...AttributeType.maximumListCount).map { JSONValue.string("\($0)") }
         #expect(throws: InvalidValue.self) { try AttributeType.list(of: .string(maximum: 9)).validate(.array(pools)) }

@@ -16,13 +16,21 @@ extension ProjectResource {
         ]
     }
 
+    /// The standard attributes of what has no tags of its own: Neutron's rules of security groups. The list that is shown is empty.
+    static var untaggedAttributes: [Attribute<Self>] {
+        standardAttributes.map { attribute in
+            guard attribute.name == "tags" else { return attribute }
+            return .keptRequest("tags", \.standard.tags, .list(of: .string(maximum: 255)), [])
+        }
+    }
+
     /// What closes every table: description, tags, revision and timestamps.
     static var standardAttributes: [Attribute<Self>] {
         [
             .stored(
                 "description", \.standard.description, .string(maximum: 255), [.create, .update, .filter, .sort], default: "",
                 from: "standard-attr-description"),
-            .stored("tags", \.standard.tags, .list(of: .string(maximum: 255)), [.create], from: "standard-attr-tag"),
+            .stored("tags", \.standard.tags, .list(of: .string(maximum: 255)), [.create, .filter], from: "standard-attr-tag"),
             .keptRequest(
                 "revision_number", \.standard.revisionNumber, .integer(0...Int.max), [.filter, .sort], from: "standard-attr-revisions"),
             .keptRequest("created_at", \.standard.createdAt, .any, [.filter, .sort], from: "standard-attr-timestamp"),
