@@ -23,6 +23,8 @@ public indirect enum AttributeType: Sendable, Hashable {
     case list(of: AttributeType)
     case object([Member])
     case nullable(AttributeType)
+    /// Null is a way to say that value, which is shown then: Neutron's converters of null (`convert_none_to_empty_list`).
+    case nullMeans(JSONValue, AttributeType)
 
     /// A member of an object.
     public struct Member: Sendable, Hashable {
@@ -62,6 +64,7 @@ public indirect enum AttributeType: Sendable, Hashable {
         case .list(let element): return try Self.validateList(value, element)
         case .object(let members): return try Self.validateObject(value, members)
         case .nullable(let type): return value.isNull ? .null : try type.validate(value)
+        case .nullMeans(let meant, let type): return value.isNull ? meant : try type.validate(value)
         }
     }
 

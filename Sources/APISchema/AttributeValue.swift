@@ -25,7 +25,9 @@ public struct InvalidValue: Error, Hashable, Sendable {
 
 extension AttributeValue {
     public static func filterValue(_ text: String) -> ColumnValue? { .text(text) }
-    public static func shownType(_ type: AttributeType) -> AttributeType { type }
+    public static func shownType(_ type: AttributeType) -> AttributeType {
+        if case .nullMeans(_, let shown) = type { shown } else { type }
+    }
 }
 
 extension String: AttributeValue {

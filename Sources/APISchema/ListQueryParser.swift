@@ -13,6 +13,22 @@ extension ListQuery {
         _ parameters: [(name: String, value: String)], for type: Resource.Type
     ) throws(APIError) -> ListQuery {
         var query = ListQuery()
+        let filters = try Self.filters(in: parameters)
+        let unknown = filters.map(\.name).filter { !isFilter($0, of: Resource.self) }
+        guard unknown.isEmpty else { throw unknownFilters(unknown) }
+        try refuseTwoProjects(filters)
+        for filter in filters { try query.add(filter.name, filter.values, of: Resource.self) }
+        query.filteredAttributes = Set(
+            filters.map { tagFilters.contains($0.name) ? "tags" : $0.name == changedSince ? "updated_at" : $0.name })
+
+        query.fields = fields(in: parameters)
+        try query.readSort(parameters, of: Resource.self)
+        try query.readPage(parameters)
+        return query
+    }
+
+    /// The parameters that are filters, with all the values of each.
+    static func filters(in parameters: [(name: String, value: String)]) throws(APIError) -> [(name: String, values: [String])] {
         var filters: [(name: String, values: [String])] = []
         for (name, value) in parameters where !reserved.contains(name) {
             guard !value.utf8.contains(0) else { throw .invalidAttribute(name, AttributeType.nullCharacterRefusal) }
@@ -22,20 +38,29 @@ extension ListQuery {
                 filters.append((name, [value]))
             }
         }
-        let unknown = filters.map(\.name).filter { !isFilter($0, of: Resource.self) }
-        guard unknown.isEmpty else { throw .badRequest("\(pythonList(unknown)) is invalid attribute for filtering") }
-        for filter in filters { try query.add(filter.name, filter.values, of: Resource.self) }
-        query.filteredAttributes = Set(
-            filters.map { tagFilters.contains($0.name) ? "tags" : $0.name == changedSince ? "updated_at" : $0.name })
+        return filters
+    }
 
-        query.fields = Set(parameters.filter { $0.name == "fields" && !$0.value.isEmpty }.map(\.value))
-        try query.readSort(parameters, of: Resource.self)
-        try query.readPage(parameters)
-        return query
+    static func unknownFilters(_ names: [String]) -> APIError {
+        .badRequest("\(pythonList(names)) is invalid attribute for filtering")
+    }
+
+    /// The names in `fields`; empty: all.
+    static func fields(in parameters: [(name: String, value: String)]) -> Set<String> {
+        Set(parameters.filter { $0.name == "fields" && !$0.value.isEmpty }.map(\.value))
+    }
+
+    /// `tenant_id` and `project_id` are twins: what is asked of both must be the same.
+    static func refuseTwoProjects(_ filters: [(name: String, values: [String])]) throws(APIError) {
+        guard let tenants = filters.first(where: { $0.name == "tenant_id" })?.values,
+            let projects = filters.first(where: { $0.name == "project_id" })?.values, Set(tenants) != Set(projects)
+        else { return }
+        throw APIError(
+            status: 400, type: "TenantIdProjectIdFilterConflict", message: "Both tenant_id and project_id passed as filters.")
     }
 
     private static func isFilter<Resource: APIResource>(_ name: String, of type: Resource.Type) -> Bool {
-        if tagFilters.contains(name) { return Resource.table["tags"] != nil }
+        if tagFilters.contains(name) { return Resource.table["tags"]?.access.contains(.filter) ?? false }
         if name == changedSince { return Resource.table["updated_at"] != nil }
         if let attribute = Resource.table[name] { return attribute.access.contains(.filter) && !attribute.access.contains(.hidden) }
         return false
@@ -112,20 +137,28 @@ extension ListQuery {
     private mutating func readSort<Resource: APIResource>(
         _ parameters: [(name: String, value: String)], of type: Resource.Type
     ) throws(APIError) {
+        let keys = try Self.sortKeys(in: parameters) { Resource.table[$0]?.access.contains(.sort) ?? false }
+        sortKeys = keys.compactMap { key in
+            guard let column = Resource.table[key.column]?.column?.name ?? Self.sortColumns[key.column] else { return nil }
+            return SortKey(column: column, isAscending: key.isAscending)
+        }
+    }
+
+    /// The keys and directions to sort by, with the names of attributes as columns.
+    static func sortKeys(
+        in parameters: [(name: String, value: String)], isSortKey: (String) -> Bool
+    ) throws(APIError) -> [SortKey] {
         let keys = parameters.filter { $0.name == "sort_key" }.map(\.value)
         var directions = parameters.filter { $0.name == "sort_dir" }.map(\.value)
         if directions.isEmpty { directions = keys.map { _ in "asc" } }
         guard keys.count == directions.count else { throw .badRequest("The number of sort_keys and sort_dirs must be same") }
-        let unknown = keys.filter { !(Resource.table[$0]?.access.contains(.sort) ?? false) }
-        guard unknown.isEmpty else { throw .badRequest("\(Self.pythonList(unknown)) is invalid attribute for sort_keys") }
+        let unknown = keys.filter { !isSortKey($0) }
+        guard unknown.isEmpty else { throw .badRequest("\(pythonList(unknown)) is invalid attribute for sort_keys") }
         let wrong = directions.filter { $0 != "asc" && $0 != "desc" }
         guard wrong.isEmpty else {
-            throw .badRequest("\(Self.pythonList(wrong)) is invalid value for sort_dirs, valid value is 'asc' and 'desc'")
+            throw .badRequest("\(pythonList(wrong)) is invalid value for sort_dirs, valid value is 'asc' and 'desc'")
         }
-        for (key, direction) in zip(keys, directions) {
-            guard let column = Resource.table[key]?.column?.name ?? Self.sortColumns[key] else { continue }
-            sortKeys.append(SortKey(column: column, isAscending: direction == "asc"))
-        }
+        return zip(keys, directions).map { SortKey(column: $0, isAscending: $1 == "asc") }
     }
 
     /// What `limit` says; nil, which means all, where it says nothing or 0.
@@ -135,9 +168,13 @@ extension ListQuery {
         return number == 0 ? nil : number
     }
 
+    static func isReversed(_ parameters: [(name: String, value: String)]) -> Bool {
+        parameters.last { $0.name == "page_reverse" }?.value.lowercased() == "true"
+    }
+
     private mutating func readPage(_ parameters: [(name: String, value: String)]) throws(APIError) {
         limit = try Self.limit(in: parameters)
-        isReversed = parameters.last { $0.name == "page_reverse" }?.value.lowercased() == "true"
+        isReversed = Self.isReversed(parameters)
         if let text = parameters.last(where: { $0.name == "marker" })?.value, !text.isEmpty {
             // A marker that names nothing gives an empty page; the placeholder identity never exists.
             marker = ResourceID(text) ?? .placeholder

@@ -42,7 +42,7 @@ enum OpenAPISchemas {
             return ["type": "array", "maxItems": .integer(AttributeType.maximumListCount), "items": schema(of: element)]
         case .object(let members):
             return object(members.map { ($0.name, schema(of: $0.type)) }, required: members.filter(\.isRequired).map(\.name))
-        case .nullable(let type):
+        case .nullable(let type), .nullMeans(_, let type):
             let inner = schema(of: type)
             return inner == [:] ? inner : ["anyOf": [inner, ["type": "null"]]]
         }

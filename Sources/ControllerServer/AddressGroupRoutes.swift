@@ -9,11 +9,13 @@ struct AddressGroupRoutes: Sendable {
 
     func addRoutes(to router: APIRouter) {
         router.put("/v2.0/address-groups/:id/add_addresses") { request, context in
-            let changed = try await operations.addAddresses(context.id, body: request.jsonObject(), caller: context.caller)
+            let changed = try await operations.addAddresses(
+                context.id, body: request.jsonObject(), ifMatch: request.revisionConstraint(), caller: context.caller)
             return try await operations.answer(changed, to: context.caller)
         }
         router.put("/v2.0/address-groups/:id/remove_addresses") { request, context in
-            let changed = try await operations.removeAddresses(context.id, body: request.jsonObject(), caller: context.caller)
+            let changed = try await operations.removeAddresses(
+                context.id, body: request.jsonObject(), ifMatch: request.revisionConstraint(), caller: context.caller)
             return try await operations.answer(changed, to: context.caller)
         }
     }

@@ -17,8 +17,6 @@ public struct BuiltInSettings: Sendable {
 
     /// For how long a token is valid.
     public var tokenLifetimeSeconds: Int
-    /// Where clients reach this server, such as `https://network.example.org`; nil: where each request came to.
-    public var publicURL: String?
     /// Where the first start writes the administrator's password.
     public var stateDirectory: String
     /// The administrator's password at the first start; nil: a random one.
@@ -27,11 +25,10 @@ public struct BuiltInSettings: Sendable {
     public var passwordCost: PasswordHash.Cost
 
     public init(
-        tokenLifetimeSeconds: Int = 3600, publicURL: String? = nil, stateDirectory: String, administratorPassword: String? = nil,
+        tokenLifetimeSeconds: Int = 3600, stateDirectory: String, administratorPassword: String? = nil,
         passwordCost: PasswordHash.Cost = .standard
     ) {
         self.tokenLifetimeSeconds = tokenLifetimeSeconds
-        self.publicURL = publicURL
         self.stateDirectory = stateDirectory
         self.administratorPassword = administratorPassword
         self.passwordCost = passwordCost

@@ -23,11 +23,12 @@ struct ChildRoutes<Resource: ChildResource>: Sendable {
         router.put(itemPath) { request, context in
             let members = try table.object(in: await request.jsonObject())
             let part: Resource = try await operations.update(
-                context.part, .update(members), under: context.id, caller: context.caller)
+                context.part, .update(members), under: context.id, ifMatch: request.revisionConstraint(), caller: context.caller)
             return try await operations.answer(part, to: context.caller)
         }
-        router.delete(itemPath) { _, context in
-            try await operations.delete(Resource.self, context.part, under: context.id, caller: context.caller)
+        router.delete(itemPath) { request, context in
+            try await operations.delete(
+                Resource.self, context.part, under: context.id, ifMatch: request.revisionConstraint(), caller: context.caller)
             return Response.noContent
         }
     }
@@ -42,12 +43,14 @@ struct ChildRoutes<Resource: ChildResource>: Sendable {
         let body = try await request.jsonObject()
         guard let many = try table.objects(in: body) else {
             let requests = [try ResourceRequest<Resource>.create(table.object(in: body))]
-            let created = try await operations.create(requests, under: context.id, caller: context.caller)
+            let created = try await operations.create(
+                requests, under: context.id, ifMatch: request.revisionConstraint(), caller: context.caller)
             guard let part = created.first else { preconditionFailure("one request creates one part") }
             return try await operations.answer(part, status: .created, to: context.caller)
         }
         let requests = try many.map { try ResourceRequest<Resource>.create($0) }
-        let created = try await operations.create(requests, under: context.id, caller: context.caller)
+        let created = try await operations.create(
+            requests, under: context.id, ifMatch: request.revisionConstraint(), caller: context.caller)
         return try await operations.answer(created, status: .created, to: context.caller)
     }
 }

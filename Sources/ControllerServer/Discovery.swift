@@ -1,27 +1,31 @@
 import APISchema
 import Hummingbird
+import Operations
 
 /// What clients ask first: the versions at `/`, the resources at `/v2.0`.
 enum Discovery {
-    static func addRoutes(to router: APIRouter, collections: [(singular: String, plural: String, path: String)]) {
+    static func addRoutes(
+        to router: APIRouter, _ operations: Operations, collections: [(singular: String, plural: String, path: String)]
+    ) {
         router.get("/") { request, _ in
             var writer = JSONWriter()
             writer.object { writer in
                 writer.key("versions")
-                writer.array { $0.object { version(&$0, request.baseURL) } }
+                writer.array { $0.object { version(&$0, operations.base(of: request)) } }
             }
             return Response.json(writer)
         }
         // Load balancers ask with it whether the server lives. Everywhere else HEAD is refused, as Neutron refuses it.
         router.head("/") { _, _ in Response(status: .ok, headers: [.contentType: "application/json"]) }
         router.get("/v2.0") { request, _ in
+            let base = operations.base(of: request)
             var writer = JSONWriter(reservingCapacity: 2048)
             writer.object { writer in
                 writer.key("resources")
                 writer.array { writer in
                     for collection in collections {
                         writer.object { writer in
-                            link(&writer, "self", "\(request.baseURL)/v2.0/\(collection.path)")
+                            link(&writer, "self", "\(base)/v2.0/\(collection.path)")
                             writer.key("name")
                             writer.string(collection.singular)
                             writer.key("collection")

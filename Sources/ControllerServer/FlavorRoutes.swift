@@ -34,20 +34,17 @@ struct FlavorRoutes: Sendable {
                 "next_providers", [[("provider", .string(provider.name)), ("driver", .string(provider.driver))]], request.fields)
         }
         router.get("/v2.0/service-providers") { request, context in
-            var filters: [String: Set<String>] = [:]
-            for (name, value) in request.queryParameters where ["name", "service_type"].contains(name) {
-                filters[name, default: []].insert(value)
-            }
-            let found = try await operations.serviceProviders(caller: context.caller).filter { provider in
-                (filters["name"]?.contains(provider.name) ?? true) && (filters["service_type"]?.contains(provider.serviceType) ?? true)
-            }
-            let rows: [[(String, JSONValue)]] = found.map { provider in
-                [
-                    ("service_type", .string(provider.serviceType)), ("name", .string(provider.name)),
-                    ("default", .bool(provider.isDefault)),
-                ]
-            }
-            return Self.answer("service_providers", rows, request.fields)
+            let page = try operations.page(.serviceProviders, called: "service_providers", of: request)
+            let found = try await operations.serviceProviders(caller: context.caller)
+            return page.answer(
+                found, name: \.name, text: { $1 == "name" ? $0.name : $1 == "service_type" ? $0.serviceType : nil },
+                write: { provider, fields, writer in
+                    let row: [(String, JSONValue)] = [
+                        ("service_type", .string(provider.serviceType)), ("name", .string(provider.name)),
+                        ("default", .bool(provider.isDefault)),
+                    ]
+                    Self.write(row, fields, to: &writer)
+                })
         }
     }
 
@@ -55,17 +52,17 @@ struct FlavorRoutes: Sendable {
         var writer = JSONWriter()
         writer.object { writer in
             writer.key(name)
-            writer.array { writer in
-                for row in rows {
-                    writer.object { writer in
-                        for (key, value) in row where fields.isEmpty || fields.contains(key) {
-                            writer.key(key)
-                            writer.value(value)
-                        }
-                    }
-                }
-            }
+            writer.array { writer in for row in rows { write(row, fields, to: &writer) } }
         }
         return .json(writer)
+    }
+
+    private static func write(_ row: [(String, JSONValue)], _ fields: Set<String>, to writer: inout JSONWriter) {
+        writer.object { writer in
+            for (key, value) in row where fields.isEmpty || fields.contains(key) {
+                writer.key(key)
+                writer.value(value)
+            }
+        }
     }
 }

@@ -3,27 +3,18 @@ import Hummingbird
 import NetworkModel
 import Operations
 
-/// `/network-ip-availabilities`: counted when asked for, so not a resource with a table. All networks are one page.
+/// `/network-ip-availabilities`: counted when asked for, so not a resource with a table.
 struct IPAvailabilityRoutes: Sendable {
-    private static let controls: Set<String> = ["fields", "limit", "marker", "page_reverse", "sort_key", "sort_dir"]
-    private static let filters: Set<String> = ["network_id", "network_name", "project_id", "tenant_id", "ip_version"]
-
     let operations: Operations
 
     func addRoutes(to router: APIRouter) {
         router.get("/v2.0/network-ip-availabilities") { request, context in
-            var filters: [String: Set<String>] = [:]
-            for (name, value) in request.queryParameters where !Self.controls.contains(name) && !value.isEmpty {
-                guard Self.filters.contains(name) else { throw APIError.badRequest("['\(name)'] is invalid attribute for filtering") }
-                filters[name == "tenant_id" ? "project_id" : name, default: []].insert(value)
-            }
-            let found = try await operations.ipAvailabilities(filters, caller: context.caller)
-            var writer = JSONWriter(reservingCapacity: 256 + found.count * 1024)
-            writer.object { writer in
-                writer.key("network_ip_availabilities")
-                writer.array { writer in for availability in found { write(availability, request.fields, to: &writer) } }
-            }
-            return Response.json(writer)
+            let page = try operations.page(.ipAvailabilities, called: "network_ip_availabilities", of: request)
+            // The operation applies the filters: those by IP version are about parts of a row.
+            let found = try await operations.ipAvailabilities(page.query.filters, caller: context.caller)
+            return page.answer(
+                found, name: { $0.network.id.description }, text: { $1 == "network_id" ? $0.network.id.description : nil },
+                write: { write($0, $1, to: &$2) })
         }
         router.get("/v2.0/network-ip-availabilities/:id") { request, context in
             let availability = try await operations.ipAvailability(of: context.id, caller: context.caller)

@@ -79,7 +79,7 @@ public struct NetworkingServer: Service {
             })
         maintenance = MaintenanceService(operations: operations, now: now, logger: logger)
         identity = try await Self.identity(configuration.authentication, store, logger: logger, now: now)
-        authenticator = Self.authenticator(configuration.authentication, identity, logger: logger, now: now)
+        authenticator = Self.authenticator(configuration, identity, logger: logger, now: now)
         agentSecret = try configuration.agentSecretFile.flatMap { AgentSecret(try AgentSecretFile.readOrMake($0, logger)) }
         try await operations.registerDefaultSegmentRanges()
         hub = try await FeedHub(store: store, settings: configuration.projection, logger: logger)
@@ -125,10 +125,11 @@ public struct NetworkingServer: Service {
     }
 
     private static func authenticator(
-        _ mode: AuthenticationMode, _ identity: IdentityService?, logger: Logger, now: @escaping @Sendable () -> Timestamp
+        _ configuration: ServerConfiguration, _ identity: IdentityService?, logger: Logger, now: @escaping @Sendable () -> Timestamp
     ) -> any Authenticator {
-        switch (mode, identity) {
-        case (.builtIn(let settings), let identity?): BuiltInAuthentication(identity: identity, publicURL: settings.publicURL)
+        switch (configuration.authentication, identity) {
+        case (.builtIn, let identity?):
+            BuiltInAuthentication(identity: identity, publicURL: configuration.operations.publicURL)
         case (.keystone(let keystone), _): KeystoneAuthentication(configuration: keystone, logger: logger, now: now)
         case (.builtIn, nil), (.none, _): NoAuthentication()
         }
@@ -141,8 +142,8 @@ public struct NetworkingServer: Service {
             ErrorAnswers()
             RequestChecks()
         }
-        if case .builtIn(let settings) = configuration.authentication, let identity {
-            IdentityRoutes(identity: identity, publicURL: settings.publicURL).addRoutes(to: router)
+        if let identity {
+            IdentityRoutes(identity: identity, publicURL: configuration.operations.publicURL).addRoutes(to: router)
         }
         addNetworkingRoutes(to: router)
         FeedRoutes(hub: hub, operations: operations).addRoutes(to: router)
@@ -185,7 +186,7 @@ public struct NetworkingServer: Service {
         IPAvailabilityRoutes(operations: operations).addRoutes(to: router)
         MetricsRoutes(operations: operations, hub: hub).addRoutes(to: router)
         ExtensionDescription.addRoutes(to: router)
-        Discovery.addRoutes(to: router, collections: Self.collections)
+        Discovery.addRoutes(to: router, operations, collections: Self.collections)
     }
 
     private static func addSecurityGroupRoutes(to router: APIRouter, _ operations: Operations) {

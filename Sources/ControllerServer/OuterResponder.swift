@@ -1,10 +1,12 @@
 import APISchema
 import HTTPTypes
 import Hummingbird
+import Logging
 import NIOCore
+import NetworkModel
 
-/// What happens to a request before its path is looked up, and to an answer after everything else: spellings of paths, browsers of other
-/// origins, and connections whose client would go on sending what nobody reads.
+/// What happens to a request before its path is looked up, and to an answer after everything else: the id of the request, spellings of paths,
+/// browsers of other origins, and connections whose client would go on sending what nobody reads.
 struct OuterResponder<Inner: HTTPResponder>: HTTPResponder where Inner.Context == APIContext {
     /// How long a client that was told to stop sending may take to read the answer.
     private static var lingerSeconds: Int64 { 2 }
@@ -13,12 +15,18 @@ struct OuterResponder<Inner: HTTPResponder>: HTTPResponder where Inner.Context =
     let origins: CrossOriginRules
 
     func respond(to request: Request, context: APIContext) async throws -> Response {
-        // The router would leave empty parts of a path out, and find what the checks by path before it did not see.
-        guard !request.uri.path.contains("//") else { return .failure(.pathNotFound) }
-        var request = request
-        if let path = Self.plainPath(request.uri.path) { request = Self.request(request, path: path) }
+        var context = context
+        var generator = SystemRandomNumberGenerator()
+        context.requestID = "req-\(ResourceID(using: &generator))"
+        context.logger[metadataKey: "request_id"] = "\(context.requestID)"
+        var response = try await answer(to: request, context: context)
+        response.headers[.requestID] = context.requestID
+        return response
+    }
+
+    private func answer(to request: Request, context: APIContext) async throws -> Response {
         if let answer = origins.preflight(request.method, request.headers) { return answer }
-        var response = try await inner.respond(to: request, context: context)
+        var response = try await innerAnswer(to: request, context: context)
         origins.allow(request.headers, &response.headers)
         if response.status == .contentTooLarge || response.status == .requestTimeout {
             response.headers[.connection] = "close"
@@ -29,10 +37,29 @@ struct OuterResponder<Inner: HTTPResponder>: HTTPResponder where Inner.Context =
         return response
     }
 
+    private func innerAnswer(to request: Request, context: APIContext) async throws -> Response {
+        let path = request.uri.path
+        // The router would leave empty parts of a path out, and find what the checks by path before it did not see.
+        guard !Self.hasEmptyPart(path) else { return .failure(.pathNotFound) }
+        guard let plain = Self.plainPath(path) else { return try await inner.respond(to: request, context: context) }
+        return try await inner.respond(to: Self.request(request, path: plain), context: context)
+    }
+
+    /// Whether the path has `//`. Byte by byte: every request is looked at.
+    private static func hasEmptyPart(_ path: String) -> Bool {
+        var wasSlash = false
+        for byte in path.utf8 {
+            let isSlash = byte == UInt8(ascii: "/")
+            if isSlash, wasSlash { return true }
+            wasSlash = isSlash
+        }
+        return false
+    }
+
     /// The path without the suffix that says the format, as older clients write it (`/v2.0/networks.json`); nil when it has none. A tag may
     /// end in anything.
     private static func plainPath(_ path: String) -> String? {
-        guard path.hasPrefix("/v2.0/"), path.hasSuffix(".json"), !path.contains("/tags/") else { return nil }
+        guard path.hasSuffix(".json"), path.hasPrefix("/v2.0/"), !path.split(separator: "/").dropLast().contains("tags") else { return nil }
         return String(path.dropLast(".json".utf8.count))
     }
 
@@ -49,7 +76,8 @@ public struct CrossOriginRules: Sendable {
     public var allowedOrigins: Set<String>
 
     private static let allowedMethods = "GET, PUT, POST, DELETE, PATCH"
-    private static let allowedHeaders = "Content-Type, If-Match, X-Auth-Token, X-OpenStack-Request-ID, X-Project-Id"
+    private static let allowedHeaders =
+        "Content-Type, If-Match, X-Auth-Token, X-OpenStack-Request-ID, X-Project-Id, X-Service-Token, X-Subject-Token"
     private static let exposedHeaders = "X-OpenStack-Request-ID, X-Subject-Token"
     /// For how long browsers may remember a preflight's answer.
     private static let maximumAgeSeconds = 3600

@@ -18,7 +18,8 @@ struct PortBindingRoutes: Sendable {
         }
         router.post(path) { request, context in
             let body = try ResourceRequest<PortBinding>.create(object(in: await request.jsonObject()))
-            let created = try await operations.createBinding(ofPort: context.id, body, caller: context.caller)
+            let created = try await operations.createBinding(
+                ofPort: context.id, body, ifMatch: request.revisionConstraint(), caller: context.caller)
             return try await answer(created, of: context, status: .created)
         }
         router.get(itemPath) { request, context in
@@ -27,15 +28,18 @@ struct PortBindingRoutes: Sendable {
         }
         router.put(itemPath) { request, context in
             let body = try ResourceRequest<PortBinding>.update(object(in: await request.jsonObject()))
-            let changed = try await operations.updateBinding(ofPort: context.id, to: context.host, body, caller: context.caller)
+            let changed = try await operations.updateBinding(
+                ofPort: context.id, to: context.host, body, ifMatch: request.revisionConstraint(), caller: context.caller)
             return try await answer(changed, of: context)
         }
-        router.delete(itemPath) { _, context in
-            try await operations.deleteBinding(ofPort: context.id, to: context.host, caller: context.caller)
+        router.delete(itemPath) { request, context in
+            try await operations.deleteBinding(
+                ofPort: context.id, to: context.host, ifMatch: request.revisionConstraint(), caller: context.caller)
             return Response.noContent
         }
-        router.put("/v2.0/ports/:id/bindings/:host/activate") { _, context in
-            let binding = try await operations.activateBinding(ofPort: context.id, to: context.host, caller: context.caller)
+        router.put("/v2.0/ports/:id/bindings/:host/activate") { request, context in
+            let binding = try await operations.activateBinding(
+                ofPort: context.id, to: context.host, ifMatch: request.revisionConstraint(), caller: context.caller)
             return try await answer(binding, of: context)
         }
     }

@@ -20,7 +20,7 @@ struct QoSRuleRoutes<Rule: QoSPolicyRule>: Sendable {
         router.post(path) { request, context in
             let members = try object(table.singular, in: await request.jsonObject())
             let rule = try await operations.createRule(
-                ResourceRequest<Rule>.create(members), policy: context.id, caller: context.caller)
+                ResourceRequest<Rule>.create(members), policy: context.id, ifMatch: request.revisionConstraint(), caller: context.caller)
             return try await answer(rule, table.singular, status: .created, to: context.caller)
         }
         addItemRoutes(to: router, "/v2.0/qos/policies/:id/\(table.collection)/:rule", member: table.singular) { context in
@@ -45,12 +45,13 @@ struct QoSRuleRoutes<Rule: QoSPolicyRule>: Sendable {
             let (rule, policy) = ids(context)
             let members = try object(member, in: await request.jsonObject())
             let changed = try await operations.updateRule(
-                rule, policy: policy, ResourceRequest<Rule>.update(members), caller: context.caller)
+                rule, policy: policy, ResourceRequest<Rule>.update(members), ifMatch: request.revisionConstraint(), caller: context.caller)
             return try await answer(changed, member, to: context.caller)
         }
-        router.delete(path) { _, context in
+        router.delete(path) { request, context in
             let (rule, policy) = ids(context)
-            try await operations.deleteRule(Rule.self, rule, policy: policy, caller: context.caller)
+            try await operations.deleteRule(
+                Rule.self, rule, policy: policy, ifMatch: request.revisionConstraint(), caller: context.caller)
             return Response.noContent
         }
     }
@@ -63,7 +64,8 @@ struct QoSRuleRoutes<Rule: QoSPolicyRule>: Sendable {
         writer.object { writer in
             writer.key(table.plural)
             writer.array { writer in for (rule, selection) in zip(rules, shown) { table.write(rule, selection, to: &writer) } }
-            PageLinks(request: request, query: query, ids: rules.map(\.id)).write(to: &writer, name: table.plural + "_links")
+            PageLinks(request: request, base: operations.base(of: request), query: query, ids: rules.map(\.id))
+                .write(to: &writer, name: table.plural + "_links")
         }
         return .json(writer)
     }
@@ -112,10 +114,18 @@ struct QoSRuleTypeRoutes: Sendable {
     func addRoutes(to router: APIRouter) {
         // Every type that there is, hosts enforce: `all_rules` and `all_supported` list the same.
         router.get("/v2.0/qos/rule-types") { request, context in
-            guard try await operations.mayListRuleTypes(caller: context.caller) else { return Self.answer(["rule_types": []]) }
-            let wanted = Set(request.queryParameters.filter { $0.name == "type" && !$0.value.isEmpty }.map(\.value))
-            let found = Self.types.filter { wanted.isEmpty || wanted.contains($0.name) }
-            return Self.answer(["rule_types": .array(found.map { ["type": .string($0.name)] })])
+            let page = try operations.page(.ruleTypes, called: "rule_types", of: request)
+            for flag in ["all_rules", "all_supported"] { try Self.checkBooleans(page.query.filters[flag] ?? []) }
+            let found = try await operations.mayListRuleTypes(caller: context.caller) ? Self.types.map(\.name) : []
+            return page.answer(
+                found, name: { $0 }, text: { $1 == "type" ? $0 : nil },
+                write: { type, fields, writer in
+                    writer.object { writer in
+                        guard fields.isEmpty || fields.contains("type") else { return }
+                        writer.key("type")
+                        writer.string(type)
+                    }
+                })
         }
         router.get("/v2.0/qos/rule-types/:id") { _, context in
             // What drivers can do is the operator's business, in Neutron as well.
@@ -128,6 +138,12 @@ struct QoSRuleTypeRoutes: Sendable {
                     "type": .string(type.name), "drivers": [["name": "neutrino", "supported_parameters": type.parameters]],
                 ]
             ])
+        }
+    }
+
+    private static func checkBooleans(_ texts: Set<String>) throws(APIError) {
+        for text in texts {
+            do throws(InvalidValue) { _ = try Bool(json: .string(text)) } catch { throw .invalidInput(error.reason) }
         }
     }
 

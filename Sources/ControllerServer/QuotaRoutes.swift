@@ -7,6 +7,7 @@ struct QuotaRoutes: Sendable {
     let operations: Operations
 
     func addRoutes(to router: APIRouter) {
+        // Neutron looks at nothing in the query of this list: no filter, no order, no page, no fields.
         router.get("/v2.0/quotas") { _, context in
             let quotas = try await operations.quotas(caller: context.caller)
             var writer = JSONWriter()

@@ -3,11 +3,9 @@ import AccessPolicy
 import HTTPTypes
 import Hummingbird
 import Identity
-import Logging
-import NetworkModel
 import Operations
 
-/// Gives each request its id and its caller. Discovery needs none, and the identity's API asks for itself.
+/// Gives each request its caller. Discovery needs none, and the identity's API asks for itself.
 struct RequestIdentity: RouterMiddleware {
     let authenticator: any Authenticator
     /// Decides which callers are administrators.
@@ -17,18 +15,12 @@ struct RequestIdentity: RouterMiddleware {
 
     func handle(_ request: Request, context: APIContext, next: (Request, APIContext) async throws -> Response) async throws -> Response {
         var context = context
-        var generator = SystemRandomNumberGenerator()
-        context.requestID = "req-\(ResourceID(using: &generator))"
-        context.logger[metadataKey: "request_id"] = "\(context.requestID)"
-        var response: Response
         do {
             context.caller = try await caller(of: request) ?? context.caller
-            response = try await next(request, context)
+            return try await next(request, context)
         } catch let failure as AuthenticationFailure {
-            response = refusal(failure, request)
+            return refusal(failure, request)
         }
-        response.headers[.requestID] = context.requestID
-        return response
     }
 
     /// Nil where none is needed: everything that is not named here needs one.

@@ -10,31 +10,31 @@ struct RouterRoutes: Sendable {
 
     func addRoutes(to router: APIRouter) {
         router.put("/v2.0/routers/:id/add_router_interface") { request, context in
-            answer(try await operations.addRouterInterface(context.id, body: request.jsonObject(), caller: context.caller))
+            answer(
+                try await operations.addRouterInterface(
+                    context.id, body: request.jsonObject(), ifMatch: request.revisionConstraint(), caller: context.caller))
         }
         router.put("/v2.0/routers/:id/remove_router_interface") { request, context in
-            answer(try await operations.removeRouterInterface(context.id, body: request.jsonObject(), caller: context.caller))
+            answer(
+                try await operations.removeRouterInterface(
+                    context.id, body: request.jsonObject(), ifMatch: request.revisionConstraint(), caller: context.caller))
         }
         router.put("/v2.0/routers/:id/add_extraroutes") { request, context in
-            let changed = try await operations.addExtraRoutes(context.id, body: request.jsonObject(), caller: context.caller)
+            let changed = try await operations.addExtraRoutes(
+                context.id, body: request.jsonObject(), ifMatch: request.revisionConstraint(), caller: context.caller)
             return try await operations.answer(changed, to: context.caller)
         }
         router.put("/v2.0/routers/:id/remove_extraroutes") { request, context in
-            let changed = try await operations.removeExtraRoutes(context.id, body: request.jsonObject(), caller: context.caller)
+            let changed = try await operations.removeExtraRoutes(
+                context.id, body: request.jsonObject(), ifMatch: request.revisionConstraint(), caller: context.caller)
             return try await operations.answer(changed, to: context.caller)
         }
         router.get("/v2.0/floatingip_pools") { request, context in
-            let parameters = request.queryParameters
-            let filters = Dictionary(grouping: parameters.filter { !$0.value.isEmpty }, by: \.name).mapValues { Set($0.map(\.value)) }
-            let pools = try await operations.floatingIPPools(
-                filters: filters, limit: ListQuery.limit(in: parameters), caller: context.caller)
-            let fields = request.fields
-            var writer = JSONWriter()
-            writer.object { writer in
-                writer.key("floatingip_pools")
-                writer.array { writer in for pool in pools { pool.write(fields: fields, to: &writer) } }
-            }
-            return Response.json(writer)
+            let page = try operations.page(.floatingIPPools, called: "floatingip_pools", of: request)
+            let pools = try await operations.floatingIPPools(caller: context.caller)
+            return page.answer(
+                pools, name: { $0.subnetID.description }, text: { $0.text(of: $1) },
+                write: { $0.write(fields: $1, to: &$2) })
         }
         router.get("/v2.0/routers/:id/l3-agents") { request, context in
             let agents = try await operations.agents(ofRouter: context.id, caller: context.caller)

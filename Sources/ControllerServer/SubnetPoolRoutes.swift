@@ -10,13 +10,18 @@ struct SubnetPoolRoutes: Sendable {
 
     func addRoutes(to router: APIRouter) {
         router.put("/v2.0/subnetpools/:id/add_prefixes") { request, context in
-            answer(try await operations.addPrefixes(context.id, body: request.jsonObject(), caller: context.caller))
+            answer(
+                try await operations.addPrefixes(
+                    context.id, body: request.jsonObject(), ifMatch: request.revisionConstraint(), caller: context.caller))
         }
         router.put("/v2.0/subnetpools/:id/remove_prefixes") { request, context in
-            answer(try await operations.removePrefixes(context.id, body: request.jsonObject(), caller: context.caller))
+            answer(
+                try await operations.removePrefixes(
+                    context.id, body: request.jsonObject(), ifMatch: request.revisionConstraint(), caller: context.caller))
         }
         router.put("/v2.0/subnetpools/:id/onboard_network_subnets") { request, context in
-            let subnets = try await operations.onboardSubnets(context.id, body: request.jsonObject(), caller: context.caller)
+            let subnets = try await operations.onboardSubnets(
+                context.id, body: request.jsonObject(), ifMatch: request.revisionConstraint(), caller: context.caller)
             var writer = JSONWriter()
             writer.array { writer in for subnet in subnets { Subnet.table.write(subnet, fields: ["id", "cidr"], to: &writer) } }
             return Response.json(writer)

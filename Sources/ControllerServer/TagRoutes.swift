@@ -1,4 +1,5 @@
 import APISchema
+import HTTPTypes
 import Hummingbird
 import NetworkModel
 import Operations
@@ -17,10 +18,19 @@ struct TagRoutes<Resource: ManagedResource & ProjectResource>: Sendable {
         }
         router.put(all) { request, context in
             guard let tags = try await request.jsonObject()["tags"] else { throw APIError.invalidInput("Invalid tags body") }
-            return answer(try await operations.setTags(Resource.self, context.id, tags, caller: context.caller))
+            return answer(
+                try await operations.setTags(
+                    Resource.self, context.id, tags, ifMatch: request.revisionConstraint(), caller: context.caller))
         }
-        router.delete(all) { _, context in
-            try await operations.removeTags(Resource.self, context.id, caller: context.caller)
+        router.post(all) { request, context in
+            guard let tags = try await request.jsonObject()["tags"] else { throw APIError.invalidInput("Invalid tags body") }
+            let given = try await operations.addTags(
+                Resource.self, context.id, tags, ifMatch: request.revisionConstraint(), caller: context.caller)
+            return answer(given, status: .created)
+        }
+        router.delete(all) { request, context in
+            try await operations.removeTags(
+                Resource.self, context.id, ifMatch: request.revisionConstraint(), caller: context.caller)
             return Response.noContent
         }
         router.get(one) { _, context in
@@ -30,23 +40,25 @@ struct TagRoutes<Resource: ManagedResource & ProjectResource>: Sendable {
             }
             return Response.noContent
         }
-        router.put(one) { _, context in
-            try await operations.addTag(Resource.self, context.id, context.tag, caller: context.caller)
+        router.put(one) { request, context in
+            try await operations.addTag(
+                Resource.self, context.id, context.tag, ifMatch: request.revisionConstraint(), caller: context.caller)
             return Response(status: .created)
         }
-        router.delete(one) { _, context in
-            try await operations.removeTag(Resource.self, context.id, context.tag, caller: context.caller)
+        router.delete(one) { request, context in
+            try await operations.removeTag(
+                Resource.self, context.id, context.tag, ifMatch: request.revisionConstraint(), caller: context.caller)
             return Response.noContent
         }
     }
 
-    private func answer(_ tags: [String]) -> Response {
+    private func answer(_ tags: [String], status: HTTPResponse.Status = .ok) -> Response {
         var writer = JSONWriter()
         writer.object { writer in
             writer.key("tags")
             writer.array { writer in for tag in tags { writer.string(tag) } }
         }
-        return .json(writer)
+        return .json(writer, status: status)
     }
 }
 

@@ -76,8 +76,10 @@ extension AddressGroup: ManagedResource {
 
 extension Operations {
     /// `PUT /address-groups/{id}/add_addresses`.
-    public func addAddresses(_ id: String, body: [String: JSONValue], caller: Caller) async throws -> AddressGroup {
-        try await changeAddresses("add", id, body, caller) { group, addresses in
+    public func addAddresses(
+        _ id: String, body: [String: JSONValue], ifMatch: RevisionConstraint? = nil, caller: Caller
+    ) async throws -> AddressGroup {
+        try await changeAddresses("add", id, body, ifMatch, caller) { group, addresses in
             let there = addresses.filter(group.addresses.contains)
             guard there.isEmpty else {
                 throw APIError.invalid(
@@ -88,8 +90,10 @@ extension Operations {
     }
 
     /// `PUT /address-groups/{id}/remove_addresses`.
-    public func removeAddresses(_ id: String, body: [String: JSONValue], caller: Caller) async throws -> AddressGroup {
-        try await changeAddresses("remove", id, body, caller) { group, addresses in
+    public func removeAddresses(
+        _ id: String, body: [String: JSONValue], ifMatch: RevisionConstraint? = nil, caller: Caller
+    ) async throws -> AddressGroup {
+        try await changeAddresses("remove", id, body, ifMatch, caller) { group, addresses in
             let missing = addresses.filter { !group.addresses.contains($0) }
             guard missing.isEmpty else {
                 throw APIError.notFound(
@@ -100,7 +104,7 @@ extension Operations {
     }
 
     private func changeAddresses(
-        _ verbName: String, _ id: String, _ body: [String: JSONValue], _ caller: Caller,
+        _ verbName: String, _ id: String, _ body: [String: JSONValue], _ ifMatch: RevisionConstraint?, _ caller: Caller,
         _ change: @escaping @Sendable (inout AddressGroup, [IPPrefix]) throws -> Void
     ) async throws -> AddressGroup {
         guard let json = body["addresses"], body.count == 1 else {
@@ -108,7 +112,7 @@ extension Operations {
         }
         let addresses = try AddressGroup.addresses(json)
         return try await write(caller) { verb in
-            var group = try verb.authorized(AddressGroup.self, id, to: "\(verbName)_addresses")
+            var group = try verb.authorized(AddressGroup.self, id, to: "\(verbName)_addresses", ifMatch: ifMatch)
             try change(&group, addresses)
             try verb.save(&group)
             return try verb.withComputed(group)

@@ -27,9 +27,14 @@ extension ChildResource {
 
 extension Operations {
     /// Creates parts of one whole, all or none.
-    public func create<R: ChildResource>(_ requests: [ResourceRequest<R>], under parentID: String, caller: Caller) async throws -> [R] {
+    ///
+    /// - Parameter ifMatch: of the whole, here and below: parts have no revision of their own.
+    public func create<R: ChildResource>(
+        _ requests: [ResourceRequest<R>], under parentID: String, ifMatch: RevisionConstraint? = nil, caller: Caller
+    ) async throws -> [R] {
         try await write(caller) { verb in
-            try requests.map { request in
+            if let ifMatch { try ifMatch.check(try verb.visible(R.Parent.self, parentID)) }
+            return try requests.map { request in
                 // The whole changes with each part.
                 let parent = try verb.visible(R.Parent.self, parentID)
                 try verb.authorizeCreation(request, under: parent.id)
@@ -40,20 +45,26 @@ extension Operations {
 
     /// Changes a part.
     public func update<R: ChildResource>(
-        _ id: String, _ request: ResourceRequest<R>, under parentID: String, caller: Caller
+        _ id: String, _ request: ResourceRequest<R>, under parentID: String, ifMatch: RevisionConstraint? = nil, caller: Caller
     ) async throws -> R {
         try await write(caller) { verb in
-            let part = try verb.part(R.self, id, of: verb.visible(R.Parent.self, parentID).id)
+            let parent = try verb.visible(R.Parent.self, parentID)
+            let part = try verb.part(R.self, id, of: parent.id)
             try verb.authorizeUpdate(part, request)
+            try ifMatch?.check(parent)
             return try R.update(part, request, in: verb)
         }
     }
 
     /// Deletes a part.
-    public func delete<R: ChildResource>(_ type: R.Type, _ id: String, under parentID: String, caller: Caller) async throws {
+    public func delete<R: ChildResource>(
+        _ type: R.Type, _ id: String, under parentID: String, ifMatch: RevisionConstraint? = nil, caller: Caller
+    ) async throws {
         try await write(caller) { verb in
-            let part = try verb.part(R.self, id, of: verb.visible(R.Parent.self, parentID).id)
+            let parent = try verb.visible(R.Parent.self, parentID)
+            let part = try verb.part(R.self, id, of: parent.id)
             try verb.authorize(PolicyAction("delete_\(R.policyName)"), of: part)
+            try ifMatch?.check(parent)
             try R.delete(part, in: verb)
         }
     }

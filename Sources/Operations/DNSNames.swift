@@ -8,7 +8,8 @@ enum DNSNames {
     /// Characters of a whole name, without the full stop at its end (RFC 1035).
     static let maximumLength = 255
     private static let maximumLabelLength = 63
-    /// Words that a domain may have for a label: whoever publishes the name puts something in their place.
+    /// Words that a domain may have for a label: whoever publishes the name puts something in their place. Neutron takes them always, and
+    /// announces `dns-integration-domain-keywords` where it publishes names itself, which this server does not.
     private static let keywords: Set<Substring> = ["<project_id>", "<project_name>", "<user_name>", "<user_id>"]
 
     /// The request's `dns_name` for a port, in lower case; nil when absent.

@@ -20,8 +20,8 @@ public struct FloatingIPPool: Sendable, Hashable {
         ]
     }
 
-    /// Whether each attribute that is named has one of the values. What is no attribute is not looked at.
-    func matches(_ filters: [String: Set<String>]) -> Bool { members.allSatisfy { filters[$0.name]?.contains($0.text) ?? true } }
+    /// The value of an attribute; nil for what is none.
+    public func text(of attribute: String) -> String? { members.first { $0.name == attribute }?.text }
 
     /// Writes the pool as an object; `fields` empty means all.
     public func write(fields: Set<String>, to writer: inout JSONWriter) {
@@ -36,11 +36,7 @@ public struct FloatingIPPool: Sendable, Hashable {
 
 extension Operations {
     /// `GET /floatingip_pools`: the IPv4 subnets that the caller sees of the external networks that it sees.
-    ///
-    /// - Parameters:
-    ///   - filters: values of attributes, any of which is asked for.
-    ///   - limit: at most so many; nil: all. Pools have no id, so there is no further page.
-    public func floatingIPPools(filters: [String: Set<String>] = [:], limit: Int? = nil, caller: Caller) async throws -> [FloatingIPPool] {
+    public func floatingIPPools(caller: Caller) async throws -> [FloatingIPPool] {
         try await read(caller) { verb in
             let target = ProjectTarget(projectID: caller.projectID)
             guard try verb.policy["get_floatingip_pool"].holds(for: verb.caller, on: target) else { return [] }
@@ -50,13 +46,12 @@ extension Operations {
             query.filters = [.column("network_id", networks.map(\.id.columnValue))]
             let subnets = Dictionary(uniqueKeysWithValues: try verb.list(Subnet.self, query).map { ($0.id, $0) })
             // In the order of the networks' rows, which is that of their creation.
-            let pools = networks.flatMap { network in
+            return networks.flatMap { network in
                 network.subnetIDs.compactMap { subnets[$0] }.filter { $0.prefix.version == .v4 }.map {
                     FloatingIPPool(
                         networkID: network.id, subnetID: $0.id, subnetName: $0.name, prefix: $0.prefix, projectID: caller.projectID)
                 }
             }
-            return Array(pools.filter { $0.matches(filters) }.prefix(limit ?? .max))
         }
     }
 }

@@ -61,9 +61,7 @@ public struct Operations: Sendable {
     /// Deletes a resource.
     public func delete<R: ManagedResource>(_ type: R.Type, _ id: String, ifMatch: RevisionConstraint? = nil, caller: Caller) async throws {
         try await write(caller) { verb in
-            let resource = try verb.authorized(R.self, id, to: "delete_\(R.policyName)")
-            try ifMatch?.check(resource)
-            try R.delete(resource, in: verb)
+            try R.delete(try verb.authorized(R.self, id, to: "delete_\(R.policyName)", ifMatch: ifMatch), in: verb)
         }
     }
 

@@ -30,26 +30,33 @@ extension Operations {
 
     /// Binds a port to one more host: inactive, unless it is the first.
     public func createBinding(
-        ofPort id: String, _ request: ResourceRequest<PortBinding>, caller: Caller
+        ofPort id: String, _ request: ResourceRequest<PortBinding>, ifMatch: RevisionConstraint? = nil, caller: Caller
     ) async throws -> PortBinding {
         try await write(caller) { verb in
-            try verb.createBinding(of: verb.bindingPort(id, "create_port_binding", request, isCreation: true), request)
+            let port = try verb.bindingPort(id, "create_port_binding", request, isCreation: true)
+            try ifMatch?.check(port)
+            return try verb.createBinding(of: port, request)
         }
     }
 
     /// Changes a binding, and decides it anew when its host or its kind of device changed.
     public func updateBinding(
-        ofPort id: String, to hostID: String, _ request: ResourceRequest<PortBinding>, caller: Caller
+        ofPort id: String, to hostID: String, _ request: ResourceRequest<PortBinding>, ifMatch: RevisionConstraint? = nil, caller: Caller
     ) async throws -> PortBinding {
         try await write(caller) { verb in
-            try verb.updateBinding(of: verb.bindingPort(id, "update_port_binding", request), to: hostID, request)
+            let port = try verb.bindingPort(id, "update_port_binding", request)
+            try ifMatch?.check(port)
+            return try verb.updateBinding(of: port, to: hostID, request)
         }
     }
 
     /// Takes a binding away. Without its active binding a port is unbound.
-    public func deleteBinding(ofPort id: String, to hostID: String, caller: Caller) async throws {
+    public func deleteBinding(
+        ofPort id: String, to hostID: String, ifMatch: RevisionConstraint? = nil, caller: Caller
+    ) async throws {
         try await write(caller) { verb in
             let current = try verb.bindingPort(id, "delete_port_binding")
+            try ifMatch?.check(current)
             var port = current
             let binding = try port.binding(to: hostID)
             port.replace(binding, with: nil)
@@ -58,8 +65,14 @@ extension Operations {
     }
 
     /// Moves a port to the host of an inactive binding; the binding that was active becomes inactive and unbound.
-    public func activateBinding(ofPort id: String, to hostID: String, caller: Caller) async throws -> PortBinding {
-        try await write(caller) { verb in try verb.activateBinding(of: verb.bindingPort(id, "activate"), to: hostID) }
+    public func activateBinding(
+        ofPort id: String, to hostID: String, ifMatch: RevisionConstraint? = nil, caller: Caller
+    ) async throws -> PortBinding {
+        try await write(caller) { verb in
+            let port = try verb.bindingPort(id, "activate")
+            try ifMatch?.check(port)
+            return try verb.activateBinding(of: port, to: hostID)
+        }
     }
 }
 

@@ -7,13 +7,14 @@ import Store
 
 extension Operations {
     public func createRule<Rule: QoSPolicyRule>(
-        _ request: ResourceRequest<Rule>, policy: String, caller: Caller
+        _ request: ResourceRequest<Rule>, policy: String, ifMatch: RevisionConstraint? = nil, caller: Caller
     ) async throws -> Rule {
         try await write(caller) { verb in
             var policy = try verb.visible(QoSPolicy.self, policy)
             try verb.authorizePart(
                 "create_\(Rule.policyName)", request, isCreation: true,
                 on: PartTarget<QoSPolicy, Rule>(whole: policy, given: request.values))
+            try ifMatch?.check(policy)
             var rule = Rule.blank
             try request.assign(to: &rule)
             rule.id = verb.newID()
@@ -29,13 +30,14 @@ extension Operations {
 
     /// - Parameter policy: the policy in the path; nil where the path names none.
     public func updateRule<Rule: QoSPolicyRule>(
-        _ id: String, policy: String?, _ request: ResourceRequest<Rule>, caller: Caller
+        _ id: String, policy: String?, _ request: ResourceRequest<Rule>, ifMatch: RevisionConstraint? = nil, caller: Caller
     ) async throws -> Rule {
         try await write(caller) { verb in
             let verbName = policy == nil ? "update_\(Rule.aliasPolicyName)" : "update_\(Rule.policyName)"
             var (rule, policy) = try verb.rule(Rule.self, id, policy: policy)
             try verb.authorizePart(
                 verbName, request, isCreation: false, on: PartTarget(whole: policy, part: rule, given: request.values))
+            try ifMatch?.check(policy)
             try request.assign(to: &rule)
             try verb.check(rule)
             try verb.transaction.update(rule)
@@ -45,11 +47,14 @@ extension Operations {
         }
     }
 
-    public func deleteRule<Rule: QoSPolicyRule>(_ type: Rule.Type, _ id: String, policy: String?, caller: Caller) async throws {
+    public func deleteRule<Rule: QoSPolicyRule>(
+        _ type: Rule.Type, _ id: String, policy: String?, ifMatch: RevisionConstraint? = nil, caller: Caller
+    ) async throws {
         try await write(caller) { verb in
             let verbName = policy == nil ? "delete_\(Rule.aliasPolicyName)" : "delete_\(Rule.policyName)"
             var (rule, policy) = try verb.rule(Rule.self, id, policy: policy)
             try verb.authorize(PolicyAction(verbName), on: PartTarget(whole: policy, part: rule))
+            try ifMatch?.check(policy)
             try verb.transaction.delete(Rule.self, rule.id)
             policy.rules.removeAll { $0.id == rule.id }
             try verb.save(&policy)

@@ -37,15 +37,19 @@ public struct RouterInterface: Sendable, Hashable {
 
 extension Operations {
     /// `PUT /routers/{id}/add_router_interface` with `subnet_id` or `port_id`.
-    public func addRouterInterface(_ routerID: String, body: [String: JSONValue], caller: Caller) async throws -> RouterInterface {
+    public func addRouterInterface(
+        _ routerID: String, body: [String: JSONValue], ifMatch: RevisionConstraint? = nil, caller: Caller
+    ) async throws -> RouterInterface {
         let target = try RouterInterfaceTarget(body, isRemoval: false)
-        return try await write(caller) { verb in try verb.addInterface(to: routerID, target) }
+        return try await write(caller) { verb in try verb.addInterface(to: routerID, target, ifMatch: ifMatch) }
     }
 
     /// `PUT /routers/{id}/remove_router_interface` with `subnet_id`, `port_id` or both.
-    public func removeRouterInterface(_ routerID: String, body: [String: JSONValue], caller: Caller) async throws -> RouterInterface {
+    public func removeRouterInterface(
+        _ routerID: String, body: [String: JSONValue], ifMatch: RevisionConstraint? = nil, caller: Caller
+    ) async throws -> RouterInterface {
         let target = try RouterInterfaceTarget(body, isRemoval: true)
-        return try await write(caller) { verb in try verb.removeInterface(from: routerID, target) }
+        return try await write(caller) { verb in try verb.removeInterface(from: routerID, target, ifMatch: ifMatch) }
     }
 }
 
@@ -70,8 +74,10 @@ struct RouterInterfaceTarget: Sendable {
 }
 
 extension Verb {
-    func addInterface(to routerID: String, _ target: RouterInterfaceTarget) throws -> RouterInterface {
-        var router = try authorized(Router.self, routerID, to: "add_router_interface")
+    func addInterface(
+        to routerID: String, _ target: RouterInterfaceTarget, ifMatch: RevisionConstraint? = nil
+    ) throws -> RouterInterface {
+        var router = try authorized(Router.self, routerID, to: "add_router_interface", ifMatch: ifMatch)
         let (port, subnetIDs) =
             if let portID = target.portID { try attachPort(portID, to: router) } else if let subnetID = target.subnetID {
                 try attachSubnet(subnetID, to: router)
@@ -82,8 +88,10 @@ extension Verb {
             routerID: router.id, projectID: port.projectID, portID: port.id, networkID: port.networkID, subnetIDs: subnetIDs)
     }
 
-    func removeInterface(from routerID: String, _ target: RouterInterfaceTarget) throws -> RouterInterface {
-        var router = try authorized(Router.self, routerID, to: "remove_router_interface")
+    func removeInterface(
+        from routerID: String, _ target: RouterInterfaceTarget, ifMatch: RevisionConstraint? = nil
+    ) throws -> RouterInterface {
+        var router = try authorized(Router.self, routerID, to: "remove_router_interface", ifMatch: ifMatch)
         let interfaces = try routerPorts(of: router.id).filter { DeviceOwner.isRouterInterface($0.deviceOwner) }
         let (port, subnetIDs) =
             if let portID = target.portID {

@@ -8,22 +8,31 @@ extension Operations {
     /// `PUT /routers/{id}/add_extraroutes`: adds routes to those that are there; what is there already stays.
     ///
     /// - Parameter body: `{"router": {"routes": […]}}`, as for an update.
-    public func addExtraRoutes(_ routerID: String, body: [String: JSONValue], caller: Caller) async throws -> Router {
+    public func addExtraRoutes(
+        _ routerID: String, body: [String: JSONValue], ifMatch: RevisionConstraint? = nil, caller: Caller
+    ) async throws -> Router {
         let added = try Self.routes(in: body)
-        return try await changeRoutes(routerID, "add_extraroutes", caller) { routes in routes + added.filter { !routes.contains($0) } }
+        return try await changeRoutes(routerID, "add_extraroutes", ifMatch, caller) { routes in
+            routes + added.filter { !routes.contains($0) }
+        }
     }
 
     /// `PUT /routers/{id}/remove_extraroutes`: takes routes away; one that is not there is no error.
-    public func removeExtraRoutes(_ routerID: String, body: [String: JSONValue], caller: Caller) async throws -> Router {
+    public func removeExtraRoutes(
+        _ routerID: String, body: [String: JSONValue], ifMatch: RevisionConstraint? = nil, caller: Caller
+    ) async throws -> Router {
         let removed = Set(try Self.routes(in: body))
-        return try await changeRoutes(routerID, "remove_extraroutes", caller) { routes in routes.filter { !removed.contains($0) } }
+        return try await changeRoutes(routerID, "remove_extraroutes", ifMatch, caller) { routes in
+            routes.filter { !removed.contains($0) }
+        }
     }
 
     private func changeRoutes(
-        _ routerID: String, _ rule: String, _ caller: Caller, _ change: @escaping @Sendable ([StaticRoute]) -> [StaticRoute]
+        _ routerID: String, _ rule: String, _ ifMatch: RevisionConstraint?, _ caller: Caller,
+        _ change: @escaping @Sendable ([StaticRoute]) -> [StaticRoute]
     ) async throws -> Router {
         try await write(caller) { verb in
-            var router = try verb.authorized(Router.self, routerID, to: rule)
+            var router = try verb.authorized(Router.self, routerID, to: rule, ifMatch: ifMatch)
             router.routes = change(router.routes)
             try verb.checkRoutes(of: router)
             try verb.save(&router)

@@ -22,6 +22,9 @@ public struct ServerSettings: Sendable {
     public var maximumAddressPairs = 10
     public var maximumRoutes = 30
 
+    /// Where clients reach the server, such as `https://network.example.org`: where all links begin; nil: where each request came to.
+    public var publicURL: String?
+
     /// The longest page of a list, also for clients that ask for none; nil: any length.
     public var maximumPageLength: Int?
 

@@ -8,9 +8,11 @@ import Store
 
 extension Operations {
     /// Adds prefixes to a pool and returns all that it has (`PUT /subnetpools/{id}/add_prefixes`).
-    public func addPrefixes(_ id: String, body: [String: JSONValue], caller: Caller) async throws -> [IPPrefix] {
+    public func addPrefixes(
+        _ id: String, body: [String: JSONValue], ifMatch: RevisionConstraint? = nil, caller: Caller
+    ) async throws -> [IPPrefix] {
         let added = try Self.prefixes(in: body)
-        return try await changePool(id, "add_prefixes", caller) { verb, pool in
+        return try await changePool(id, "add_prefixes", ifMatch, caller) { verb, pool in
             let current = pool
             guard added.allSatisfy({ $0.version == pool.version }) else { throw APIError.prefixVersionMismatch }
             pool.prefixes = PrefixSet(pool.prefixes + added, version: pool.version).prefixes
@@ -19,9 +21,11 @@ extension Operations {
     }
 
     /// Takes prefixes that no subnet uses from a pool and returns those that are left (`PUT /subnetpools/{id}/remove_prefixes`).
-    public func removePrefixes(_ id: String, body: [String: JSONValue], caller: Caller) async throws -> [IPPrefix] {
+    public func removePrefixes(
+        _ id: String, body: [String: JSONValue], ifMatch: RevisionConstraint? = nil, caller: Caller
+    ) async throws -> [IPPrefix] {
         let given = try Self.prefixes(in: body)
-        return try await changePool(id, "remove_prefixes", caller) { verb, pool in
+        return try await changePool(id, "remove_prefixes", ifMatch, caller) { verb, pool in
             let removed = PrefixSet(given, version: pool.version)
             guard !pool.prefixSet.isDisjoint(with: removed) else { return }
             guard try verb.allocations(in: pool).used.isDisjoint(with: removed) else {
@@ -34,20 +38,23 @@ extension Operations {
 
     /// Makes the subnets that a network has of the pool's family subnets of the pool, which gets their prefixes
     /// (`PUT /subnetpools/{id}/onboard_network_subnets`). Returns the subnets.
-    public func onboardSubnets(_ id: String, body: [String: JSONValue], caller: Caller) async throws -> [Subnet] {
+    public func onboardSubnets(
+        _ id: String, body: [String: JSONValue], ifMatch: RevisionConstraint? = nil, caller: Caller
+    ) async throws -> [Subnet] {
         guard let networkID = body["network_id"]?.stringValue else { throw APIError.invalidInput("network_id must be specified.") }
         return try await write(caller) { verb in
-            var pool = try verb.authorized(SubnetPool.self, id, to: "onboard_network_subnets")
+            var pool = try verb.authorized(SubnetPool.self, id, to: "onboard_network_subnets", ifMatch: ifMatch)
             var network = try verb.authorized(Network.self, networkID, to: "update_network")
             return try verb.onboard(&network, into: &pool)
         }
     }
 
     private func changePool(
-        _ id: String, _ rule: String, _ caller: Caller, _ change: @escaping @Sendable (Verb, inout SubnetPool) throws -> Void
+        _ id: String, _ rule: String, _ ifMatch: RevisionConstraint?, _ caller: Caller,
+        _ change: @escaping @Sendable (Verb, inout SubnetPool) throws -> Void
     ) async throws -> [IPPrefix] {
         try await write(caller) { verb in
-            var pool = try verb.authorized(SubnetPool.self, id, to: rule)
+            var pool = try verb.authorized(SubnetPool.self, id, to: rule, ifMatch: ifMatch)
             try change(verb, &pool)
             return pool.prefixes
         }

@@ -22,26 +22,44 @@ extension Operations {
     /// - Parameter tags: what the client wrote as the member `tags`.
     @discardableResult
     public func setTags<R: ManagedResource & ProjectResource>(
-        _ type: R.Type, _ id: String, _ tags: JSONValue, caller: Caller
+        _ type: R.Type, _ id: String, _ tags: JSONValue, ifMatch: RevisionConstraint? = nil, caller: Caller
     ) async throws -> [String] {
         let wanted = try Self.checkedTags(tags)
-        return try await changeTags(type, id, "update", caller) { _ in wanted }
+        return try await changeTags(type, id, "update", ifMatch, caller) { _ in wanted }
+    }
+
+    /// Adds tags to those that are there, and returns what was given (`POST /{collection}/{id}/tags`, `tag-creation`).
+    ///
+    /// - Parameter tags: what the client wrote as the member `tags`.
+    @discardableResult
+    public func addTags<R: ManagedResource & ProjectResource>(
+        _ type: R.Type, _ id: String, _ tags: JSONValue, ifMatch: RevisionConstraint? = nil, caller: Caller
+    ) async throws -> [String] {
+        let added = try Self.checkedTags(tags)
+        try await changeTags(type, id, "create", ifMatch, caller) { tags in tags + added.filter { !tags.contains($0) } }
+        return added
     }
 
     /// `DELETE /{collection}/{id}/tags`.
-    public func removeTags<R: ManagedResource & ProjectResource>(_ type: R.Type, _ id: String, caller: Caller) async throws {
-        try await changeTags(type, id, "delete", caller) { _ in [] }
+    public func removeTags<R: ManagedResource & ProjectResource>(
+        _ type: R.Type, _ id: String, ifMatch: RevisionConstraint? = nil, caller: Caller
+    ) async throws {
+        try await changeTags(type, id, "delete", ifMatch, caller) { _ in [] }
     }
 
     /// `PUT /{collection}/{id}/tags/{tag}`. A tag that is there already stays.
-    public func addTag<R: ManagedResource & ProjectResource>(_ type: R.Type, _ id: String, _ tag: String, caller: Caller) async throws {
+    public func addTag<R: ManagedResource & ProjectResource>(
+        _ type: R.Type, _ id: String, _ tag: String, ifMatch: RevisionConstraint? = nil, caller: Caller
+    ) async throws {
         let added = try Self.checkedTags([.string(tag)])
-        try await changeTags(type, id, "update", caller) { tags in tags.contains(tag) ? tags : tags + added }
+        try await changeTags(type, id, "update", ifMatch, caller) { tags in tags.contains(tag) ? tags : tags + added }
     }
 
     /// `DELETE /{collection}/{id}/tags/{tag}`.
-    public func removeTag<R: ManagedResource & ProjectResource>(_ type: R.Type, _ id: String, _ tag: String, caller: Caller) async throws {
-        try await changeTags(type, id, "delete", caller) { tags in
+    public func removeTag<R: ManagedResource & ProjectResource>(
+        _ type: R.Type, _ id: String, _ tag: String, ifMatch: RevisionConstraint? = nil, caller: Caller
+    ) async throws {
+        try await changeTags(type, id, "delete", ifMatch, caller) { tags in
             guard tags.contains(tag) else { throw APIError.tagNotFound(tag) }
             return tags.filter { $0 != tag }
         }
@@ -49,12 +67,14 @@ extension Operations {
 
     @discardableResult
     private func changeTags<R: ManagedResource & ProjectResource>(
-        _ type: R.Type, _ id: String, _ verbName: String, _ caller: Caller, _ change: @escaping @Sendable ([String]) throws -> [String]
+        _ type: R.Type, _ id: String, _ verbName: String, _ ifMatch: RevisionConstraint?, _ caller: Caller,
+        _ change: @escaping @Sendable ([String]) throws -> [String]
     ) async throws -> [String] {
         try await write(caller) { verb in
             let rule = R.tagRule(verbName)
             // Resources without rules of their own for tags: who may change the resource.
-            var resource = try verb.authorized(R.self, id, to: verb.policy.existing(rule) != nil ? rule : "update_\(R.policyName)")
+            var resource = try verb.authorized(
+                R.self, id, to: verb.policy.existing(rule) != nil ? rule : "update_\(R.policyName)", ifMatch: ifMatch)
             let tags = try change(resource.standard.tags).sorted()
             guard tags != resource.standard.tags else { return tags }
             resource.standard.tags = tags

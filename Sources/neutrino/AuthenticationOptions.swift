@@ -43,7 +43,8 @@ struct AuthenticationOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "Where clients reach this server, such as https://network.example.org: for the catalogue (default: where a request came to).",
+            "Where clients reach this server, such as https://network.example.org: the start of links (default: where a request came to).",
+            discussion: "Links of pages and versions begin with it, and with the built-in identity the catalogue. It may have a path.",
             valueName: "url"))
     var publicURL: String?
 
@@ -67,6 +68,7 @@ struct AuthenticationOptions: ParsableArguments {
 
     func apply(to configuration: inout ServerConfiguration) throws {
         let directory = directory(for: configuration.database)
+        configuration.operations.publicURL = publicURL
         switch auth {
         case .none:
             configuration.authentication = .none
@@ -74,7 +76,7 @@ struct AuthenticationOptions: ParsableArguments {
         case .builtIn:
             configuration.authentication = .builtIn(
                 BuiltInSettings(
-                    tokenLifetimeSeconds: tokenLifetime, publicURL: publicURL, stateDirectory: directory,
+                    tokenLifetimeSeconds: tokenLifetime, stateDirectory: directory,
                     administratorPassword: try Self.givenPassword()))
             configuration.agentSecretFile = agentSecretFile ?? "\(directory)/\(AgentSecretFile.name)"
         case .keystone:

@@ -85,6 +85,59 @@ import Testing
         #expect(try ResourceRequest<SubnetPool>.update(["name": "a b"])["name"] == "a b")
     }
 
+    @Test("Null for a subnet's name servers and routes is an empty list; a flavor and a profile are enabled by it") func nulls() throws {
+        let lists: [String: JSONValue] = ["dns_nameservers": nil, "host_routes": nil]
+        let network: [String: JSONValue] = ["network_id": .string(id.description), "ip_version": 4]
+        for request in [try ResourceRequest<Subnet>.create(lists.merging(network) { $1 }), try ResourceRequest<Subnet>.update(lists)] {
+            #expect(request["dns_nameservers"] == [] && request["host_routes"] == [])
+        }
+        let flavors = [
+            try ResourceRequest<Flavor>.create(["service_type": "L3_ROUTER_NAT", "enabled": nil]),
+            try ResourceRequest<Flavor>.update(["enabled": nil]),
+        ]
+        for request in flavors { #expect(request["enabled"] == true) }
+        #expect(try ResourceRequest<ServiceProfile>.update(["enabled": nil])["enabled"] == true)
+        #expect(throws: APIError.badRequest("Invalid input for enabled. Reason: 'maybe' cannot be converted to boolean.")) {
+            try ResourceRequest<Flavor>.update(["enabled": "maybe"])
+        }
+        #expect(throws: APIError.badRequest("Invalid input for host_routes. Reason: Invalid data format for hostroute: '7'.")) {
+            try ResourceRequest<Subnet>.update(["host_routes": 7])
+        }
+    }
+
+    @Test("A list is asked for one project, by either of its names") func twoProjects() throws {
+        let conflict = APIError(
+            status: 400, type: "TenantIdProjectIdFilterConflict", message: "Both tenant_id and project_id passed as filters.")
+        #expect(throws: conflict) { try ListQuery.parse([("tenant_id", "a"), ("project_id", "b")], for: Network.self) }
+        #expect(throws: conflict) {
+            try ListQuery.parse([("project_id", "a"), ("tenant_id", "a"), ("project_id", "b")], for: Port.self)
+        }
+        let same = try ListQuery.parse([("tenant_id", "a"), ("project_id", "a")], for: Network.self)
+        #expect(same.filters.allSatisfy { $0 == .column("project_id", [.text("a")]) })
+    }
+
+    @Test("Networks sort by the hints of their zones") func zoneSort() throws {
+        let query = try ListQuery.parse([("sort_key", "availability_zone_hints"), ("sort_dir", "desc")], for: Network.self)
+        #expect(query.sortKeys == [ListQuery.SortKey(column: "availability_zone_hints", isAscending: false)])
+        #expect(throws: APIError.badRequest("['availability_zone_hints'] is invalid attribute for sort_keys")) {
+            try ListQuery.parse([("sort_key", "availability_zone_hints"), ("sort_dir", "desc")], for: Router.self)
+        }
+    }
+
+    @Test("Rules of security groups have no tags: none can be given, none asked for") func untaggedRules() throws {
+        #expect(throws: APIError.badRequest("Attribute 'tags' not allowed in POST")) {
+            try ResourceRequest<SecurityGroupRule>.create([
+                "security_group_id": .string(id.description), "direction": "ingress", "tags": ["a"],
+            ])
+        }
+        for filter in ["tags", "tags-any", "not-tags", "not-tags-any"] {
+            #expect(throws: APIError.badRequest("['\(filter)'] is invalid attribute for filtering")) {
+                try ListQuery.parse([(filter, "a")], for: SecurityGroupRule.self)
+            }
+            #expect(try ListQuery.parse([(filter, "a")], for: SecurityGroup.self).filteredAttributes == ["tags"])
+        }
+    }
+
     @Test("A list of more items than any resource needs is refused") func longList() {
         let pools = (0...AttributeType.maximumListCount).map { JSONValue.string("\($0)") }
         #expect(throws: InvalidValue.self) { try AttributeType.list(of: .string(maximum: 9)).validate(.array(pools)) }

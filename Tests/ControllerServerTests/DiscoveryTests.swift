@@ -1,4 +1,6 @@
 import APISchema
+import ControllerServer
+import TestSupport
 import Testing
 
 @Suite("Discovery")
@@ -27,6 +29,29 @@ struct DiscoveryTests {
             let second = try await client.get("nothing").headers.first(name: "X-Openstack-Request-Id") ?? ""
             #expect(first.hasPrefix("req-") && first.utf8.count == 40)
             #expect(second.hasPrefix("req-") && second != first)
+        }
+    }
+
+    @Test("Links begin with the address that the operator gave, in every way to authenticate")
+    func publicURL() async throws {
+        let address = "https://network.example.org/network"
+        try await withServer(.sqlite, { $0.publicURL = address }) { client in
+            let version = try await client.send(.GET, "/").body["versions"]?.arrayValue?.first
+            #expect(version?["links"]?.arrayValue?.first?["href"]?.stringValue == "\(address)/v2.0/")
+            let resources = try await client.send(.GET, "/v2.0").body["resources"]?.arrayValue ?? []
+            let starts = resources.map { $0["links"]?.arrayValue?.first?["href"]?.stringValue?.hasPrefix("\(address)/v2.0/") ?? false }
+            #expect(!starts.isEmpty && starts.allSatisfy { $0 })
+            let network = try await client.make("networks")
+            let page = try await client.get("networks?limit=1&name=").body
+            #expect(
+                page["networks_links"] == [
+                    ["rel": "next", "href": .string("\(address)/v2.0/networks?limit=1&name=&marker=\(network)")],
+                    ["rel": "previous", "href": .string("\(address)/v2.0/networks?limit=1&name=&marker=\(network)&page_reverse=True")],
+                ])
+        }
+        try await withIdentity(publicURL: address) { cloud in
+            let version = try await cloud.client.send(.GET, "/").body["versions"]?.arrayValue?.first
+            #expect(version?["links"]?.arrayValue?.first?["href"]?.stringValue == "\(address)/v2.0/")
         }
     }
 

@@ -71,6 +71,117 @@ struct ForeignObjectTests {
         return things
     }
 
+    /// What only managers and administrators make, in a project that has the rest: a QoS policy with a rule, a default, a helper, a grant.
+    private func makeMore(_ cloud: IdentityCloud, _ owner: IdentityCloud, project: String, called name: String, into things: inout Things)
+        async throws
+    {
+        let user = try await cloud.make("user", ["name": .string("manager of \(name)"), "password": "secret"])
+        let role = try await cloud.id(ofRole: "manager")
+        let assigned = try await cloud.send(.PUT, "projects/\(project)/users/\(user)/roles/\(role)")
+        try #require(assigned.status == 204, "\(assigned)")
+        var manager = cloud
+        manager.token = try await cloud.logIn("manager of \(name)", "secret", project: name)
+        func make(as maker: IdentityCloud, _ path: String, _ body: JSONValue) async throws -> String {
+            let answer = try await maker.network(.POST, path, body)
+            try #require(answer.status == 201, "\(path): \(answer)")
+            return answer.id
+        }
+        let quality = try await make(
+            as: manager, "qos/policies", ["policy": ["name": .string(Self.mark + "quality")]])
+        things["quality"] = quality
+        things["limit"] = try await make(
+            as: manager, "qos/policies/\(quality)/bandwidth_limit_rules", ["bandwidth_limit_rule": ["max_kbps": 1000]])
+        things["statefulness"] = try await make(
+            as: manager, "security-groups-default-statefulness",
+            ["security_groups_default_statefulness": ["stateful": true]])
+        things["helper"] = try await make(
+            as: owner, "routers/\(things["router"] ?? "")/conntrack_helpers",
+            ["conntrack_helper": ["protocol": "udp", "port": 69, "helper": "tftp"]])
+        things["grant"] = try await make(
+            as: owner, "rbac-policies",
+            [
+                "rbac_policy": [
+                    "object_type": "network", "object_id": .string(things["network"] ?? ""), "action": "access_as_shared",
+                    "target_tenant": "somebody",
+                ]
+            ])
+        let segments = try await cloud.network(.GET, "segments?network_id=\(things["network"] ?? "")")
+        things["segment"] = segments.body["segments"]?.arrayValue?.first?["id"]?.stringValue ?? ""
+    }
+
+    /// Those by their own paths, as far as a member may ask for them at all.
+    private func furtherPaths(_ own: Things, _ other: Things, otherProject: String) -> [Attempt] {
+        let policy = "qos/policies/\(other["quality"] ?? "")"
+        let rule = "\(policy)/bandwidth_limit_rules/\(other["limit"] ?? "")"
+        let alias = "qos/alias-bandwidth-limit-rules/\(other["limit"] ?? "")"
+        let limit: JSONValue = ["bandwidth_limit_rule": ["max_kbps": 1]]
+        let quality: [Attempt] = [
+            Attempt(.GET, policy), Attempt(.PUT, policy, ["policy": ["name": "x"]]), Attempt(.DELETE, policy),
+            Attempt(.GET, "\(policy)/tags"), Attempt(.PUT, "\(policy)/tags", ["tags": ["x"]]), Attempt(.DELETE, "\(policy)/tags"),
+            Attempt(.GET, "\(policy)/bandwidth_limit_rules"), Attempt(.POST, "\(policy)/bandwidth_limit_rules", limit),
+            Attempt(.GET, rule), Attempt(.PUT, rule, limit), Attempt(.DELETE, rule),
+            Attempt(.GET, alias), Attempt(.PUT, alias, ["alias_bandwidth_limit_rule": ["max_kbps": 1]]), Attempt(.DELETE, alias),
+            // A part that belongs to another whole.
+            Attempt(.GET, "qos/policies/\(own["quality"] ?? "")/bandwidth_limit_rules/\(other["limit"] ?? "")"),
+        ]
+        let port = "ports/\(other["port"] ?? "")/bindings"
+        let bindings: [Attempt] = [
+            Attempt(.POST, port, ["binding": ["host": "h1"]], [403, 404]), Attempt(.GET, "\(port)/h1", nil, [403, 404]),
+            Attempt(.PUT, "\(port)/h1", ["binding": ["host": "h2"]], [403, 404]), Attempt(.DELETE, "\(port)/h1", nil, [403, 404]),
+            Attempt(.PUT, "\(port)/h1/activate", nil, [403, 404]),
+        ]
+        let helper = "routers/\(other["router"] ?? "")/conntrack_helpers/\(other["helper"] ?? "")"
+        let statefulness = "security-groups-default-statefulness/\(other["statefulness"] ?? "")"
+        let grant = "rbac-policies/\(other["grant"] ?? "")"
+        let topology = "auto-allocated-topology/\(otherProject)"
+        let rest: [Attempt] = [
+            Attempt(.GET, helper), Attempt(.PUT, helper, ["conntrack_helper": ["port": 70]]), Attempt(.DELETE, helper),
+            Attempt(.GET, "routers/\(own["router"] ?? "")/conntrack_helpers/\(other["helper"] ?? "")"),
+            Attempt(.GET, statefulness), Attempt(.DELETE, statefulness),
+            Attempt(.PUT, statefulness, ["security_groups_default_statefulness": ["stateful": false]]),
+            Attempt(.GET, grant), Attempt(.PUT, grant, ["rbac_policy": ["target_tenant": "x"]]), Attempt(.DELETE, grant),
+            Attempt(.GET, topology, nil, [403, 404]), Attempt(.GET, "\(topology)?fields=dry-run", nil, [403, 404]),
+            Attempt(.DELETE, topology, nil, [403, 404]),
+            Attempt(.GET, "segments/\(other["segment"] ?? "")", nil, [403, 404]),
+            Attempt(.PUT, "subnetpools/\(other["pool"] ?? "")/remove_prefixes", ["prefixes": ["198.18.0.0/15"]]),
+            Attempt(.PUT, "address-groups/\(other["addresses"] ?? "")/remove_addresses", ["addresses": ["192.0.2.1/32"]]),
+        ]
+        return quality + bindings + rest
+    }
+
+    /// The same in fields.
+    private func furtherFields(_ own: Things, _ other: Things, external: String) -> [Attempt] {
+        func foreign(_ kind: String) -> JSONValue { .string(other[kind] ?? "") }
+        func mine(_ kind: String) -> JSONValue { .string(own[kind] ?? "") }
+        let quality: JSONValue = ["qos_policy_id": foreign("quality")]
+        let gateway: JSONValue = [
+            "router": ["external_gateway_info": ["network_id": .string(external), "qos_policy_id": foreign("quality")]]
+        ]
+        let fixed: JSONValue = [
+            "router": [
+                "external_gateway_info": ["network_id": .string(external), "external_fixed_ips": [["subnet_id": foreign("subnet")]]]
+            ]
+        ]
+        return [
+            Attempt(.POST, "networks", ["network": quality]), Attempt(.PUT, "networks/\(own["network"] ?? "")", ["network": quality]),
+            Attempt(.POST, "ports", ["port": ["network_id": mine("network"), "qos_policy_id": foreign("quality")]]),
+            Attempt(.PUT, "ports/\(own["port"] ?? "")", ["port": quality]),
+            Attempt(.POST, "floatingips", ["floatingip": ["floating_network_id": .string(external), "qos_policy_id": foreign("quality")]]),
+            Attempt(.PUT, "floatingips/\(own["free floating"] ?? "")", ["floatingip": quality]),
+            Attempt(.POST, "routers", gateway, [403, 404]), Attempt(.PUT, "routers/\(own["router"] ?? "")", gateway, [403, 404]),
+            Attempt(.POST, "routers", fixed, [403, 404]), Attempt(.PUT, "routers/\(own["router"] ?? "")", fixed, [403, 404]),
+            Attempt(
+                .POST, "floatingips", ["floatingip": ["floating_network_id": .string(external), "subnet_id": foreign("subnet")]],
+                [400, 403, 404]),
+            Attempt(
+                .POST, "subnets",
+                ["subnet": ["network_id": mine("network"), "ip_version": 4, "cidr": "10.9.0.0/24", "segment_id": foreign("segment")]],
+                [403, 404]),
+            Attempt(.PUT, "subnets/\(own["subnet"] ?? "")", ["subnet": ["segment_id": foreign("segment")]], [403, 404]),
+            Attempt(.POST, "routers", ["router": ["flavor_id": foreign("network")]], [403, 404]),
+        ]
+    }
+
     /// Each of the other project's things by its own path.
     private func paths(_ other: Things) -> [Attempt] {
         let items = [
@@ -127,7 +238,7 @@ struct ForeignObjectTests {
         ]
         let objects = [
             ("network", "network"), ("security_group", "group"), ("address_scope", "scope"), ("subnetpool", "pool"),
-            ("address_group", "addresses"),
+            ("address_group", "addresses"), ("qos_policy", "quality"),
         ]
         let grants = objects.map { type, kind in
             Attempt(
@@ -244,11 +355,14 @@ struct ForeignObjectTests {
             #expect(try await cloud.network(.POST, "subnets", range).status == 201)
             let (anna, _, blue) = try await cloud.member("anna", of: "blue")
             let (bert, _, red) = try await cloud.member("bert", of: "red")
-            let own = try await make(anna, external: external, prefix: "10.1")
-            let other = try await make(bert, external: external, prefix: "10.2")
+            var own = try await make(anna, external: external, prefix: "10.1")
+            var other = try await make(bert, external: external, prefix: "10.2")
+            try await makeMore(cloud, anna, project: blue, called: "blue", into: &own)
+            try await makeMore(cloud, bert, project: red, called: "red", into: &other)
             let collections = [
                 "networks", "subnets", "ports", "routers", "floatingips", "security-groups", "security-group-rules", "subnetpools",
-                "address-scopes", "address-groups", "rbac-policies",
+                "address-scopes", "address-groups", "rbac-policies", "qos/policies", "security-groups-default-statefulness",
+                "routers/\(other["router"] ?? "")/conntrack_helpers",
             ]
             func everything() async throws -> [JSONValue] {
                 var all: [JSONValue] = []
@@ -258,6 +372,7 @@ struct ForeignObjectTests {
             let before = try await everything()
             let attempts =
                 paths(other) + fields(own, other, external: external, ownProject: blue) + names(own, external: external, project: red)
+                + furtherPaths(own, other, otherProject: red) + furtherFields(own, other, external: external)
             for attempt in attempts {
                 let answer = try await anna.network(attempt.method, attempt.path, attempt.body)
                 #expect(

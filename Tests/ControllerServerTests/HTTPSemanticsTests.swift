@@ -32,6 +32,31 @@ struct HTTPSemanticsTests {
         }
     }
 
+    @Test("Every answer has its request's id: of what is found, of paths that mean nothing, of refusals and of browsers' questions")
+    func requestIDs() async throws {
+        try await withServer(configure: { $0.crossOrigin = CrossOriginRules(allowedOrigins: ["*"]) }) { client in
+            var seen: Set<String> = []
+            func id(_ answer: APIClient.Answer) -> String { answer.headers.first(name: "X-Openstack-Request-Id") ?? "" }
+            for path in ["/", "/v2.0/networks", "/v2.0//networks", "//", "/v2.0/nothing", "/v2.0/networks.json", "/v2.0/networks?limit=x"] {
+                let answer = try await client.send(.GET, path)
+                #expect(id(answer).hasPrefix("req-") && seen.insert(id(answer)).inserted, "\(path): \(answer.headers)")
+            }
+            let empty = try await client.send(.GET, "/v2.0//networks")
+            #expect(
+                empty.status == 404
+                    && empty.body == [
+                        "NeutronError": ["type": "HTTPNotFound", "message": "The resource could not be found.", "detail": ""]
+                    ], "\(empty)")
+            let asks = [("Origin", "https://a.example.org"), ("Access-Control-Request-Method", "POST")]
+            let preflight = try await client.send(.OPTIONS, "/v2.0/networks", headers: asks)
+            #expect(preflight.status == 200 && id(preflight).hasPrefix("req-") && seen.insert(id(preflight)).inserted)
+        }
+        try await withIdentity { cloud in
+            let refused = try await cloud.client.get("networks")
+            #expect(refused.status == 401 && refused.headers.first(name: "X-Openstack-Request-Id")?.hasPrefix("req-") == true)
+        }
+    }
+
     @Test("What is no JSON is not read, and what is not JSON is not sent")
     func mediaTypes() async throws {
         try await withServer { client in
@@ -64,7 +89,10 @@ struct HTTPSemanticsTests {
             let preflight = try await client.send(.OPTIONS, "/v2.0/networks", headers: asks)
             #expect(preflight.status == 200 && preflight.headers.first(name: "Access-Control-Allow-Origin") == dashboard)
             #expect(preflight.headers.first(name: "Access-Control-Allow-Methods")?.contains("PUT") == true)
-            #expect(preflight.headers.first(name: "Access-Control-Allow-Headers")?.contains("X-Auth-Token") == true)
+            let allowed = preflight.headers.first(name: "Access-Control-Allow-Headers") ?? ""
+            for header in ["X-Auth-Token", "X-Service-Token", "X-Subject-Token", "If-Match"] {
+                #expect(allowed.split(separator: ", ").contains { $0 == header }, "\(header) in \(allowed)")
+            }
             for path in ["/v2.0/networks", "/v2.0/nothing"] {
                 let answer = try await client.send(.GET, path, headers: [("Origin", dashboard)])
                 #expect(answer.headers.first(name: "Access-Control-Allow-Origin") == dashboard, "\(answer)")

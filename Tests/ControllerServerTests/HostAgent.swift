@@ -12,11 +12,13 @@ struct HostAgent: Sendable {
     let client: APIClient
     let host: String
 
-    func report(ports: [HostStatus.PortReport] = [], routers: [HostStatus.RouterReport] = []) async throws {
+    func report(
+        ports: [HostStatus.PortReport] = [], routers: [HostStatus.RouterReport] = [], hasTunnel: Bool = true
+    ) async throws {
         let number = host.utf8.last ?? 0
         let status = HostStatus(
             registration: .init(
-                startID: "1", tunnelAddress: IPAddress("192.0.2.\(number)"), physicalNetworks: ["physnet1": "eth1"],
+                startID: "1", tunnelAddress: hasTunnel ? IPAddress("192.0.2.\(number)") : nil, physicalNetworks: ["physnet1": "eth1"],
                 stateDirectory: "/var/lib/neutrino"), ports: ports, routers: routers)
         let body = try [UInt8](JSONEncoder().encode(status))
         let answer = try await client.send(.POST, "/agent/v1/hosts/\(host)/status", bytes: body)

@@ -12,11 +12,15 @@ func withIdentity(
 ) async throws {
     let file = try TemporaryFiles.makePath("agent-secret")
     let settings = BuiltInSettings(
-        tokenLifetimeSeconds: tokenLifetimeSeconds, publicURL: publicURL, stateDirectory: String(file.dropLast("/agent-secret".count)),
+        tokenLifetimeSeconds: tokenLifetimeSeconds, stateDirectory: String(file.dropLast("/agent-secret".count)),
         administratorPassword: IdentityCloud.password,
         passwordCost: .init(logarithm: 2, blockSize: 1, parallelism: 1))
     try await withServer(
-        backend, configure: { $0.policyFile = policyFile }, authentication: .builtIn(settings), agentSecretFile: file
+        backend,
+        configure: {
+            $0.policyFile = policyFile
+            $0.operations.publicURL = publicURL
+        }, authentication: .builtIn(settings), agentSecretFile: file
     ) { client in
         var cloud = IdentityCloud(client: client, token: "", agentSecretFile: file)
         cloud.token = try await cloud.logIn("admin", IdentityCloud.password, project: "admin")

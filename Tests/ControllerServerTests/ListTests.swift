@@ -41,19 +41,82 @@ struct ListTests {
     }
 
     /// Pages until one has no link.
-    private func follow(_ client: APIClient, _ query: String, _ relation: String) async throws -> [[JSONValue]] {
+    private func follow(
+        _ client: APIClient, _ query: String, _ relation: String, path: String = "networks", plural: String = "networks"
+    ) async throws -> [[JSONValue]] {
         var pages: [[JSONValue]] = []
-        var address = "/v2.0/networks\(query)"
+        var address = "/v2.0/\(path)\(query)"
         for _ in 0..<20 {
             let answer = try await client.send(.GET, address)
             try #require(answer.status == 200)
-            pages.append(answer.body["networks"]?.arrayValue ?? [])
-            let links = answer.body["networks_links"]?.arrayValue ?? []
+            pages.append(answer.body[plural]?.arrayValue ?? [])
+            let links = answer.body["\(plural)_links"]?.arrayValue ?? []
             guard let next = links.first(where: { $0["rel"]?.stringValue == relation })?["href"]?.stringValue else { return pages }
             address = next
         }
         Issue.record("the pages never end")
         return pages
+    }
+
+    /// The path, the member, a name that it can be filtered by.
+    private static let computed = [
+        ("availability_zones", "availability_zones", "name"), ("floatingip_pools", "floatingip_pools", "subnet_name"),
+        ("network-ip-availabilities", "network_ip_availabilities", "network_name"), ("qos/rule-types", "rule_types", "type"),
+        ("service-providers", "service_providers", "name"),
+    ]
+
+    @Test("Lists without a table have filters, pages, links and fields like the others")
+    func computedLists() async throws {
+        try await withServer { client in
+            try await HostAgent(client: client, host: "h1").report()
+            let (external, _) = try await client.externalNetwork()
+            _ = try await client.subnet(on: external, "198.51.100.0/24", ["enable_dhcp": false])
+            _ = try await client.make("networks")
+            for (path, plural, filter) in Self.computed {
+                func rows(_ query: String) async throws -> [JSONValue] {
+                    try await client.get("\(path)\(query)").body[plural]?.arrayValue ?? []
+                }
+                let all = try await rows("")
+                #expect(all.count >= 2, "\(path)")
+                let forwards = try await follow(client, "?limit=1", "next", path: path, plural: plural)
+                #expect(forwards.flatMap { $0 } == all && forwards.allSatisfy { $0.count <= 1 }, "\(path)")
+                let backwards = try await follow(client, "?limit=1&page_reverse=True", "previous", path: path, plural: plural)
+                #expect(backwards.reversed().flatMap { $0 } == all, "\(path)")
+                #expect(try await rows("?limit=1&marker=nobody") == [], "\(path)")
+                #expect(try await rows("?fields=\(filter)").allSatisfy { $0.objectValue?.keys.sorted() == [filter] }, "\(path)")
+                let named = try await rows("?\(filter)=nobody")
+                #expect(named == [], "\(path)")
+                let unsorted = try await client.get("\(path)?sort_key=\(filter)&sort_dir=asc")
+                #expect(
+                    unsorted.status == 400 && unsorted.message == "['\(filter)'] is invalid attribute for sort_keys",
+                    "\(path): \(unsorted)")
+                let unlimited = try await client.get("\(path)?limit=many")
+                #expect(
+                    unlimited.status == 400 && unlimited.message == "Limit must be an integer 0 or greater and not 'many'",
+                    "\(path): \(unlimited)")
+                let unknown = try await client.get("\(path)?colour=red")
+                // Neutron's drivers may have filters of their own.
+                let status = path == "service-providers" ? 200 : 400
+                #expect(unknown.status == status, "\(path): \(unknown)")
+                if status == 400 { #expect(unknown.message == "['colour'] is invalid attribute for filtering", "\(path)") }
+            }
+            // The empty text is a name.
+            let unnamed = try await client.get("network-ip-availabilities?network_name=").body["network_ip_availabilities"]?.arrayValue
+            #expect(unnamed?.count == 1)
+            let sorted = try await client.get("network-ip-availabilities?sort_key=network_id&sort_dir=desc&fields=network_id")
+            let ids = sorted.body["network_ip_availabilities"]?.arrayValue?.compactMap { $0["network_id"]?.stringValue } ?? []
+            #expect(ids.count == 2 && ids == ids.sorted(by: >))
+            let flag = try await client.get("qos/rule-types?all_rules=maybe")
+            #expect(flag.status == 400 && flag.message == "Invalid input for operation: 'maybe' cannot be converted to boolean.", "\(flag)")
+        }
+    }
+
+    @Test("The longest page that the operator allows is that of lists without a table, too")
+    func longestPage() async throws {
+        try await withServer(.sqlite, { $0.maximumPageLength = 1 }) { client in
+            let types = try await client.get("qos/rule-types").body
+            #expect(types["rule_types"]?.arrayValue?.count == 1 && types["rule_types_links"]?.arrayValue?.count == 2)
+        }
     }
 
     @Test("Filters are or-ed within a name and and-ed between names", arguments: Backend.allCases)

@@ -1,7 +1,9 @@
 import APISchema
 import ControllerServer
 import HostModel
+import Logging
 import NetworkModel
+import Store
 import TestSupport
 import Testing
 
@@ -144,6 +146,115 @@ struct NovaTests {
                 #expect(await poll { nova.events.count == 2 }, "Nova hears what it missed")
             }
             #expect(nova.events.last == event("network-vif-deleted", port))
+        }
+    }
+
+    /// Nothing of this server gives a port the status ERROR; another program on its database, or an older version, may have.
+    @Test("Nova is told to give up on a port with the status ERROR")
+    func failure() async throws {
+        let nova = RecordingNova()
+        let database = try Backend.sqlite.makeLocation()
+        try await nova.run { address in
+            let settings = NovaSettings(url: "http://127.0.0.1:\(address)/v2.1", batchMilliseconds: 20)
+            try await withServer(database, nova: settings) { client in
+                try await HostAgent(client: client, host: "h1").report()
+                let network = try await client.make("networks", ["name": "n"])
+                let port = try await instance(client, on: network)
+                try await wire(client, port, on: "h1")
+                #expect(await poll { nova.events.count == 1 }, "Nova has the first event")
+                _ = try await client.port(
+                    on: network, ["name": "broken", "device_owner": "compute:nova", "device_id": .string(Self.server)])
+            }
+            let store = try Store(database, logger: .quiet)
+            try await store.write { _ = try $0.execute("UPDATE ports SET status = 'ERROR' WHERE name = 'broken'") }
+            await store.close()
+            try await withServer(database, nova: settings) { client in
+                #expect(await poll { nova.events.count >= 2 }, "Nova hears of it")
+                let broken = try await client.list("ports", "?name=broken").first?["id"]?.stringValue ?? ""
+                #expect(nova.events.last == event("network-vif-plugged", broken, "failed") && nova.events.count == 2)
+            }
+        }
+    }
+
+    @Test("Of many events at once each request carries a hundred at most, and each event is told once")
+    func batches() async throws {
+        let nova = RecordingNova()
+        let database = try Backend.sqlite.makeLocation()
+        let count = 150
+        try await nova.run { address in
+            let settings = NovaSettings(url: "http://127.0.0.1:\(address)/v2.1", batchMilliseconds: 20)
+            // From here on what Nova was told is kept.
+            try await withServer(database, nova: settings) { client in
+                try await HostAgent(client: client, host: "h1").report()
+                let port = try await instance(client, on: client.make("networks", ["name": "n"]))
+                try await wire(client, port, on: "h1")
+                #expect(await poll { nova.events.count == 1 }, "Nova has the first event")
+            }
+            // A server that does not know Nova: all that happens comes to the next one at once.
+            try await withServer(database) { client in
+                let network = try #require(try await client.list("networks").first?["id"])
+                let port: JSONValue = [
+                    "network_id": network, "device_owner": "compute:nova", "device_id": .string(Self.server), "binding:host_id": "h1",
+                ]
+                let made = try await client.post("ports", ["ports": .array(Array(repeating: port, count: count))])
+                try #require(made.status == 201, "\(made)")
+                let reports = try (made.body["ports"]?.arrayValue ?? []).map { port in
+                    HostStatus.PortReport(
+                        portID: try #require(ResourceID(port["id"]?.stringValue ?? "")), component: .l2, state: .up,
+                        revision: try #require(port["revision_number"]?.integerValue))
+                }
+                try await HostAgent(client: client, host: "h1").report(ports: reports)
+            }
+            try await withServer(database, nova: settings) { _ in
+                #expect(await poll { nova.events.count >= count + 1 }, "Nova has all events")
+            }
+        }
+        #expect(nova.posts.map { $0.body["events"]?.arrayValue?.count } == [1, 100, 50])
+        #expect(Set(nova.events.compactMap { $0["tag"]?.stringValue }).count == count + 1)
+        #expect(nova.events.allSatisfy { $0["name"] == "network-vif-plugged" && $0["status"] == "completed" })
+    }
+
+    @Test("What Nova does not take after some attempts is given up, and later events come all the same")
+    func givingUp() async throws {
+        let nova = RecordingNova()
+        try await nova.run { address in
+            try await withServer(nova: NovaSettings(url: "http://127.0.0.1:\(address)/v2.1", batchMilliseconds: 20)) { client in
+                try await HostAgent(client: client, host: "h1").report()
+                let network = try await client.make("networks")
+                let (lost, told) = (try await instance(client, on: network), try await instance(client, on: network))
+                let attempts = 5
+                nova.answer(Array(repeating: 503, count: attempts))
+                try await wire(client, lost, on: "h1")
+                #expect(await poll { nova.attempts == attempts }, "the server tries \(attempts) times")
+                #expect(nova.events.isEmpty)
+                try await wire(client, told, on: "h1")
+                #expect(await poll { !nova.events.isEmpty }, "Nova has the later event")
+                #expect(nova.events == [event("network-vif-plugged", told, "completed")] && nova.attempts == attempts + 1)
+            }
+        }
+    }
+
+    @Test("Of instances that Nova does not know it is told once: 207 for some of them and 404 for all are answers like others")
+    func unknownInstances() async throws {
+        let nova = RecordingNova()
+        try await nova.run { address in
+            try await withServer(nova: NovaSettings(url: "http://127.0.0.1:\(address)/v2.1", batchMilliseconds: 20)) { client in
+                try await HostAgent(client: client, host: "h1").report()
+                let network = try await client.make("networks")
+                var ports: [String] = []
+                for _ in 0..<3 { ports.append(try await instance(client, on: network)) }
+                nova.answer([207, 404])
+                for (number, port) in ports.enumerated() {
+                    try await wire(client, port, on: "h1")
+                    #expect(await poll { nova.attempts == number + 1 }, "one request for port \(number)")
+                }
+                #expect(await poll { nova.events.count == 2 }, "Nova took the first and the third")
+                #expect(
+                    nova.events == [
+                        event("network-vif-plugged", ports[0], "completed"), event("network-vif-plugged", ports[2], "completed"),
+                    ])
+                #expect(nova.attempts == ports.count)
+            }
         }
     }
 }

@@ -19,6 +19,8 @@ final class RecordingNova: Sendable {
         var logins: [JSONValue] = []
         /// Statuses of the next answers; 200 once they are used up.
         var answers: [Int] = []
+        /// Requests with events, accepted or not.
+        var attempts = 0
         var token = 0
     }
 
@@ -29,15 +31,20 @@ final class RecordingNova: Sendable {
     /// Events that were accepted, as `name status tag` in their order.
     var events: [JSONValue] { posts.flatMap { $0.body["events"]?.arrayValue ?? [] } }
 
+    var attempts: Int { state.withLock { $0.attempts } }
+
+    /// What it answers next; 207 is that it has the events and knows none of their instances.
     func answer(_ statuses: [Int]) { state.withLock { $0.answers = statuses } }
 
     private func take(_ body: JSONValue, token: String?) -> (status: Int, answer: JSONValue) {
         state.withLock { state in
+            state.attempts += 1
             let status = state.answers.isEmpty ? 200 : state.answers.removeFirst()
-            guard status == 200 else { return (status, [:]) }
+            guard status == 200 || status == 207 else { return (status, [:]) }
+            let code: JSONValue = status == 200 ? 200 : 404
             state.posts.append(Post(token: token, body: body))
             let events = (body["events"]?.arrayValue ?? []).map { event -> JSONValue in
-                .object((event.objectValue ?? [:]).merging(["code": 200]) { $1 })
+                .object((event.objectValue ?? [:]).merging(["code": code]) { $1 })
             }
             return (status, ["events": .array(events)])
         }

@@ -1,4 +1,5 @@
 import APISchema
+import NIOHTTP1
 import TestSupport
 import Testing
 
@@ -82,6 +83,43 @@ struct ResourceTests {
             #expect(try await client.list("networks", "?tenant_id=blue").count == 1)
             let both = try await client.post("networks", ["network": ["tenant_id": "a", "project_id": "b"]])
             #expect(both.status == 400)
+        }
+    }
+
+    @Test("If-Match holds for tags and the actions of routers, too, and tags can be added several at once")
+    func ifMatchOfActions() async throws {
+        try await withServer { client in
+            let network = try await client.make("networks", ["name": "a"])
+            let router = try await client.make("routers", ["name": "r"])
+            let requests: [(HTTPMethod, String, JSONValue?, Int)] = [
+                (.PUT, "networks/\(network)/tags", ["tags": ["x"]], 200), (.PUT, "networks/\(network)/tags/y", nil, 201),
+                (.POST, "networks/\(network)/tags", ["tags": ["z", "x"]], 201), (.DELETE, "networks/\(network)/tags/y", nil, 204),
+                (.PUT, "routers/\(router)/add_extraroutes", ["router": ["routes": []]], 200),
+                (.PUT, "routers/\(router)/remove_extraroutes", ["router": ["routes": []]], 200),
+                (.DELETE, "networks/\(network)/tags", nil, 204),
+            ]
+            for (method, path, body, status) in requests {
+                let whole = path.split(separator: "/").prefix(2).joined(separator: "/")
+                let revision = try await client.get(whole)["revision_number"]?.integerValue ?? 0
+                for (wanted, expected) in [(revision + 40, 412), (revision, status)] {
+                    let answer = try await client.send(
+                        method, "/v2.0/\(path)", body, headers: [("If-Match", "revision_number=\(wanted)")])
+                    #expect(answer.status == expected, "\(method) \(path) at \(wanted): \(answer)")
+                    guard expected == 412 else { continue }
+                    #expect(
+                        answer.body == [
+                            "NeutronError": [
+                                "type": "RevisionNumberConstraintFailed",
+                                "message": .string("Constrained to \(wanted), but current revision is \(revision)"), "detail": "",
+                            ]
+                        ])
+                }
+            }
+            #expect(try await client.get("networks/\(network)/tags").body == ["tags": []])
+            let added = try await client.post("networks/\(network)/tags", ["tags": ["b", "a"]])
+            #expect(added.status == 201 && added.body == ["tags": ["b", "a"]], "\(added)")
+            #expect(try await client.post("networks/\(network)/tags", ["tags": ["c", "a"]]).status == 201)
+            #expect(try await client.get("networks/\(network)/tags").body == ["tags": ["a", "b", "c"]])
         }
     }
 

@@ -4,6 +4,7 @@ import Addressing
 import NetworkModel
 import Operations
 import Store
+import Synchronization
 import TestSupport
 import Testing
 
@@ -118,6 +119,102 @@ import Testing
         #expect(error?.type == "RevisionNumberConstraintFailed")
         try await cloud.operations.delete(
             Network.self, network.id.description, ifMatch: RevisionConstraint(revisionNumber: 2), caller: cloud.admin)
+    }
+
+    /// Words whose low 24 bits never differ: identities made of them do, MAC addresses do not.
+    private final class Words: Sendable {
+        private let word = Mutex<UInt64>(0)
+
+        func next() -> UInt64 {
+            word.withLock { word in
+                word += 1 << 24
+                return word
+            }
+        }
+    }
+
+    @Test("A port for which no free MAC address is found is refused with 503")
+    func exhaustedMACs() async throws {
+        let (words, admin) = (Words(), Caller(projectID: "p1", isAdmin: true))
+        let operations = Operations(
+            store: try Backend.sqlite.makeStore(), settings: ServerSettings(),
+            now: { Timestamp(secondsSince1970: 1_800_000_000) }, random: { words.next() })
+        let network = try await operations.create(ResourceRequest<Network>.create(["name": "n"]), caller: admin)
+        let request = try ResourceRequest<Port>.create(["network_id": .string(network.id.description)])
+        _ = try await operations.create(request, caller: admin)
+        let error = try await apiError { try await operations.create(request, caller: admin) }
+        #expect(error?.status == 503 && error?.type == "NetworkMacAddressGenerationFailure")
+        #expect(error?.message == "Unable to generate unique mac on network \(network.id).")
+        #expect(try await operations.list(Port.self, ListQuery(), caller: admin).count == 1)
+    }
+
+    @Test("A constraint on another revision is refused by every action, and nothing is changed")
+    func actionRevisions() async throws {
+        let cloud = try Cloud()
+        let (operations, admin) = (cloud.operations, cloud.admin)
+        let stale = RevisionConstraint(revisionNumber: 77)
+        let network = try await cloud.network()
+        let subnet = try await cloud.subnet(on: network)
+        let router = try await cloud.router()
+        let pool = try await cloud.create(SubnetPool.self, ["name": "p", "prefixes": ["10.8.0.0/16"]])
+        let group = try await cloud.create(AddressGroup.self, ["addresses": ["192.0.2.1/32"]])
+        let policy = try await cloud.create(QoSPolicy.self, ["name": "q"])
+        let port = try await cloud.port(on: network, ["device_owner": "compute:nova"])
+        let (routerID, poolID, groupID) = (router.id.description, pool.id.description, group.id.description)
+        let (networkID, portID, policyID) = (network.id.description, port.id.description, policy.id.description)
+        let interface: [String: JSONValue] = ["subnet_id": .string(subnet.id.description)]
+        let routes: [String: JSONValue] = ["router": ["routes": []]]
+        let errors: [APIError?] = [
+            try await apiError { try await operations.setTags(Network.self, networkID, ["a"], ifMatch: stale, caller: admin) },
+            try await apiError { try await operations.addTags(Network.self, networkID, ["a"], ifMatch: stale, caller: admin) },
+            try await apiError { try await operations.addTag(Network.self, networkID, "a", ifMatch: stale, caller: admin) },
+            try await apiError { try await operations.removeTag(Network.self, networkID, "a", ifMatch: stale, caller: admin) },
+            try await apiError { try await operations.removeTags(Network.self, networkID, ifMatch: stale, caller: admin) },
+            try await apiError { try await operations.addRouterInterface(routerID, body: interface, ifMatch: stale, caller: admin) },
+            try await apiError { try await operations.removeRouterInterface(routerID, body: interface, ifMatch: stale, caller: admin) },
+            try await apiError { try await operations.addExtraRoutes(routerID, body: routes, ifMatch: stale, caller: admin) },
+            try await apiError { try await operations.removeExtraRoutes(routerID, body: routes, ifMatch: stale, caller: admin) },
+            try await apiError {
+                try await operations.addPrefixes(poolID, body: ["prefixes": ["10.9.0.0/16"]], ifMatch: stale, caller: admin)
+            },
+            try await apiError {
+                try await operations.removePrefixes(poolID, body: ["prefixes": ["10.8.0.0/16"]], ifMatch: stale, caller: admin)
+            },
+            try await apiError {
+                try await operations.onboardSubnets(
+                    poolID, body: ["network_id": .string(networkID)], ifMatch: stale, caller: admin)
+            },
+            try await apiError {
+                try await operations.addAddresses(groupID, body: ["addresses": ["192.0.2.2/32"]], ifMatch: stale, caller: admin)
+            },
+            try await apiError {
+                try await operations.removeAddresses(groupID, body: ["addresses": ["192.0.2.1/32"]], ifMatch: stale, caller: admin)
+            },
+            try await apiError {
+                try await operations.createBinding(
+                    ofPort: portID, ResourceRequest<PortBinding>.create(["host": "h"]), ifMatch: stale, caller: admin)
+            },
+            try await apiError { try await operations.activateBinding(ofPort: portID, to: "h", ifMatch: stale, caller: admin) },
+            try await apiError { try await operations.deleteBinding(ofPort: portID, to: "h", ifMatch: stale, caller: admin) },
+            try await apiError {
+                try await operations.createRule(
+                    ResourceRequest<DSCPMarkingRule>.create(["dscp_mark": 10]), policy: policyID, ifMatch: stale, caller: admin)
+            },
+        ]
+        for (number, error) in errors.enumerated() {
+            #expect(error?.status == 412 && error?.type == "RevisionNumberConstraintFailed", "\(number): \(String(describing: error))")
+        }
+        let revision = try await cloud.show(network).standard.revisionNumber
+        #expect(errors[0]?.message == "Constrained to 77, but current revision is \(revision)")
+        #expect(try await cloud.show(network).standard.tags == [])
+        #expect(try await cloud.show(pool).prefixes == pool.prefixes)
+        #expect(try await cloud.show(group).addresses == group.addresses)
+        #expect(try await cloud.list(Port.self).count == 1)
+        // At its revision it goes through.
+        let current = RevisionConstraint(revisionNumber: try await cloud.show(network).standard.revisionNumber)
+        #expect(try await operations.addTags(Network.self, networkID, ["b", "a"], ifMatch: current, caller: admin) == ["b", "a"])
+        #expect(try await operations.addTags(Network.self, networkID, ["c", "a"], caller: admin) == ["c", "a"])
+        #expect(try await cloud.show(network).standard.tags == ["a", "b", "c"])
     }
 
     @Test("Quotas of a project go before the defaults, and can be taken away")

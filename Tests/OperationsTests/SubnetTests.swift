@@ -22,6 +22,19 @@ import Testing
         #expect(try await cloud.show(network).standard.revisionNumber == 4)
     }
 
+    @Test("Null takes the name servers and routes of a subnet away")
+    func nulls() async throws {
+        let cloud = try Cloud()
+        let subnet = try await cloud.subnet(
+            on: cloud.network(), "10.0.0.0/24",
+            ["dns_nameservers": ["192.0.2.1"], "host_routes": [["destination": "192.0.2.0/24", "nexthop": "10.0.0.9"]]])
+        #expect(subnet.dnsNameservers.count == 1 && subnet.hostRoutes.count == 1)
+        let cleared = try await cloud.update(subnet, ["dns_nameservers": nil, "host_routes": nil])
+        #expect(cleared.dnsNameservers.isEmpty && cleared.hostRoutes.isEmpty)
+        let shown = try await cloud.show(subnet)
+        #expect(shown.dnsNameservers.isEmpty && shown.hostRoutes.isEmpty)
+    }
+
     @Test(
         "What a subnet cannot be is refused in Neutron's words",
         arguments: [

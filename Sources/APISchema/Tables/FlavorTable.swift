@@ -1,5 +1,8 @@
 import NetworkModel
 
+/// Neutron lets null pass, and its objects take it for what they assume.
+private let enabled = AttributeType.nullMeans(true, .boolean)
+
 extension Flavor: APIResource {
     /// What flavors can be of.
     public static let routerServiceType = "L3_ROUTER_NAT"
@@ -16,7 +19,7 @@ extension Flavor: APIResource {
                 from: "flavors"),
             // A name of its own error: the operation checks it.
             .keptRequest("service_type", \.serviceType, .any, [.create, .required, .filter, .sort], from: "flavors"),
-            .stored("enabled", \.isEnabled, .boolean, [.create, .update, .filter, .sort], default: true, from: "flavors"),
+            .stored("enabled", \.isEnabled, enabled, [.create, .update, .filter, .sort], default: true, from: "flavors"),
             .keptRequest(
                 "service_profiles", \.serviceProfileIDs, .list(of: .uuid), [.create, .update], default: [], from: "flavors"),
         ])
@@ -33,7 +36,7 @@ extension ServiceProfile: APIResource {
                 "description", \.description, .nullable(.string(maximum: 1024)), [.create, .update, .filter, .sort], default: "",
                 from: "flavors"),
             .stored("driver", \.driver, .string(maximum: 1024), [.create, .update, .filter, .sort], default: "", from: "flavors"),
-            .stored("enabled", \.isEnabled, .boolean, [.create, .update, .filter, .sort], default: true, from: "flavors"),
+            .stored("enabled", \.isEnabled, enabled, [.create, .update, .filter, .sort], default: true, from: "flavors"),
             // Any text; clients send what they like.
             .stored("metainfo", \.metainfo, .string(maximum: 4096), [.create, .update, .sort], default: "", from: "flavors"),
         ])

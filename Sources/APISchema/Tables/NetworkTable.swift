@@ -28,7 +28,7 @@ extension Network: ProjectResource {
                 "provider:segmentation_id", \.segmentationID, .nullable(.integer(nil)), [.create, .update, .filter, .sort, .guarded],
                 from: "provider"),
             .stored(
-                "availability_zone_hints", \.availabilityZoneHints, .list(of: .string(maximum: 255)), [.create], default: [],
+                "availability_zone_hints", \.availabilityZoneHints, .list(of: .string(maximum: 255)), [.create, .sort], default: [],
                 from: "network_availability_zone"),
             .request(
                 "availability_zones", .any, [], from: "network_availability_zone",

@@ -39,7 +39,7 @@ extension SecurityGroupRule: ProjectResource {
             .request(
                 "belongs_to_default_sg", .boolean, [.filter], from: "security-groups-rules-belongs-to-default-sg",
                 show: { rule, writer in writer.bool(rule.belongsToDefaultGroup) }),
-        ] + standardAttributes)
+        ] + untaggedAttributes)
 }
 
 extension SecurityGroupRule {

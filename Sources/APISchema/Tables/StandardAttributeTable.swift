@@ -17,6 +17,14 @@ extension ProjectResource {
         ]
     }
 
+    /// The standard attributes of what has no tags of its own: Neutron's rules of security groups. The list that is shown is empty.
+    static var untaggedAttributes: [Attribute<Self>] {
+        standardAttributes.map { attribute in
+            guard attribute.name == "tags" else { return attribute }
+            return .keptRequest("tags", \.standard.tags, .list(of: .string(maximum: 255)), [])
+        }
+    }
+
     /// What closes every table: description, tags, revision and timestamps.
     static var standardAttributes: [Attribute<Self>] {
         [
@@ -25,7 +33,8 @@ extension ProjectResource {
                 [.create, .update, .filter, .sort], default: "",
                 from: "standard-attr-description"),
             .stored(
-                "tags", Property(get: { $0.standard.tags }, set: { $0.standard.tags = $1 }), .list(of: .string(maximum: 255)), [.create],
+                "tags", Property(get: { $0.standard.tags }, set: { $0.standard.tags = $1 }), .list(of: .string(maximum: 255)),
+                [.create, .filter],
                 from: "standard-attr-tag"),
             .keptRequest(
                 "revision_number", Property(get: { $0.standard.revisionNumber }, set: { $0.standard.revisionNumber = $1 }),

@@ -24,9 +24,8 @@ extension Subnet: ProjectResource {
                 "allocation_pools", \.allocationPools,
                 .list(of: .object([.init("start", .ipAddress, required: true), .init("end", .ipAddress, required: true)])),
                 [.create, .update]),
-            .stored("dns_nameservers", \.dnsNameservers, .list(of: .ipAddress), [.create, .update]),
-            .stored(
-                "host_routes", \.hostRoutes, .routes, [.create, .update]),
+            .stored("dns_nameservers", \.dnsNameservers, .nullMeans([], .list(of: .ipAddress)), [.create, .update]),
+            .stored("host_routes", \.hostRoutes, .nullMeans([], .routes), [.create, .update]),
             .stored("enable_dhcp", \.isDHCPEnabled, .boolean, [.create, .update, .filter, .sort], default: true),
             .stored("ipv6_ra_mode", \.ipv6RouterAdvertisementMode, modes, [.create, .filter, .sort]),
             .stored("ipv6_address_mode", \.ipv6AddressMode, modes, [.create, .filter, .sort]),

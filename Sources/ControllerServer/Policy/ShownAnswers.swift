@@ -41,7 +41,8 @@ extension Operations {
         var writer = JSONWriter(reservingCapacity: Self.capacity(elements))
         writer.object { writer in
             Self.write(elements, of: Resource.self, to: &writer)
-            PageLinks(request: request, query: query, ids: resources.map(\.id)).write(to: &writer, name: Resource.table.plural + "_links")
+            PageLinks(request: request, base: base(of: request), query: query, ids: resources.map(\.id))
+                .write(to: &writer, name: Resource.table.plural + "_links")
         }
         return .json(writer)
     }

@@ -35,9 +35,12 @@ extension Verb {
     func authorize(_ rule: String) throws { try authorize(PolicyAction(rule), on: NoTarget()) }
 
     /// The resource with an id, if the caller sees it and may do something with it: 404 or 403 otherwise.
-    func authorized<R: ManagedResource>(_ type: R.Type, _ id: String, to rule: String) throws -> R {
+    func authorized<R: ManagedResource>(
+        _ type: R.Type, _ id: String, to rule: String, ifMatch: RevisionConstraint? = nil
+    ) throws -> R {
         let resource = try visible(R.self, id)
         try authorize(PolicyAction(rule), of: resource)
+        try ifMatch?.check(resource)
         return resource
     }
 

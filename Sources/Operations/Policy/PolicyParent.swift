@@ -84,7 +84,7 @@ extension AttributeType {
     fileprivate var isBoolean: Bool {
         switch self {
         case .boolean: true
-        case .nullable(let type): type.isBoolean
+        case .nullable(let type), .nullMeans(_, let type): type.isBoolean
         default: false
         }
     }
