@@ -15,9 +15,11 @@ enum DropReason: String, CaseIterable {
     /// A DHCP request in somebody else's name, or in fragments that could hide the name.
     case spoofedDHCPClient = "spoofed_dhcp_client"
     case routerAdvertisement = "router_advertisement"
-    /// 802.1Q or 802.1ad.
+    /// An instance that asks for members of multicast groups (IGMP, MLD), as routers do.
+    case multicastQuery = "multicast_query"
+    /// 802.1Q, 802.1ad or QinQ (0x9100).
     case tagged
-    /// Neither IPv4 nor IPv6 nor ARP.
+    /// Neither IPv4 nor IPv6 nor ARP nor RARP.
     case otherProtocol = "other_protocol"
     /// Between an instance or a tunnel and the host itself.
     case toHost = "to_host"

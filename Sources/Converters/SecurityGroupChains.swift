@@ -2,8 +2,8 @@ import KernelInterface
 
 /// The chains of the security groups' table that do not depend on the host.
 ///
-///     prerouting ─▶ antispoof ─▶ antispoof_ipv4, …_ipv6, …_arp     frame by frame, before anybody learns or reassembles
-///     forward ─▶ from_…  ─▶ deliver ─▶ to_…                        packet by packet: fragments are whole here
+///     prerouting ─▶ antispoof ─▶ antispoof_ipv4, …_ipv6, …_arp, …_rarp     frame by frame, before anybody learns or reassembles
+///     forward ─▶ from_…  ─▶ deliver ─▶ to_…                                packet by packet: fragments are whole here
 ///
 /// Connection tracking puts fragments together between the two and takes them apart behind. What a fragment can hide from the first is
 /// asked again by the second, in `announcements`.
@@ -13,18 +13,21 @@ struct SecurityGroupChains {
     var chains: [String: FirewallTable.Chain] {
         [
             "prerouting": .init(hook: "type filter hook prerouting priority -300; policy accept;", rules: Self.prerouting),
+            "tagged": .init(rules: Self.tagged),
             "antispoof": .init(rules: Self.antispoof),
             "antispoof_ipv4": .init(rules: Self.antispoofIPv4),
             "antispoof_ipv6": .init(rules: Self.antispoofIPv6),
             "antispoof_arp": .init(rules: Self.antispoofARP),
+            "antispoof_rarp": .init(rules: Self.antispoofRARP),
             "antispoof_dhcp": .init(rules: Self.antispoofDHCP),
             "announcements": .init(rules: Self.announcements),
+            "router_solicitation": .init(rules: Self.routerSolicitation),
             "solicitation": .init(rules: Self.solicitation),
             "advertisement": .init(rules: Self.advertisement),
             // The policy is what is left when somebody flushes the table: nothing passes until the agent has loaded it again.
             "forward": .init(hook: "type filter hook forward priority filter; policy drop;", rules: Self.forward),
             "deliver": .init(rules: Self.deliver),
-            // Instances do not send tagged frames: the tag would hide the packet from connection tracking.
+            // The tag would hide the packet from connection tracking.
             "refuse_tagged": .init(rules: [DropReason.tagged.drop]),
             "from_any": .init(rules: fromAny),
             "from_ipv6": .init(rules: Self.fromIPv6),
@@ -49,6 +52,7 @@ struct SecurityGroupChains {
     // MARK: Frames, before br_netfilter and before the bridge learns the source MAC
 
     private static let prerouting = [
+        "ether type { 8021q, 8021ad, 0x9100 } jump tagged",
         "iifname @guarded goto antispoof",
         "iifname @trusted accept",
         "iifname \"tap*\" \(DropReason.unknownDevice.drop)",
@@ -56,14 +60,29 @@ struct SecurityGroupChains {
         "iifname \"vxlan-*\" meta mark set \(ConnectionStateTable.Mark.fresh)",
     ]
 
+    /// No network is VLAN-transparent, so nobody sends tags into one, with port security or without: out of a physical interface the frame would be
+    /// in whatever VLAN it names. The tag of a VLAN network is not seen here: its sub-interface puts it on behind the bridge, and takes it off
+    /// before. What a switch sends with the priority tag (VLAN 0) is in no other network than what it sends without (IEEE 802.1Q, section 6.9);
+    /// some switches do it with everything.
+    private static let tagged = [
+        "iifname @uplinks vlan id 0 vlan type { ip, ip6, arp } return",
+        "iifname @uplinks \(DropReason.tagged.drop)",
+        "iifname \"tap*\" \(DropReason.tagged.drop)",
+        "iifname \"vxlan-*\" \(DropReason.tagged.drop)",
+    ]
+
     private static let antispoof = [
-        "ether type vmap { ip : goto antispoof_ipv4, ip6 : goto antispoof_ipv6, arp : goto antispoof_arp, 8021q : goto refuse_tagged, "
-            + "8021ad : goto refuse_tagged }",
+        "ether type vmap { ip : goto antispoof_ipv4, ip6 : goto antispoof_ipv6, arp : goto antispoof_arp, \(rarp) : goto antispoof_rarp }",
         DropReason.otherProtocol.drop,
     ]
 
+    /// RFC 903. nft has no name for it.
+    private static let rarp = "0x8035"
+
     private static let antispoofIPv4 = [
         "udp dport 67-68 jump antispoof_dhcp",
+        // Whoever asks for members becomes the switches' querier, and draws multicast to itself (RFC 4541). (A first fragment has the type.)
+        "igmp type membership-query \(DropReason.multicastQuery.drop)",
         "iifname . ether saddr . ip saddr @port_ipv4 accept",
         "iifname . ether saddr . ip saddr @port_ipv4_prefixes accept",
         "iifname . ether saddr != @port_macs \(DropReason.spoofedMAC.drop)",
@@ -99,6 +118,15 @@ struct SecurityGroupChains {
         DropReason.spoofedARP.drop,
     ]
 
+    /// QEMU announces a guest that has arrived by requests of its own MAC for its own address (`announce_self`): switches turn to it at once. An
+    /// answer would give somebody an address.
+    private static let antispoofRARP = [
+        "iifname . ether saddr != @port_macs \(DropReason.spoofedMAC.drop)",
+        // Operation 3: request. The sender's hardware address is 8 octets into the packet, the target's 18.
+        "@nh,48,16 3 iifname . @nh,64,48 @port_hardware iifname . @nh,144,48 @port_hardware accept",
+        DropReason.spoofedARP.drop,
+    ]
+
     // MARK: What an instance must not announce, in frames and in packets
 
     /// Over IPv6: an instance is no router and no DHCP server, and is neighbour by its own addresses only. (Over IPv4 a first fragment always
@@ -107,21 +135,36 @@ struct SecurityGroupChains {
         "icmpv6 type nd-router-advert \(DropReason.routerAdvertisement.drop)",
         "icmpv6 type nd-neighbor-advert goto advertisement",
         "icmpv6 type nd-neighbor-solicit goto solicitation",
+        "icmpv6 type nd-router-solicit goto router_solicitation",
+        "icmpv6 type mld-listener-query \(DropReason.multicastQuery.drop)",
         "udp dport 546 \(DropReason.dhcpServer.drop)",
     ]
 
-    /// RFC 4861, section 4.4: the target address is 8 octets into the message, the first option 24 (2: target link-layer address).
+    /// RFC 4861, section 4.4: the target address is 8 octets into the message, the first option 24. It is the target link-layer address (type 2, length
+    /// 1) or there is none: behind another one could be hidden what nobody looks at here. (Of two, receivers take the first.) A match of octets that
+    /// a packet has not fails, whatever it is.
     private static let advertisement = [
-        "@th,192,16 0x0201 iifname . @th,208,48 != @port_hardware \(DropReason.spoofedNeighbourDiscovery.drop)",
+        "@th,192,16 != 0x0201 \(DropReason.spoofedNeighbourDiscovery.drop)",
+        "iifname . @th,208,48 != @port_hardware \(DropReason.spoofedNeighbourDiscovery.drop)",
         "iifname . ether saddr . @th,64,128 @port_targets return",
         "iifname . ether saddr . @th,64,128 @port_target_prefixes return",
         DropReason.spoofedNeighbourDiscovery.drop,
     ]
 
-    /// Section 4.3 (1: source link-layer address). Whoever has no address yet asks for its own only: for another's it would keep that
-    /// one from using it (RFC 4862, section 5.4.3).
+    /// Section 4.1: the first option is 8 octets into the message (1: source link-layer address).
+    private static let routerSolicitation = [
+        "@th,64,16 != 0x0101 \(DropReason.spoofedNeighbourDiscovery.drop)",
+        "iifname . @th,80,48 != @port_hardware \(DropReason.spoofedNeighbourDiscovery.drop)",
+    ]
+
+    /// Section 4.3. The first option is the source link-layer address or a nonce (type 14, RFC 7527), with which a detection of duplicates knows its own
+    /// echo; the nonce may be followed by the source link-layer address. Whoever has no address yet asks for its own only: for another's it would
+    /// keep that one from using it (RFC 4862, section 5.4.3).
     private static let solicitation = [
+        "@th,192,16 != { 0x0101, 0x0e01 } \(DropReason.spoofedNeighbourDiscovery.drop)",
         "@th,192,16 0x0101 iifname . @th,208,48 != @port_hardware \(DropReason.spoofedNeighbourDiscovery.drop)",
+        "@th,192,16 0x0e01 @th,256,16 != 0x0101 \(DropReason.spoofedNeighbourDiscovery.drop)",
+        "@th,192,16 0x0e01 iifname . @th,272,48 != @port_hardware \(DropReason.spoofedNeighbourDiscovery.drop)",
         "ip6 saddr != :: return",
         "iifname . ether saddr . @th,64,128 @port_targets return",
         "iifname . ether saddr . @th,64,128 @port_target_prefixes return",
@@ -141,7 +184,8 @@ struct SecurityGroupChains {
 
     /// Who asks for an address or a neighbour needs no rule.
     private static let fromEverybody = [
-        "ether type vmap { arp : goto deliver, ip6 : jump from_ipv6 }", "ether type ip udp sport 68 udp dport 67 goto deliver",
+        "ether type vmap { arp : goto deliver, \(rarp) : goto deliver, ip6 : jump from_ipv6 }",
+        "ether type ip udp sport 68 udp dport 67 goto deliver",
     ]
 
     /// Also of packets that came in fragments.
@@ -162,7 +206,7 @@ struct SecurityGroupChains {
     ]
 
     private static let toEverybody = [
-        "ether type vmap { arp : accept, ip6 : jump to_ipv6, 8021q : goto refuse_tagged, 8021ad : goto refuse_tagged }",
+        "ether type vmap { arp : accept, \(rarp) : accept, ip6 : jump to_ipv6, 8021q : goto refuse_tagged, 8021ad : goto refuse_tagged }",
         "ether type ip udp sport 67 udp dport 68 accept",
     ]
 

@@ -13,6 +13,8 @@ struct SecurityGroupTable: Sendable {
             // Devices that send what they like: services, and instances without port security.
             "trusted": .init(type: "type ifname"),
             "guarded": .init(type: "type ifname"),
+            // Where bridges lead to physical networks.
+            "uplinks": .init(type: "type ifname"),
             "port_macs": .init(type: "type ifname . ether_addr"),
             "port_ipv4": .init(type: "type ifname . ether_addr . ipv4_addr"),
             "port_ipv6": .init(type: "type ifname . ether_addr . ipv6_addr"),
@@ -139,6 +141,18 @@ struct SecurityGroupTable: Sendable {
         case 1: groups[0].description
         default: ResourceID(rawValue: StableHash.hash128(groups)).description
         }
+    }
+
+    // MARK: Uplinks
+
+    mutating func setUplinks(_ links: [String: Link], physicalInterfaces: Set<String>) {
+        let uplinks = links.values.filter { link in
+            guard link.bridge != nil else { return false }
+            if case .vlan = link.kind { return true }
+            return physicalInterfaces.contains(link.name)
+        }
+        let elements = Set(uplinks.map { Self.quoted($0.name) })
+        if table.sets["uplinks"]?.elements != elements { table.sets["uplinks"]?.elements = elements }
     }
 
     // MARK: Bridge conntrack

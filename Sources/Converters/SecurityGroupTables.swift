@@ -16,6 +16,7 @@ public struct SecurityGroupTables: Sendable {
     }
 
     private let hasBridgeConntrack: Bool
+    private let physicalInterfaces: Set<String>
     private var view = HostView()
     private var table: SecurityGroupTable
     private var connectionState: FirewallTable?
@@ -28,6 +29,7 @@ public struct SecurityGroupTables: Sendable {
 
     public init(_ settings: AgentSettings) {
         hasBridgeConntrack = settings.hasBridgeConntrack
+        physicalInterfaces = Set(settings.physicalNetworks.values)
         table = SecurityGroupTable(hasBridgeConntrack: hasBridgeConntrack)
         if !hasBridgeConntrack { connectionState = ConnectionStateTable.table([:]) }
     }
@@ -39,6 +41,7 @@ public struct SecurityGroupTables: Sendable {
         let old = view
         view = new
         updateZones(links)
+        table.setUplinks(links, physicalInterfaces: physicalInterfaces)
         let hasNewCombinations = updateDevices(from: old, services: Self.services(links))
         let hasNewGroups = hasNewCombinations || old.securityGroups != new.securityGroups
         if hasNewGroups { selectRemotes() }

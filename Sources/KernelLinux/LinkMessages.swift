@@ -84,15 +84,28 @@ enum LinkMessages {
         return message
     }
 
-    /// Keeps a bridge that somebody else made from learning from frames that no rule sees.
-    static func bridgeOptions(index: Int32) -> NetlinkMessage {
+    /// What makes a bridge that somebody else made like those of ``creation(of:_:)``: no spanning tree, no snooping (a bridge that snoops gives multicast
+    /// to those alone who joined, as long as somebody asks for members), no learning from frames that no rule sees. Two messages in this order: the
+    /// kernel looks at the delay first, and a spanning tree has one of two seconds at least.
+    static func adoption(index: Int32) -> [NetlinkMessage] {
+        let withoutDelay = bridgeOptions(index: index) { $0.attribute(Int(IFLA_BR_FORWARD_DELAY), UInt32(0)) }
+        return [bridgeOptions(index: index, appendPassiveOptions), withoutDelay]
+    }
+
+    private static func bridgeOptions(index: Int32, _ append: (inout NetlinkMessage) -> Void) -> NetlinkMessage {
         var message = NetlinkMessage(type: Int(RTM_NEWLINK), flags: acknowledged)
         message.appendLinkHeader(index: index)
         message.nested(Int(IFLA_LINKINFO)) { message in
             message.attribute(Int(IFLA_INFO_KIND), text: "bridge")
-            message.nested(Int(IFLA_INFO_DATA)) { $0.attribute(Int(IFLA_BR_MULTI_BOOLOPT), noLinkLocalLearning) }
+            message.nested(Int(IFLA_INFO_DATA)) { append(&$0) }
         }
         return message
+    }
+
+    private static func appendPassiveOptions(to message: inout NetlinkMessage) {
+        message.attribute(Int(IFLA_BR_STP_STATE), UInt32(0))
+        message.attribute(Int(IFLA_BR_MCAST_SNOOPING), UInt8(0))
+        message.attribute(Int(IFLA_BR_MULTI_BOOLOPT), noLinkLocalLearning)
     }
 
     static func removal(index: Int32) -> NetlinkMessage {
@@ -139,9 +152,7 @@ enum LinkMessages {
             message.attribute(Int(IFLA_INFO_KIND), text: "bridge")
             message.nested(Int(IFLA_INFO_DATA)) { message in
                 message.attribute(Int(IFLA_BR_FORWARD_DELAY), UInt32(0))
-                message.attribute(Int(IFLA_BR_STP_STATE), UInt32(0))
-                message.attribute(Int(IFLA_BR_MCAST_SNOOPING), UInt8(0))
-                message.attribute(Int(IFLA_BR_MULTI_BOOLOPT), noLinkLocalLearning)
+                appendPassiveOptions(to: &message)
             }
         case .vxlan(let vni, let local, let port, let isLearning):
             message.attribute(Int(IFLA_INFO_KIND), text: "vxlan")

@@ -52,7 +52,9 @@ extension LinuxKernel {
             let isRising = changesPort && change.isUp == true
             if isRising { change.isUp = nil }
             if !change.isEmpty { try socket.perform(LinkMessages.change(index: now.index, change)) }
-            if link.kind == .bridge { try socket.perform(LinkMessages.bridgeOptions(index: now.index)) }
+            if link.kind == .bridge {
+                for message in LinkMessages.adoption(index: now.index) { try socket.perform(message) }
+            }
             if changesPort { try socket.perform(LinkMessages.portFlags(index: now.index, link.bridgePort)) }
             if isRising { try socket.perform(LinkMessages.change(index: now.index, LinkMessages.Change(isUp: true))) }
         }

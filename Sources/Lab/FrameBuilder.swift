@@ -5,12 +5,17 @@ public enum FrameBuilder {
     public enum EtherType {
         public static let ipv4: UInt16 = 0x0800
         public static let arp: UInt16 = 0x0806
+        public static let rarp: UInt16 = 0x8035
         public static let vlan: UInt16 = 0x8100
         public static let serviceVLAN: UInt16 = 0x88A8
+        /// Outer tags before there was 802.1ad.
+        public static let qinq: UInt16 = 0x9100
         public static let ipv6: UInt16 = 0x86DD
     }
 
     public enum ProtocolNumber {
+        public static let ipv6HopByHop: UInt8 = 0
+        public static let igmp: UInt8 = 2
         public static let tcp: UInt8 = 6
         public static let udp: UInt8 = 17
         public static let ipv6Fragment: UInt8 = 44
@@ -31,7 +36,7 @@ public enum FrameBuilder {
         return frame + [UInt8](repeating: 0, count: max(60 - frame.count, 0))
     }
 
-    /// ARP (RFC 826). `marker` is what follows the packet in the frame.
+    /// ARP (RFC 826) or RARP (RFC 903). `marker` is what follows the packet in the frame.
     public static func arp(
         operation: UInt16, sender: (mac: MACAddress, address: IPAddress), target: (mac: MACAddress, address: IPAddress), marker: [UInt8]
     ) -> [UInt8] {
@@ -87,12 +92,36 @@ public enum FrameBuilder {
 
     // MARK: ICMPv6 and DHCP
 
-    /// A neighbour solicitation (135) or advertisement (136), with the link-layer address option of its kind.
-    public static func neighbour(type: UInt8, target: IPAddress, mac: MACAddress?, marker: [UInt8]) -> [UInt8] {
+    /// A neighbour solicitation (135) or advertisement (136), with the link-layer address option of its kind, and other options behind it.
+    public static func neighbour(type: UInt8, target: IPAddress, mac: MACAddress?, options: [UInt8] = [], marker: [UInt8]) -> [UInt8] {
         let flags: [UInt8] = type == 136 ? [0x60, 0, 0, 0] : [0, 0, 0, 0]
-        let option = mac.map { [type == 136 ? 2 : 1, 1] + $0.octets } ?? []
-        return [type, 0, 0, 0] + flags + target.octets + option + markerOption(marker)
+        let option = mac.map { linkLayerAddress(type: type == 136 ? 2 : 1, $0) } ?? []
+        return [type, 0, 0, 0] + flags + target.octets + option + options + markerOption(marker)
     }
+
+    /// The option (RFC 4861, section 4.6.1): 1 for the sender's, 2 for the target's.
+    public static func linkLayerAddress(type: UInt8, _ mac: MACAddress) -> [UInt8] { [type, 1] + mac.octets }
+
+    /// A router solicitation (RFC 4861, section 4.1).
+    public static func routerSolicitation(mac: MACAddress, marker: [UInt8]) -> [UInt8] {
+        [133, 0, 0, 0, 0, 0, 0, 0] + linkLayerAddress(type: 1, mac) + markerOption(marker)
+    }
+
+    /// A general query for the members of multicast groups: IGMPv2 (RFC 2236). `marker` is what follows.
+    public static func igmpQuery(marker: [UInt8]) -> [UInt8] {
+        var message: [UInt8] = [0x11, 100, 0, 0, 0, 0, 0, 0] + marker
+        let sum = checksum(message)
+        (message[2], message[3]) = (UInt8(sum >> 8), UInt8(sum & 0xFF))
+        return message
+    }
+
+    /// The same over IPv6: MLDv1 (RFC 2710).
+    public static func mldQuery(marker: [UInt8]) -> [UInt8] {
+        [130, 0, 0, 0, 0x27, 0x10, 0, 0] + [UInt8](repeating: 0, count: 16) + marker
+    }
+
+    /// Hop-by-hop options that ask routers to look at the packet (RFC 2711), as every MLD message has them.
+    public static func routerAlert(next: UInt8) -> [UInt8] { [next, 0, 5, 2, 0, 0, 1, 0] }
 
     /// A router advertisement (RFC 4861, section 4.2) for half an hour.
     public static func routerAdvertisement(marker: [UInt8]) -> [UInt8] {

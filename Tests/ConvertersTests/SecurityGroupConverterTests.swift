@@ -11,11 +11,11 @@ struct SecurityGroupConverterTests {
     let groupA = id(100)
     let groupB = id(101)
 
-    private func tables(_ view: HostView, _ settings: AgentSettings = settings) -> [FirewallTable] {
+    func tables(_ view: HostView, _ settings: AgentSettings = settings) -> [FirewallTable] {
         HostConverter.convert(view, settings).configuration.own.firewall
     }
 
-    private func bridgeTable(_ view: HostView) throws -> FirewallTable {
+    func bridgeTable(_ view: HostView) throws -> FirewallTable {
         try #require(tables(view).first { $0.family == .bridge && $0.name == "neutrino" })
     }
 

@@ -62,6 +62,31 @@ extension RealKernelTests {
         }
     }
 
+    @Test(
+        "A bridge that somebody else made with a spanning tree and snooping has neither once it is taken over, nor learns from link-local frames"
+    )
+    func adoptedBridge() throws {
+        let kernel = LinuxKernel()
+        try RealKernel.withNamespaces(kernel, 1) { names in
+            func shown() throws -> String {
+                try runProgram(["ip", "-d", "link", "show", "br"], namespace: names[0], timeoutMilliseconds: 5000).standardOutput
+            }
+            let options = ["stp_state", "1", "forward_delay", "1500", "mcast_snooping", "1"]
+            let made = try runProgram(
+                ["ip", "link", "add", "name", "br", "type", "bridge"] + options, namespace: names[0], timeoutMilliseconds: 5000)
+            #expect(made.exitCode == 0, "\(made)")
+            let before = try shown()
+            #expect(
+                before.contains("stp_state 1") && before.contains("mcast_snooping 1") && before.contains("no_linklocal_learn 0"),
+                "\(before)")
+            try kernel.perform(.changeLink(Link(name: "br", kind: .bridge, alias: "neutrino:bridge"), names[0]))
+            let after = try shown()
+            for option in ["stp_state 0", "forward_delay 0", "mcast_snooping 0", "no_linklocal_learn 1"] {
+                #expect(after.contains("\(option) "), "\(option): \(after)")
+            }
+        }
+    }
+
     @Test("The kernel's own words are part of an error")
     func kernelWords() throws {
         let kernel = LinuxKernel()

@@ -5,14 +5,21 @@ import Lab
 func address(_ text: String) -> IPAddress { IPAddress(text) ?? { preconditionFailure("'\(text)' is no address") }() }
 
 /// What an instance must not send: each row in words, as frames, and the counter that says why none of them arrives.
+///
+/// Rows of neighbour discovery, ARP and the like are in `HostileAnnouncements.swift`.
 struct HostileFrames {
     struct Row {
         var what: String
-        /// As `nft list counters` names it; nil for fragments that the kernel may drop by itself (Linux 6.18 does: they overlap, or the first one has
-        /// not all headers), so that they never arrive, whatever the rules are.
-        var counter: String?
+        /// As `nft list counters` names it.
+        var counter: String
+        /// For fragments that the kernel may keep by itself (Linux 6.18 does: they overlap, or the first one has not all headers), so that no rule
+        /// sees a whole packet: the counter, as `nstat` names it, that counts instead.
+        var kernelCounter: String?
         var marker: [UInt8]
         var frames: [[UInt8]]
+
+        /// With a VLAN tag, which nobody may send, with port security or without.
+        var isTagged: Bool { counter == "tagged" }
     }
 
     struct Peer {
@@ -24,8 +31,8 @@ struct HostileFrames {
     let own: Peer
     let victim: Peer
     let gateway = (ipv4: address("10.0.0.1"), ipv6: address("fd00:1::1"))
-    private let allNodes = address("ff02::1")
-    private let unspecified = (ipv4: address("0.0.0.0"), ipv6: address("::"))
+    let allNodes = address("ff02::1")
+    let unspecified = (ipv4: address("0.0.0.0"), ipv6: address("::"))
     /// Fragments of two rounds must not meet.
     var round: UInt16 = 1
 
@@ -36,24 +43,30 @@ struct HostileFrames {
     var rows: [Row] {
         var rows: [Row] = []
         var number: UInt16 = 0
-        func add(_ counter: String?, _ what: String, _ frames: ([UInt8]) -> [[UInt8]]) {
+        func addRow(_ counter: String, _ kernelCounter: String?, _ what: String, _ frames: ([UInt8]) -> [[UInt8]]) {
             number += 1
             let marker = Self.marker(number)
-            rows.append(Row(what: what, counter: counter, marker: marker, frames: frames(marker)))
+            rows.append(Row(what: what, counter: counter, kernelCounter: kernelCounter, marker: marker, frames: frames(marker)))
         }
+        func add(_ counter: String, _ what: String, _ frames: ([UInt8]) -> [[UInt8]]) { addRow(counter, nil, what, frames) }
         addSpoofedMACs(add)
         addSpoofedAddresses(add)
         addARP(add)
+        addRARP(add)
         addNeighbourDiscovery(add)
+        addNeighbourOptions(add)
         addDHCP(add)
         addRouterAdvertisements(add)
+        addMulticastQueries(add)
         addTags(add)
         addOtherProtocols(add)
         addFragments(add)
+        addHiddenFragments(addRow)
         return rows
     }
 
-    typealias Add = (_ counter: String?, _ what: String, _ frames: ([UInt8]) -> [[UInt8]]) -> Void
+    typealias Add = (_ counter: String, _ what: String, _ frames: ([UInt8]) -> [[UInt8]]) -> Void
+    typealias AddRow = (_ counter: String, _ kernelCounter: String?, _ what: String, _ frames: ([UInt8]) -> [[UInt8]]) -> Void
 
     /// Octets that nothing else has.
     static func marker(_ number: UInt16) -> [UInt8] { [0xC0, 0xFF, 0xEE] + FrameBuilder.bytes(number) + [0x5A, 0xA5, 0x3C] }
@@ -86,50 +99,12 @@ struct HostileFrames {
         ] { add("spoofed_ipv6", "IPv6 from the address of \(who)") { [udp6($0, source: source)] } }
     }
 
-    private func addARP(_ add: Add) {
-        add("spoofed_arp", "an ARP answer for a neighbour") { [arp($0, 2, own.mac, victim.ipv4)] }
-        add("spoofed_arp", "an ARP answer for the gateway") { [arp($0, 2, own.mac, gateway.ipv4)] }
-        add("spoofed_arp", "gratuitous ARP for the gateway") { [arp($0, 1, own.mac, gateway.ipv4, target: gateway.ipv4)] }
-        add("spoofed_arp", "an ARP request from a neighbour's address") { [arp($0, 1, own.mac, victim.ipv4, target: own.ipv4)] }
-        add("spoofed_arp", "ARP that gives its address to a neighbour's MAC") { [arp($0, 2, victim.mac, own.ipv4)] }
-        add("spoofed_arp", "a probe that denies a neighbour its address") {
-            [arp($0, 1, own.mac, unspecified.ipv4, target: victim.ipv4)]
-        }
-    }
-
-    private func addNeighbourDiscovery(_ add: Add) {
-        for (who, target) in [("a neighbour", victim.ipv6), ("the gateway", gateway.ipv6), ("a link-local address", address("fe80::42"))] {
-            add("spoofed_nd", "a neighbour advertisement for \(who)") { marker in
-                [icmpv6(FrameBuilder.neighbour(type: 136, target: target, mac: own.mac, marker: marker))]
-            }
-        }
-        add("spoofed_nd", "an advertisement that gives its address to a neighbour's MAC") { marker in
-            [icmpv6(FrameBuilder.neighbour(type: 136, target: own.ipv6, mac: victim.mac, marker: marker))]
-        }
-        add("spoofed_nd", "a solicitation with a neighbour's MAC") { marker in
-            [icmpv6(FrameBuilder.neighbour(type: 135, target: victim.ipv6, mac: victim.mac, marker: marker))]
-        }
-        add("spoofed_nd", "a detection of duplicates that denies a neighbour its address") { marker in
-            [icmpv6(FrameBuilder.neighbour(type: 135, target: victim.ipv6, mac: nil, marker: marker), source: unspecified.ipv6)]
-        }
-        add("spoofed_nd", "an advertisement behind extension headers") { marker in
-            [icmpv6(FrameBuilder.neighbour(type: 136, target: victim.ipv6, mac: own.mac, marker: marker), optionsLength: 16)]
-        }
-        add(nil, "an advertisement that the first fragment hides") { marker in
-            hidden(
-                FrameBuilder.neighbour(type: 136, target: victim.ipv6, mac: own.mac, marker: marker), FrameBuilder.ProtocolNumber.icmpv6, 1)
-        }
-    }
-
     private func addDHCP(_ add: Add) {
         let offer: ([UInt8]) -> [UInt8] = { FrameBuilder.udp(67, 68, FrameBuilder.dhcp(operation: 2, client: victim.mac, marker: $0)) }
         add("dhcp_server", "a DHCP offer") { [ipv4(FrameBuilder.ProtocolNumber.udp, offer($0))] }
         add("dhcp_server", "a DHCP offer in fragments") { fragments4(offer($0), FrameBuilder.ProtocolNumber.udp, first: 8, 2) }
         add("dhcp_server", "a DHCPv6 advertisement") {
             [ipv6(FrameBuilder.ProtocolNumber.udp, FrameBuilder.udp(547, 546, [2, 0, 0, 1] + $0))]
-        }
-        add(nil, "a DHCPv6 advertisement that the first fragment hides") {
-            hidden(FrameBuilder.udp(547, 546, [2, 0, 0, 1] + $0), FrameBuilder.ProtocolNumber.udp, 3)
         }
         let request: ([UInt8]) -> [UInt8] = { FrameBuilder.udp(68, 67, FrameBuilder.dhcp(operation: 1, client: victim.mac, marker: $0)) }
         add("spoofed_dhcp_client", "a DHCP request in a neighbour's name") {
@@ -168,9 +143,6 @@ struct HostileFrames {
         add(counter, "a router advertisement behind extension headers") {
             [icmpv6(FrameBuilder.routerAdvertisement(marker: $0), optionsLength: 24)]
         }
-        add(nil, "a router advertisement that the first fragment hides") {
-            hidden(FrameBuilder.routerAdvertisement(marker: $0), FrameBuilder.ProtocolNumber.icmpv6, 5)
-        }
     }
 
     private func addTags(_ add: Add) {
@@ -179,6 +151,8 @@ struct HostileFrames {
             ("a frame tagged by 802.1Q", [(inner, 100)]), ("a frame with a priority tag", [(inner, 0)]),
             ("a frame tagged by 802.1ad", [(outer, 100)]), ("a frame tagged twice by 802.1Q", [(inner, 100), (inner, 200)]),
             ("a frame tagged by 802.1ad and 802.1Q", [(outer, 100), (inner, 200)]),
+            ("a frame tagged by QinQ", [(FrameBuilder.EtherType.qinq, 100)]),
+            ("a frame with a priority tag before another", [(inner, 0), (inner, 100)]),
         ]
         for (what, tags) in kinds {
             add("tagged", what) { marker in
@@ -191,7 +165,7 @@ struct HostileFrames {
 
     private func addOtherProtocols(_ add: Add) {
         let types: [(String, UInt16)] = [
-            ("LLDP", 0x88CC), ("PPPoE", 0x8863), ("RARP", 0x8035), ("MPLS", 0x8847), ("an experimental protocol", 0x88B5),
+            ("LLDP", 0x88CC), ("PPPoE", 0x8863), ("MPLS", 0x8847), ("an experimental protocol", 0x88B5),
             ("an 802.3 frame without a type", 16),
         ]
         for (what, type) in types {
@@ -207,18 +181,38 @@ struct HostileFrames {
         add("refused_egress", "the same over IPv6 in fragments") { marker in
             fragments6(FrameBuilder.checksummed(refused(marker), from: own.ipv6, to: victim.ipv6, number), next: number, first: 16, 7)
         }
-        add(nil, "the same over IPv6, its port hidden from the first fragment") {
-            hidden(refused($0), number, 8, to: victim.ipv6)
+    }
+
+    /// IPv6 fragments of which the first one has not all headers. A kernel that puts them together shows them to the rules then; a newer one (RFC 8200,
+    /// section 4.5) lets the first pass, which holds nothing, and keeps the others until their time is over.
+    private func addHiddenFragments(_ add: AddRow) {
+        let (udp, icmpv6) = (FrameBuilder.ProtocolNumber.udp, FrameBuilder.ProtocolNumber.icmpv6)
+        let kernelCounter = "Ip6ReasmFails"
+        add("spoofed_nd", kernelCounter, "an advertisement that the first fragment hides") { marker in
+            hidden(FrameBuilder.neighbour(type: 136, target: victim.ipv6, mac: own.mac, marker: marker), icmpv6, 1)
         }
-        add(nil, "fragments that overlap, with different ports") { marker in
-            let first = FrameBuilder.udp(4000, Self.allowedPort, [UInt8](repeating: 0, count: 16) + marker)
-            let (id, padding) = (round << 8 | 9, [UInt8](repeating: 0, count: 16))
-            let lies = FrameBuilder.udp(4000, Self.refusedPort, padding + marker)
-            return [
-                fragment4(Array(lies[..<16]), number, (0, true, id)), fragment4(Array(first[..<24]), number, (0, true, id)),
-                fragment4(Array(lies[24...]), number, (24, false, id)),
-            ]
+        add("dhcp_server", kernelCounter, "a DHCPv6 advertisement that the first fragment hides") {
+            hidden(FrameBuilder.udp(547, 546, [2, 0, 0, 1] + $0), udp, 3)
         }
+        add("router_advertisement", kernelCounter, "a router advertisement that the first fragment hides") {
+            hidden(FrameBuilder.routerAdvertisement(marker: $0), icmpv6, 5)
+        }
+        let padding = [UInt8](repeating: 0, count: 40)
+        add("refused_egress", kernelCounter, "UDP to a port that no rule allows and the first fragment hides") {
+            hidden(FrameBuilder.udp(4000, Self.refusedPort, padding + $0), udp, 8, to: victim.ipv6)
+        }
+        add("refused_egress", "IpReasmFails", "IPv4 fragments that overlap, with different ports", overlapping)
+    }
+
+    /// The kernel drops all that it has of such a packet (Linux 4.19 and later).
+    private func overlapping(_ marker: [UInt8]) -> [[UInt8]] {
+        let (id, number, padding) = (round << 8 | 9, FrameBuilder.ProtocolNumber.udp, [UInt8](repeating: 0, count: 16))
+        let allowed = FrameBuilder.udp(4000, Self.allowedPort, padding + marker)
+        let refused = FrameBuilder.udp(4000, Self.refusedPort, padding + marker)
+        return [
+            fragment4(Array(refused[..<16]), number, (0, true, id)), fragment4(Array(allowed[..<24]), number, (0, true, id)),
+            fragment4(Array(refused[24...]), number, (24, false, id)),
+        ]
     }
 
     // MARK: Frames
@@ -231,7 +225,7 @@ struct HostileFrames {
         ipv6(FrameBuilder.ProtocolNumber.udp, FrameBuilder.udp(4000, Self.allowedPort, marker), source: source, mac: mac)
     }
 
-    private func ipv4(
+    func ipv4(
         _ number: UInt8, _ payload: [UInt8], source: IPAddress? = nil, destination: IPAddress? = nil, mac: MACAddress? = nil
     ) -> [UInt8] {
         FrameBuilder.ethernet(
@@ -246,7 +240,7 @@ struct HostileFrames {
     }
 
     /// To all nodes, behind destination options of so many octets.
-    private func icmpv6(_ message: [UInt8], source: IPAddress? = nil, optionsLength: Int = 0) -> [UInt8] {
+    func icmpv6(_ message: [UInt8], source: IPAddress? = nil, optionsLength: Int = 0) -> [UInt8] {
         let number = FrameBuilder.ProtocolNumber.icmpv6
         guard optionsLength > 0 else { return ipv6(number, message, source: source) }
         let whole = FrameBuilder.checksummed(message, from: own.ipv6, to: allNodes, number)
@@ -254,7 +248,7 @@ struct HostileFrames {
         return frame6(FrameBuilder.ipv6(from: own.ipv6, to: allNodes, FrameBuilder.ProtocolNumber.ipv6Destination, options + whole))
     }
 
-    private func arp(
+    func arp(
         _ marker: [UInt8], _ operation: UInt16, _ mac: MACAddress, _ sender: IPAddress, target: IPAddress? = nil, ether: MACAddress? = nil
     ) -> [UInt8] {
         let packet = FrameBuilder.arp(
@@ -262,7 +256,7 @@ struct HostileFrames {
         return FrameBuilder.ethernet(from: ether ?? own.mac, type: FrameBuilder.EtherType.arp, packet)
     }
 
-    private func frame6(_ packet: [UInt8], mac: MACAddress? = nil) -> [UInt8] {
+    func frame6(_ packet: [UInt8], mac: MACAddress? = nil) -> [UInt8] {
         FrameBuilder.ethernet(from: mac ?? own.mac, type: FrameBuilder.EtherType.ipv6, packet)
     }
 

@@ -7,7 +7,7 @@ import Testing
 @Suite(.serialized, .enabled(if: isRoot, needsRoot))
 struct HostileTests {
     @Test(
-        "Nothing forged arrives on its own host or another, each drop is counted by its reason, and without port security all of it arrives"
+        "Nothing forged arrives on its own host or another, each drop is counted by its reason, and without what stops it all of it arrives"
     )
     func catalogue() async throws {
         try await withLab { lab in
@@ -15,31 +15,50 @@ struct HostileTests {
             defer { scene.close() }
             var hostile = scene.frames
             try await scene.expectArrival("what is allowed", hostile.allowed(HostileFrames.marker(1000)), HostileFrames.marker(1000))
-            try await refuse(hostile, scene)
+            for (index, permitted) in hostile.permitted.enumerated() {
+                let marker = HostileFrames.marker(UInt16(1100 + index))
+                try await scene.expectArrival(permitted.what, permitted.frames(marker), marker)
+            }
+            try await scene.host.shortenReassembly()
+            try await refuse(hostile.rows, last: HostileFrames.marker(1001), scene)
             try await linkLocalFrames(scene)
             try await encapsulated(scene)
+            let trunk = try await HostileTrunk(lab)
+            defer { trunk.close() }
+            try await trunk.refuseTags()
 
             // Else what never arrives would prove nothing.
             try await scene.liftPortSecurity()
             hostile.round = 2
-            for row in hostile.rows where row.counter != nil { try await scene.expectArrival(row.what, row.frames, row.marker) }
+            let rows = hostile.rows
+            for row in rows where row.kernelCounter == nil && !row.isTagged {
+                try await scene.expectArrival(row.what, row.frames, row.marker)
+            }
+            try await refuse(rows.filter(\.isTagged), last: HostileFrames.marker(1005), scene)
+            for host in lab.hosts {
+                try await host.endAgent()
+                try await host.letTagsPass()
+                try await host.letFragmentsPass()
+            }
+            for row in rows where row.kernelCounter != nil || row.isTagged {
+                try await scene.expectArrival(row.what, row.frames, row.marker)
+            }
+            try await trunk.expectTags()
         }
     }
 
-    /// Sends every row, and waits for its counter.
-    private func refuse(_ hostile: HostileFrames, _ scene: Scene) async throws {
-        for row in hostile.rows {
-            let before = try await scene.counters()
+    /// Sends the rows, and waits for the counter of each.
+    private func refuse(_ rows: [HostileFrames.Row], last: [UInt8], _ scene: Scene) async throws {
+        for row in rows {
+            let before = try await scene.host.drops(row)
             try scene.sender.send(row.frames)
-            guard let counter = row.counter else { continue }
-            try await waitUntil("the counter \(counter) to count \(row.what)", timeoutMilliseconds: 5000, intervalMilliseconds: 10) {
-                try await scene.counters()[counter, default: 0] > before[counter, default: 0]
+            try await waitUntil("the counter \(row.counter) to count \(row.what)", timeoutMilliseconds: 10_000, intervalMilliseconds: 10) {
+                try await scene.host.drops(row) > before
             }
         }
         // What was sent before has arrived, if it ever does.
-        let last = HostileFrames.marker(1001)
-        try await scene.expectArrival("what is sent last", hostile.allowed(last), last)
-        for row in hostile.rows {
+        try await scene.expectArrival("what is sent last", scene.frames.allowed(last), last)
+        for row in rows {
             for receiver in scene.receivers { #expect(!receiver.hasReceived(row.marker), "\(row.what) arrived at \(receiver.name)") }
         }
     }
@@ -76,7 +95,7 @@ struct HostileTests {
         let payload: [UInt8] = [8, 0, 0, 0, UInt8(vni >> 16), UInt8(vni >> 8 & 0xFF), UInt8(vni & 0xFF), 0] + inner
         let bridgeText = try await scene.host.place.output(["cat", "/sys/class/net/\(scene.bridge)/address"])
         let bridgeMAC = try #require(MACAddress(bridgeText.trimmingSuffix { $0.isNewline }))
-        let before = try await scene.counters()
+        let before = try await scene.host.dropCounters()
         for number in [1, 2] {
             let packet = FrameBuilder.ipv4(
                 from: scene.frames.own.ipv4, to: address(Underlay.hostAddress(number)), FrameBuilder.ProtocolNumber.udp,
@@ -86,7 +105,7 @@ struct HostileTests {
             ])
         }
         try await waitUntil("the counter to_host to count both", timeoutMilliseconds: 5000, intervalMilliseconds: 10) {
-            try await scene.counters()["to_host", default: 0] >= before["to_host", default: 0] + 2
+            try await scene.host.dropCounters()["to_host", default: 0] >= before["to_host", default: 0] + 2
         }
         let last = HostileFrames.marker(1004)
         try await scene.expectArrival("what is sent last", scene.frames.allowed(last), last)
@@ -213,19 +232,6 @@ private struct Scene {
 
     func vni() async throws -> Int {
         try #require(try await lab.api.show("networks", networkID)["provider:segmentation_id"]?.integerValue)
-    }
-
-    /// Packets by reason, as an operator reads them.
-    func counters() async throws -> [String: Int] {
-        let text = try await host.place.output(["nft", "list", "counters", "table", "bridge", "neutrino"])
-        var counters: [String: Int] = [:]
-        var name = ""
-        for line in text.split(separator: "\n") {
-            let words = line.split(whereSeparator: \.isWhitespace)
-            if words.first == "counter", words.count > 1 { name = String(words[1]) }
-            if words.first == "packets", words.count > 1 { counters[name] = Int(words[1]) }
-        }
-        return counters
     }
 
     /// Sends frames, and waits until all receivers have them.

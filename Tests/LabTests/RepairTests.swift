@@ -6,8 +6,12 @@ import Testing
 /// What somebody does to a host by hand, and what comes of it.
 @Suite(.serialized, .enabled(if: isRoot, needsRoot))
 struct RepairTests {
-    /// Far less than it takes until the agent looks at everything by itself.
-    private static let repairMilliseconds = 10_000
+    /// Within which what somebody broke is repaired and said in the log, on a machine that has nothing else to do.
+    private static let promisedMilliseconds = 2000
+    /// A machine that builds and runs other tests at the same time, on two cores, takes so many times as long. The result is still far less than it
+    /// takes until the agent looks at everything by itself; how long it really takes is no business of a test.
+    private static let slownessFactor = 3
+    private static let repairMilliseconds = promisedMilliseconds * slownessFactor
 
     @Test("What somebody breaks by hand is repaired at once and said in the log, while ports beside it lose nothing")
     func repair() async throws {
@@ -30,12 +34,14 @@ struct RepairTests {
         try await waitUntil("'\(damage.check)' before the damage", timeoutMilliseconds: 60_000) { try await isWell() }
         let logged = try scene.findings(damage)
         try await damage.host.place.output(["sh", "-c", damage.command])
+        // One deadline for both, from the damage on.
         try await waitUntil(
-            "the log to say '\(damage.finding)'", timeoutMilliseconds: Self.repairMilliseconds, intervalMilliseconds: 10
-        ) { try scene.findings(damage) > logged }
-        try await waitUntil(
-            "'\(damage.command)' to be repaired", timeoutMilliseconds: Self.repairMilliseconds, intervalMilliseconds: 10
-        ) { try await isWell() }
+            "'\(damage.command)' to be repaired, and the log to say '\(damage.finding)'", timeoutMilliseconds: Self.repairMilliseconds,
+            intervalMilliseconds: 10
+        ) {
+            guard try scene.findings(damage) > logged else { return false }
+            return try await isWell()
+        }
         try await scene.lab.waitForReply(from: scene.pair[0].place, to: scene.pair[1].address)
         try await scene.lab.waitForReply(from: scene.pair[1].place, to: scene.pair[0].address)
     }
@@ -212,9 +218,11 @@ private struct RepairScene {
         let vni = try #require(try await lab.api.show("networks", networkID)["provider:segmentation_id"]?.integerValue)
         let server = try #require(try await lab.api.list("ports", "network_id=\(networkID)&device_owner=network:dhcp").first)
         let serving = try lab.host(server.text("binding:host_id"))
+        let serverPort = try server.text("id")
         damages =
             Self.damages(host: host, tap: pair[0].tapName, remote: pair[1], network: networkID, vni: vni) + [
                 Self.end(of: "dnsmasq", network: networkID, on: serving), Self.end(of: "haproxy", network: networkID, on: serving),
+                Self.unplugging(port: serverPort, network: networkID, on: serving),
             ]
         flush = Damage(
             host: host, command: "nft flush table bridge neutrino", finding: "the ruleset was changed",
@@ -227,6 +235,15 @@ private struct RepairScene {
         return Damage(
             host: host, command: "\(processes) && kill -KILL $process; done; true", message: "A daemon ended by itself",
             finding: "\(program)/\(network)", check: "\(processes) && found=yes; done; [ \"$found\" ]")
+    }
+
+    /// The host's end of the DHCP namespace's veth goes, and the other end with it: the server answers again when it has both.
+    private static func unplugging(port: String, network: String, on host: LabHost) -> Damage {
+        let tap = "tap" + port.prefix(11)
+        let isServed = "ip netns exec qdhcp-\(network) ss -lun | grep -q ':67 '"
+        return Damage(
+            host: host, command: "ip link del \(tap)", finding: "device \(tap) is gone",
+            check: "ip -oneline link show \(tap) | grep -q 'master brq\(network.prefix(11)) ' && \(isServed)")
     }
 
     private static func damages(host: LabHost, tap: String, remote: Instance, network: String, vni: Int) -> [Damage] {
@@ -249,12 +266,19 @@ private struct RepairScene {
                 "bridge fdb del \(remote.mac) dev \(tunnel) master static",
                 finding: "forwarding entry \(remote.mac) to port \(tunnel) is gone", check: "\(entries) -q 'master .* static'"),
             damage(
+                "bridge fdb del 00:00:00:00:00:00 dev \(tunnel) dst \(Underlay.hostAddress(2)) self",
+                finding: "forwarding entry 00:00:00:00:00:00 to \(Underlay.hostAddress(2)) of \(tunnel) is gone",
+                check: "bridge fdb show dev \(tunnel) | grep -q '^00:00:00:00:00:00 dst \(Underlay.hostAddress(2)) self'"),
+            damage(
                 "ip neigh del \(remote.address) dev \(bridge)",
                 finding: "neighbour \(remote.address) at \(remote.mac) on \(bridge) is gone",
                 check: "ip neigh show dev \(bridge) nud permanent | grep -q '^\(remote.address) '"),
             damage(
                 "nft flush set bridge neutrino port_ipv6", finding: "the ruleset was changed",
                 check: "nft list set bridge neutrino port_ipv6 | grep -q \(tap)"),
+            damage(
+                "nft delete table bridge neutrino", finding: "table bridge neutrino is gone",
+                check: "nft list chain bridge neutrino forward | grep -q from_port"),
             damage("ip link del \(bridge)", finding: "device \(bridge) is gone", check: isPort(tap)),
         ]
     }

@@ -33,7 +33,7 @@ struct SwitchingTests {
             try await host.endAgent()
             let second = try await lab.boundPort(network: other.text("id"), host: "h1")
             for command in [
-                ["link", "add", otherBridge, "type", "bridge"], ["link", "set", otherBridge, "up"],
+                ["link", "add", otherBridge, "type", "bridge", "mcast_snooping", "1"], ["link", "set", otherBridge, "up"],
                 ["tuntap", "add", "dev", second.tap, "mode", "tap"], ["link", "set", second.tap, "master", otherBridge, "up"],
             ] { try await host.place.output(["ip"] + command) }
             let numbers = ["/sys/class/net/\(otherBridge)/ifindex", "/sys/class/net/\(second.tap)/ifindex"]
@@ -42,6 +42,10 @@ struct SwitchingTests {
             try await lab.waitForStatus("ACTIVE", ofPort: second.id)
             #expect(try await host.place.output(["cat"] + numbers) == before)
             #expect(try await host.place.output(["ip", "-brief", "link", "show", "master", otherBridge]).contains("vxlan-"))
+            let options = try await host.place.output(["ip", "-details", "link", "show", "dev", otherBridge])
+            for option in ["mcast_snooping 0 ", "stp_state 0 ", "forward_delay 0 ", "no_linklocal_learn 1 "] {
+                #expect(options.contains(option), "\(option): \(options)")
+            }
         }
     }
 
