@@ -48,11 +48,10 @@ extension ElectionMember {
             peers: redundancy.peers.map {
                 ElectionRouter.Peer(
                     hostID: $0.hostID, address: $0.address, endpoint: $0.endpoint, priority: $0.priority, isDraining: $0.isDraining)
-            }, gatewayKey: gateway?.key)
+            }, advertisementIntervalMilliseconds: redundancy.advertisementIntervalMilliseconds, gatewayKey: gateway?.key)
         self.init(
             router: election, device: ServiceLink.outerName(redundancy.port.id), mac: redundancy.port.mac,
-            virtualRouterID: redundancy.virtualRouterID, vrrpVersion: redundancy.vrrpVersion,
-            advertisementIntervalMilliseconds: redundancy.advertisementIntervalMilliseconds, password: redundancy.password,
+            virtualRouterID: redundancy.virtualRouterID, vrrpVersion: redundancy.vrrpVersion, password: redundancy.password,
             notifyPipe: RouterConverter.paths(of: router.id, settings: settings).notifyPipe, gateway: gateway)
     }
 

@@ -76,7 +76,7 @@ extension Election {
         routers[router].conflict = nil
         // Where we lost and its advertisements do not come, VRRP would make us master again.
         if next == .backup, !wasYielding, conflict.isLosing, rivals(router).contains(conflict.rival) {
-            beginRelay(router, of: conflict.rival, first: now + settings.relayIntervalMilliseconds)
+            beginRelay(router, of: conflict.rival, first: now + settings.relayInterval(of: routers[router].router))
         }
     }
 
@@ -142,7 +142,7 @@ extension Election {
         case .backup:
             if now >= routers[router].nextHold ?? now {
                 actions.append(inject(router, from: 0, priority: 255))
-                routers[router].nextHold = now + settings.holdIntervalMilliseconds
+                routers[router].nextHold = now + settings.holdInterval(of: routers[router].router)
             }
             deadline = min(deadline, routers[router].nextHold ?? Int.max)
         case .fault, .unknown: break

@@ -17,15 +17,15 @@ extension Election {
         if routers[router].relay == nil, let silent, !routers[router].isMasterHeard {
             let since = routers[router].silentSince ?? now
             routers[router].silentSince = since
-            let due = since + settings.relayIntervalMilliseconds
+            let due = since + settings.relayInterval(of: routers[router].router)
             guard now >= due else { return due }
             beginRelay(router, of: silent, first: now)
         }
         guard let relay = routers[router].relay else { return Int.max }
         guard now >= relay.next else { return relay.next }
         actions.append(inject(router, from: relay.peer, priority: routers[router].router.peers[relay.peer].priority))
-        routers[router].relay?.next = now + settings.relayIntervalMilliseconds
-        return now + settings.relayIntervalMilliseconds
+        routers[router].relay?.next = now + settings.relayInterval(of: routers[router].router)
+        return now + settings.relayInterval(of: routers[router].router)
     }
 
     /// The master whose pulses do not reach us, while another member hears it.

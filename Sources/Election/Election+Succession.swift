@@ -61,11 +61,11 @@ extension Election {
         switch vacancy {
         case .nobody: due += settings.vacancyMilliseconds
         case .yielding where place > 0 || !routers[router].isMomentGood:
-            due += settings.handoverMomentMilliseconds
+            due += settings.handoverMoment(of: routers[router].router)
             routers[router].awaitsMoment = place == 0 && now < due
         case .yielding, .dead, .headless: break
         }
-        if let last = routers[router].lastAttempt { due = max(due, last + settings.attemptIntervalMilliseconds) }
+        if let last = routers[router].lastAttempt { due = max(due, last + settings.attemptInterval(of: routers[router].router)) }
         if routers[router].attempts == 0, let taken = noteTaking(router) { due = max(due, taken + settings.takingPatienceMilliseconds) }
         // When the others are silent too, it may be us who hear nobody: that is known in a moment.
         if case .dead = vacancy, let verdict = pendingVerdict(router) { due = max(due, verdict + 1) }
@@ -78,7 +78,7 @@ extension Election {
             changed(router)
         }
         actions.append(inject(router, from: source(of: vacancy, router), priority: 0))
-        return now + settings.attemptIntervalMilliseconds
+        return now + settings.attemptInterval(of: routers[router].router)
     }
 
     /// When it is known whether the members of the group that are late are dead; nil when none is late.
@@ -133,7 +133,7 @@ extension Election {
             return Int.max
         }
         if routers[router].yieldingFor != nil {
-            let end = routers[router].yieldingSince + settings.handoverPatienceMilliseconds
+            let end = routers[router].yieldingSince + settings.handoverPatience(of: routers[router].router)
             guard now >= end else { return end }
             endYielding(router)
             routers[router].drainNotBefore = now + settings.handoverRetryMilliseconds
@@ -153,7 +153,7 @@ extension Election {
         yieldingCount += 1
         if reason == .gateway { noteGatewayHandover(router) }
         changed(router)
-        return now + settings.handoverPatienceMilliseconds
+        return now + settings.handoverPatience(of: routers[router].router)
     }
 
     private func reasonToYield(_ router: Int) -> RouterElection.HandoverReason? {

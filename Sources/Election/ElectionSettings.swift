@@ -42,20 +42,20 @@ public struct ElectionSettings: Hashable, Sendable {
 
     /// How many routers of a host are handed over at once; most of them wait for their moment.
     public var handoverLimit = 32
-    /// How long a successor waits for the master's next advertisement, to take over right behind it: one that came between would send the
-    /// successor back. A little more than VRRP's interval.
-    public var handoverMomentMilliseconds = 1100
-    /// A handover that nobody takes part in ends after so long…
-    public var handoverPatienceMilliseconds = 2000
+    /// A successor waits for the master's next advertisement, to take over right behind it: one that came between would send the successor back.
+    /// VRRP's interval, and so much for the advertisement to come.
+    public var handoverSlackMilliseconds = 100
+    /// A handover that nobody takes part in ends so long after that…
+    public var handoverPatienceMilliseconds = 900
     /// …and is offered again after so long.
     public var handoverRetryMilliseconds = 10_000
     /// The least time between two handovers of one router because of its gateway; doubles while it goes back and forth.
     public var gatewayBackoffMilliseconds = 10_000
     public var gatewayBackoffLimitMilliseconds = 300_000
 
-    /// How often the advertisement of a master that cannot be heard is relayed: a third of VRRP's interval.
+    /// How often the advertisement of a master that cannot be heard is relayed, at most VRRP's interval: a backup takes over after three of these.
     public var relayIntervalMilliseconds = 330
-    /// How often a member without carrier is kept from becoming master.
+    /// How often a member without carrier is kept from becoming master, at most VRRP's interval.
     public var holdIntervalMilliseconds = 1000
     /// After the carrier came back, how long a member waits for its peers before it may become master again.
     public var holdAfterCarrierMilliseconds = 3000
@@ -76,4 +76,22 @@ public struct ElectionSettings: Hashable, Sendable {
     public var departedMilliseconds = 10_000
 
     public init() {}
+}
+
+/// What follows VRRP's own times, which deployments choose between 10 ms and 255 s.
+extension ElectionSettings {
+    func relayInterval(of router: ElectionRouter) -> Int { min(relayIntervalMilliseconds, router.advertisementIntervalMilliseconds) }
+
+    func holdInterval(of router: ElectionRouter) -> Int { min(holdIntervalMilliseconds, router.advertisementIntervalMilliseconds) }
+
+    /// How long a master that yields may take to advertise itself once more.
+    func handoverMoment(of router: ElectionRouter) -> Int { router.advertisementIntervalMilliseconds + handoverSlackMilliseconds }
+
+    func handoverPatience(of router: ElectionRouter) -> Int { handoverMoment(of: router) + handoverPatienceMilliseconds }
+
+    /// A second advertisement of priority 0 makes keepalived count its skew (RFC 5798, section 6.1) from the start.
+    func attemptInterval(of router: ElectionRouter) -> Int {
+        let skew = (256 - router.priority) * router.advertisementIntervalMilliseconds / 256
+        return max(attemptIntervalMilliseconds, skew + handoverSlackMilliseconds)
+    }
 }

@@ -55,7 +55,7 @@ struct RouterElection: Sendable {
     ///
     ///              lost against a better claim,
     ///              or the master is silent and others hear it
-    ///     (quiet) ────────────────────────────────────────▶ relaying: inject its advertisement each 330 ms
+    ///     (quiet) ────────────────────────────────────────▶ relaying: inject its advertisement each 330 ms or interval
     ///         ▲                                                 │
     ///         └─────────────────────────────────────────────────┘
     ///              a real one was heard, or the claim ended

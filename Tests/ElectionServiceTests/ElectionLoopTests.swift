@@ -15,9 +15,10 @@ struct ElectionLoopTests {
 
     private static func member(pipe: String) -> ElectionMember {
         ElectionMember(
-            router: ElectionRouter(id: id, localAddress: .v4(IPv4Address(169, 254, 192, 1)), priority: 254, peers: []),
+            router: ElectionRouter(
+                id: id, localAddress: .v4(IPv4Address(169, 254, 192, 1)), priority: 254, peers: [], advertisementIntervalMilliseconds: 1000),
             device: "tap-none", mac: MACAddress(rawValue: 0x02_00_00_00_00_02), virtualRouterID: 1, vrrpVersion: 3,
-            advertisementIntervalMilliseconds: 1000, password: nil, notifyPipe: pipe, gateway: nil)
+            password: nil, notifyPipe: pipe, gateway: nil)
     }
 
     /// What one run of a loop showed.

@@ -36,6 +36,7 @@ final class SimulatedGroup {
     var now = 0
     var hosts: [Host]
     let routers: [ResourceID]
+    let intervalMilliseconds: Int
     var settings = ElectionSettings()
     var hasGateway = false
 
@@ -59,7 +60,8 @@ final class SimulatedGroup {
     /// Every datagram sent, when that is asked for.
     var datagrams: [[UInt8]]?
 
-    init(hosts count: Int, routers routerCount: Int = 1, seed: UInt64 = 1, spread: Bool = false) {
+    init(hosts count: Int, routers routerCount: Int = 1, seed: UInt64 = 1, spread: Bool = false, interval: Int = 1000) {
+        intervalMilliseconds = interval
         generator = SeededGenerator(seed: seed)
         routers = (0..<routerCount).map { ResourceID(rawValue: UInt128($0 + 1)) }
         hosts = Array(repeating: Host(), count: count)
@@ -70,7 +72,7 @@ final class SimulatedGroup {
         for host in hosts.indices {
             hosts[host].daemons = routers.indices.map {
                 let place = spread ? (host + $0) % count : host
-                return SimulatedDaemon(address: advertisingAddress(host), priority: 254 - 4 * place)
+                return SimulatedDaemon(address: advertisingAddress(host), priority: 254 - 4 * place, intervalMilliseconds: interval)
             }
         }
     }
@@ -87,7 +89,7 @@ final class SimulatedGroup {
                     ElectionRouter.Peer(
                         hostID: "host\(peer)", address: advertisingAddress(peer), endpoint: endpoint(peer),
                         priority: hosts[peer].daemons[router].priority, isDraining: hosts[peer].isDraining)
-                },
+                }, advertisementIntervalMilliseconds: intervalMilliseconds,
                 gatewayKey: hasGateway ? "gateway" : nil)
         }
     }
