@@ -5,14 +5,15 @@ extension Election {
     // MARK: - Events
 
     mutating func noteMember(_ router: Int, _ state: MemberState) {
-        let own = routers[router].own
-        guard state != own, state != .unknown, state != .headless else { return }
-        // The addresses that a dead keepalived left look like mastership.
-        if own == .headless, state == .master, !routers[router].isRestarting { return }
+        guard state != .unknown, state != .headless else { return }
+        if state == .backup { routers[router].awaitsDaemon = false }
+        // What looks like mastership before that: the last words of the keepalived that ended, and the addresses that it left.
+        if state == .master, routers[router].awaitsDaemon { return }
         set(router, state)
     }
 
     mutating func noteDaemonEnded(_ router: Int) {
+        routers[router].awaitsDaemon = true
         if routers[router].own == .master {
             routers[router].headlessSince = now
             routers[router].isRestarting = false

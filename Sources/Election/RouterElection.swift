@@ -113,6 +113,8 @@ struct RouterElection: Sendable {
     var gatewayBackoff = 0
     var lastGatewayHandover: Int?
 
+    /// keepalived has ended, and its successor, which begins as backup, has not said so yet.
+    var awaitsDaemon = false
     var headlessSince = 0
     var isRestarting = false
     var nextHold: Int?

@@ -231,7 +231,12 @@ final class ElectionLoop {
         }
         // First the agent: what the election wants done because of a line comes after it.
         for notification in notifications { tell(.notified(id, line: notification.line)) }
-        if let last = notifications.last { handle(.member(id, MemberState(last.state))) }
+        guard let last = notifications.last else { return }
+        // One that was started anew begins as backup: without that its mastership does not count.
+        if last.state.isMaster, [.fault, .headless].contains(election.state(of: id)), notifications.contains(where: { $0.state == .backup }) {
+            handle(.member(id, .backup))
+        }
+        handle(.member(id, MemberState(last.state)))
     }
 
     private func watch(_ id: ResourceID, _ process: Int32) {
@@ -244,6 +249,7 @@ final class ElectionLoop {
             processes[id] = (process, descriptor)
             watchDescriptor(descriptor, .process(id))
         } else if descriptor == -ESRCH {
+            readPipe(id)
             processes[id] = (process, nil)
             handle(.daemonEnded(id))
         } else {
@@ -258,6 +264,8 @@ final class ElectionLoop {
 
     private func processEnded(_ id: ResourceID) {
         guard let entry = processes[id] else { return }
+        // What it said last is older than its end.
+        readPipe(id)
         endWatch(id)
         processes[id] = (entry.process, nil)
         handle(.daemonEnded(id))

@@ -135,6 +135,37 @@ struct ElectionLoopTests {
         #expect(lines.count == 2)
     }
 
+    @Test("Of a keepalived that became master and ended before anybody read that, its host's addresses are left, and it is no master")
+    func lastWords() throws {
+        let outcome = try Self.withPipe { path, pipe in
+            Self.say("BACKUP", pipe)
+            return try Self.run([
+                { [.update([Self.member(pipe: path)])] }, { [] },
+                {
+                    Self.say("MASTER", pipe)
+                    return [.watch([Self.id: 1 << 23])]
+                }, { [] }, { [] },
+            ])
+        }
+        #expect(outcome.state == .headless)
+        #expect(outcome.news.filter { $0 == .restartDaemon(Self.id) }.count == 1)
+    }
+
+    @Test("A keepalived that was started again and has been backup is master when it says so, in however many lines at once")
+    func startedAgain() throws {
+        let outcome = try Self.withPipe { path, pipe in
+            try Self.run([
+                { [.member(Self.id, .backup), .update([Self.member(pipe: path)]), .watch([Self.id: 1 << 23])] },
+                {
+                    Self.say("BACKUP", pipe)
+                    Self.say("MASTER", pipe)
+                    return []
+                }, { [] }, { [] },
+            ])
+        }
+        #expect(outcome.state == .master)
+    }
+
     @Test("The end of a process is told once, however often the agent still names it")
     func endedProcess() throws {
         // No process has this id: the kernel's limit is 2^22.

@@ -124,6 +124,22 @@ struct AgentTests {
         #expect(group.hosts[1].daemons[0].isRunning)
     }
 
+    @Test("What is heard of a keepalived after its end does not make it master", arguments: [0, 1])
+    func lastWords(host: Int) {
+        let group = SimulatedGroup(hosts: 2)
+        group.startAndSettle()
+        group.killDaemon(0, on: host)
+        group.run(3)
+        group.tell(host, .member(group.routers[0], .master))
+        #expect(group.hosts[host].agent?.state(of: group.routers[0]) != .master)
+        group.run(5000)
+        group.closeTimes()
+        #expect(group.isSettled())
+        #expect(group.longestOwnerless == 0)
+        #expect(group.hosts[host].daemons[0].isRunning)
+        #expect(group.hosts[host].agent?.state(of: group.routers[0]) == .backup)
+    }
+
     @Test("keepalived of a master hangs: the addresses stay where packets are forwarded, and it is quiet", arguments: [2, 3])
     func daemonHangs(members: Int) {
         let group = SimulatedGroup(hosts: members)
