@@ -287,9 +287,9 @@ final class ElectionLoop {
     private func judgeSuspects() {
         for id in silence.silent(at: Self.now) {
             acquit(id)
-            guard election.state(of: id) == .master, let process = processes[id]?.process else { continue }
+            guard election.state(of: id) == .master, let descriptor = processes[id]?.descriptor else { continue }
             tell(.problem("The keepalived of router \(id) is master and silent: ending it"))
-            kill(process, SIGKILL)
+            _ = clinux_signal_process(descriptor, SIGKILL)
         }
     }
 

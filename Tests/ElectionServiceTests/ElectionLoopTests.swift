@@ -166,6 +166,27 @@ struct ElectionLoopTests {
         #expect(outcome.state == .master)
     }
 
+    @Test("A signal to a process that has ended reaches nobody, and one that runs gets it")
+    func signals() {
+        func start(_ words: [String]) -> (process: Int32, descriptor: Int32) {
+            var arguments: [UnsafeMutablePointer<CChar>?] = words.map { strdup($0) }
+            arguments.append(nil)
+            defer { for argument in arguments { free(argument) } }
+            let process = clinux_spawn(&arguments, -1, -1, -1)
+            return (process, clinux_open_process(process))
+        }
+        let ended = start(["true"])
+        waitpid(ended.process, nil, 0)
+        #expect(clinux_signal_process(ended.descriptor, SIGKILL) == -ESRCH)
+        let running = start(["sleep", "60"])
+        #expect(clinux_signal_process(running.descriptor, SIGKILL) == 0)
+        var status: Int32 = 0
+        waitpid(running.process, &status, 0)
+        #expect(status & 0x7F == SIGKILL)
+        close(ended.descriptor)
+        close(running.descriptor)
+    }
+
     @Test("The end of a process is told once, however often the agent still names it")
     func endedProcess() throws {
         // No process has this id: the kernel's limit is 2^22.

@@ -66,6 +66,8 @@ int clinux_unmount(const char *path);
 
 /// A descriptor that becomes readable when the process ends.
 int clinux_open_process(int process);
+/// A signal to the process of such a descriptor: to no other that has its number by now.
+int clinux_signal_process(int descriptor, int signal);
 /// A pipe: `ends[0]` to read, `ends[1]` to write.
 int clinux_pipe(int *ends);
 /// An anonymous file of a fixed size, which a writer can fill but never grow.
