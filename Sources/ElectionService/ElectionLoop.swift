@@ -396,8 +396,11 @@ final class ElectionLoop {
         added.insert(descriptor)
     }
 
-    /// For descriptors that whoever opened them has closed: the kernel has taken them out of the set by itself.
-    private func unwatch(_ descriptor: Int32) { sources[descriptor] = nil }
+    /// Also for descriptors that whoever opened them closes: when the kernel has taken them out of the set by itself, that does no harm.
+    private func unwatch(_ descriptor: Int32) {
+        sources[descriptor] = nil
+        _ = clinux_poll_remove(waitSet, descriptor)
+    }
 
     private func remove(_ descriptor: Int32) {
         unwatch(descriptor)

@@ -137,5 +137,7 @@ int clinux_event_descriptor(void);
 /// A set of descriptors to wait for (epoll(7)); one that is closed leaves it by itself.
 int clinux_poll_set(void);
 int clinux_poll_add(int set, int descriptor);
+/// One that is not closed at once must not wake anybody any more.
+int clinux_poll_remove(int set, int descriptor);
 /// The descriptors that are readable, at most 64; 0 when the time is over, or a signal came. A negative time waits for ever.
 int clinux_poll_wait(int set, int *descriptors, int capacity, int timeout_milliseconds);
