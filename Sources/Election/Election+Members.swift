@@ -49,6 +49,9 @@ extension Election {
         routers[router].nextResignation = nil
         routers[router].vacancy = nil
         routers[router].isTaking = false
+        routers[router].silence = nil
+        // One that was master, or that lost against one, knows whom it has to hear.
+        routers[router].backupSince = state == .backup && former != .master ? now : nil
         if former == .master { endMastership(router, next: state) }
         if state == .master { beginMastership(router, former: former) }
         changed(router)
@@ -86,8 +89,9 @@ extension Election {
     /// Applies the rules to one router. Returns when it must be looked at again; `Int.max` for when something happens.
     mutating func evaluate(_ router: Int) -> Int {
         defer { settleListening(router) }
+        routers[router].isHearing = false
         if isHeld(router) { return hold(router) }
-        routers[router].nextHold = nil
+        if routers[router].backupSince == nil { routers[router].nextHold = nil }
         var deadline = Int.max
         switch routers[router].own {
         case .master:
@@ -96,6 +100,7 @@ extension Election {
             if routers[router].own == .master, routers[router].conflict == nil { deadline = min(deadline, offer(router)) }
         case .headless: deadline = min(deadline, replace(router))
         case .backup:
+            deadline = min(deadline, settleBeginning(router))
             deadline = min(deadline, relay(router))
             deadline = min(deadline, candidate(router))
         case .unknown, .fault: break

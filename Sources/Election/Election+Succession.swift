@@ -3,7 +3,7 @@ extension Election {
     // MARK: - Taking over
 
     /// What a backup may take over.
-    private func vacancy(_ router: Int) -> RouterElection.Vacancy? {
+    func vacancy(_ router: Int) -> RouterElection.Vacancy? {
         let state = routers[router]
         // Alone, VRRP's own timers do: there is no address from which to inject.
         guard !state.hosts.isEmpty else { return nil }
@@ -39,6 +39,7 @@ extension Election {
     mutating func candidate(_ router: Int) -> Int {
         guard let vacancy = vacancy(router) else {
             routers[router].vacancy = nil
+            routers[router].silence = nil
             routers[router].awaitsMoment = false
             stopTaking(router)
             return Int.max
@@ -47,6 +48,7 @@ extension Election {
             routers[router].vacancy = vacancy
             routers[router].vacantSince = now
             routers[router].attempts = 0
+            routers[router].silence = nil
             routers[router].lastAttempt = nil
             routers[router].isMomentGood = false
             routers[router].takenSince = nil
@@ -69,6 +71,13 @@ extension Election {
         if routers[router].attempts == 0, let taken = noteTaking(router) { due = max(due, taken + settings.takingPatienceMilliseconds) }
         // When the others are silent too, it may be us who hear nobody: that is known in a moment.
         if case .dead = vacancy, let verdict = pendingVerdict(router) { due = max(due, verdict + 1) }
+        if vacancy == .nobody, hasStranger(router) {
+            guard let silence = silenceBesideStranger(router) else {
+                stopTaking(router)
+                return Int.max
+            }
+            due = max(due, silence + place * settings.candidateStepMilliseconds)
+        }
         due = max(due, quietUntil)
         guard now >= due else { return due }
         routers[router].attempts += 1

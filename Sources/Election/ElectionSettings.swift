@@ -55,6 +55,14 @@ public struct ElectionSettings: Hashable, Sendable {
 
     /// How often the advertisement of a master that cannot be heard is relayed, at most VRRP's interval: a backup takes over after three of these.
     public var relayIntervalMilliseconds = 330
+    /// A member that begins to be backup listens for its master a moment later: new routers have their first election before that.
+    public var settleMilliseconds = 100
+    /// How much longer than an interval a member listens until it believes that nobody advertises.
+    public var silenceSlackMilliseconds = 200
+    /// For how many intervals a member that begins, and does not hear the master, is told its advertisements…
+    public var beginningRelayIntervals = 20
+    /// …and is kept from being master while it is not known of living hosts whether they are.
+    public var beginningHoldIntervals = 6
     /// How often a member without carrier is kept from becoming master, at most VRRP's interval.
     public var holdIntervalMilliseconds = 1000
     /// After the carrier came back, how long a member waits for its peers before it may become master again.
@@ -83,6 +91,16 @@ extension ElectionSettings {
     func relayInterval(of router: ElectionRouter) -> Int { min(relayIntervalMilliseconds, router.advertisementIntervalMilliseconds) }
 
     func holdInterval(of router: ElectionRouter) -> Int { min(holdIntervalMilliseconds, router.advertisementIntervalMilliseconds) }
+
+    func settleTime(of router: ElectionRouter) -> Int { min(settleMilliseconds, router.advertisementIntervalMilliseconds / 2) }
+
+    /// Together with the former less than the three intervals after which keepalived becomes master.
+    func beginningSilence(of router: ElectionRouter) -> Int {
+        min(strangerSilence(of: router), 2 * router.advertisementIntervalMilliseconds)
+    }
+
+    /// How long a master is certainly heard once.
+    func strangerSilence(of router: ElectionRouter) -> Int { router.advertisementIntervalMilliseconds + silenceSlackMilliseconds }
 
     /// How long a master that yields may take to advertise itself once more.
     func handoverMoment(of router: ElectionRouter) -> Int { router.advertisementIntervalMilliseconds + handoverSlackMilliseconds }
