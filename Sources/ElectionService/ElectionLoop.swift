@@ -18,6 +18,8 @@ final class ElectionLoop {
     static let pipeReadBytes = 4096
     /// What one look takes from a pipe at most, together all that a pipe holds: pipe(7).
     static let maximumPipeReads = 16
+    /// How often pipes are looked for that are not there yet: a router's are made shortly before its keepalived starts.
+    static let pipeLookMilliseconds = 200
 
     /// What a descriptor is for.
     private enum Source {
@@ -48,6 +50,8 @@ final class ElectionLoop {
     private var sources: [Int32: Source] = [:]
     private var members: [ResourceID: ElectionMember] = [:]
     private var pipes: [ResourceID: Pipe] = [:]
+    /// Nil while all are there.
+    private var nextPipeLook: Int?
     /// Without a descriptor: its end was told, and is not told again while the agent still believes in it.
     private var processes: [ResourceID: (process: Int32, descriptor: Int32?)] = [:]
     private let listeners = AdvertisementListeners()
@@ -110,6 +114,7 @@ final class ElectionLoop {
             }
             probeGateways()
             renewListeners()
+            lookForPipes()
             lookAtUnderlay()
             judgeSuspects()
             if let due = election.nextDeadline, Self.now >= due { handle(.tick) }
@@ -121,7 +126,7 @@ final class ElectionLoop {
         let look = underlay.nextLook ?? .max / 2
         let verdict = silence.nextDeadline ?? .max / 2
         let renewal = listeners.nextDeadline ?? .max / 2
-        return min(election.nextDeadline ?? .max / 2, probes ?? .max / 2, look, verdict, renewal)
+        return min(election.nextDeadline ?? .max / 2, probes ?? .max / 2, look, verdict, renewal, nextPipeLook ?? .max / 2)
     }
 
     private func lookAtUnderlay() {
@@ -195,6 +200,8 @@ final class ElectionLoop {
 
     /// What the agent saw is older than what keepalived has said since: it counts where nothing was said.
     private func note(_ id: ResourceID, _ state: MemberState) {
+        // Of a keepalived that ended while no agent was here, its pipe still says that it is master.
+        if state == .headless, election.state(of: id) == .master, processes[id]?.descriptor == nil { return handle(.daemonEnded(id)) }
         guard election.state(of: id) == .unknown else { return }
         handle(.member(id, state == .headless ? .master : state))
         if state == .headless { handle(.daemonEnded(id)) }
@@ -213,10 +220,25 @@ final class ElectionLoop {
         let id = member.router.id
         if let old = pipes.removeValue(forKey: id) { remove(old.descriptor) }
         let descriptor = clinux_lift(open(member.notifyPipe, O_RDWR | O_NONBLOCK | O_CLOEXEC))
-        // Before keepalived's first start there is none: it is there when the agent tells of the process.
-        guard descriptor >= 0 else { return }
+        // Before keepalived's first start there is none.
+        guard descriptor >= 0 else {
+            nextPipeLook = nextPipeLook ?? Self.now + Self.pipeLookMilliseconds
+            return
+        }
         pipes[id] = Pipe(descriptor: descriptor, path: member.notifyPipe)
         watchDescriptor(descriptor, .pipe(id))
+    }
+
+    private func lookForPipes() {
+        guard let due = nextPipeLook, Self.now >= due else { return }
+        nextPipeLook = nil
+        for (id, member) in members where pipes[id] == nil { openPipe(member) }
+    }
+
+    /// Whether another pipe has been made in the place of the one that is open.
+    private func isReplaced(_ pipe: Pipe) -> Bool {
+        var (own, other) = (stat(), stat())
+        return fstat(pipe.descriptor, &own) == 0 && stat(pipe.path, &other) == 0 && (own.st_dev, own.st_ino) != (other.st_dev, other.st_ino)
     }
 
     /// Tells the agent every line, and the election the last state: a pipe that nobody read for long holds history.
@@ -241,8 +263,11 @@ final class ElectionLoop {
 
     private func watch(_ id: ResourceID, _ process: Int32) {
         guard let member = members[id] else { return }
-        if pipes[id] == nil { openPipe(member) }
-        guard processes[id]?.process != process else { return }
+        guard processes[id]?.process != process else {
+            if pipes[id] == nil { openPipe(member) }
+            return
+        }
+        if pipes[id].map(isReplaced) ?? true { openPipe(member) }
         endWatch(id)
         let descriptor = clinux_open_process(process)
         if descriptor >= 0 {

@@ -27,8 +27,8 @@ struct ElectionLoopTests {
         var news: [ElectionNews] = []
     }
 
-    /// Runs a loop over lists of messages, each after one wait.
-    private static func run(_ mail: [() -> [ElectionThread.Message]]) throws -> Outcome {
+    /// Runs a loop over lists of messages, each after one wait, and then until the member is in a state; at most for five seconds.
+    private static func run(_ mail: [() -> [ElectionThread.Message]], until end: MemberState? = nil) throws -> Outcome {
         let outcome = Outcome()
         let bell = try opened(clinux_event_descriptor(), "make an event descriptor")
         defer { close(bell) }
@@ -39,10 +39,12 @@ struct ElectionLoopTests {
             _ = write(bell, &one, MemoryLayout<UInt64>.size)
         }
         var rest = mail[...]
+        let limit = monotonicMilliseconds() + 5000
         ring()
         loop.run {
             ring()
-            return rest.popFirst().map { $0() }
+            if let next = rest.popFirst() { return next() }
+            return end == nil || loop.state(of: id) == end || monotonicMilliseconds() > limit ? nil : []
         }
         outcome.state = loop.state(of: id)
         return outcome
@@ -107,6 +109,54 @@ struct ElectionLoopTests {
             ])
         }
         #expect(outcome.state == .backup)
+    }
+
+    @Test("A pipe that is made after its member was made known is read before anybody tells of a process")
+    func expectedPipe() throws {
+        let outcome = try Self.withPipe { path, pipe in
+            Self.say("BACKUP", pipe)
+            let hidden = path + ".hidden"
+            rename(path, hidden)
+            return try Self.run(
+                [
+                    { [.update([Self.member(pipe: path)])] },
+                    {
+                        rename(hidden, path)
+                        return []
+                    },
+                ], until: .backup)
+        }
+        #expect(outcome.state == .backup)
+    }
+
+    @Test("A pipe that was made anew for a new process is the one that is read")
+    func replacedPipe() throws {
+        let outcome = try Self.withPipe { path, _ in
+            var new: Int32 = -1
+            defer { close(new) }
+            return try Self.run([
+                { [.update([Self.member(pipe: path)])] },
+                {
+                    unlink(path)
+                    mkfifo(path, 0o600)
+                    new = open(path, O_RDWR | O_NONBLOCK)
+                    Self.say("BACKUP", new)
+                    return [.watch([Self.id: getpid()])]
+                }, { [] }, { [] },
+            ])
+        }
+        #expect(outcome.state == .backup)
+    }
+
+    @Test("Where the agent saw addresses of a keepalived that does not run, the last word in its pipe does not make it master")
+    func headlessDespiteHistory() throws {
+        let outcome = try Self.withPipe { path, pipe in
+            Self.say("MASTER", pipe)
+            return try Self.run([
+                { [.update([Self.member(pipe: path)])] }, { [] }, { [] }, { [.member(Self.id, .headless)] }, { [] },
+            ])
+        }
+        #expect(outcome.state == .headless)
     }
 
     @Test(
