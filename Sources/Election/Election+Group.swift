@@ -65,9 +65,10 @@ extension Election {
         return hosts[host].deafSince.map { now - $0 < settings.deafRivalMilliseconds } ?? true
     }
 
-    /// Whether a master should give way to a candidate: it drains and the other does not, or only the other reaches its gateway.
+    /// Whether a master should give way to a candidate: it drains and the other does not, or only the other reaches its gateway. A drain moves no
+    /// router to where less is known to work.
     func isBetter(_ candidate: Candidacy, than master: Candidacy) -> Bool {
-        if candidate.isDraining != master.isDraining { return master.isDraining }
+        if candidate.isDraining != master.isDraining { return master.isDraining && candidate.gateway.rank <= master.gateway.rank }
         return candidate.gateway == .reachable && master.gateway == .unreachable
     }
 

@@ -22,8 +22,9 @@ extension Election {
         guard let relay = routers[router].relay else { return Int.max }
         guard now >= relay.next else { return relay.next }
         actions.append(inject(router, from: relay.peer, priority: routers[router].router.peers[relay.peer].priority))
-        routers[router].relay?.next = now + settings.relayInterval(of: routers[router].router)
-        return now + settings.relayInterval(of: routers[router].router)
+        let next = now + settings.relayInterval(of: routers[router].router)
+        routers[router].relay?.next = next
+        return next
     }
 
     /// The master whose pulses do not reach us, while another member hears it.
