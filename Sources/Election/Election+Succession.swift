@@ -90,9 +90,13 @@ extension Election {
         return now + settings.attemptInterval(of: routers[router].router)
     }
 
-    /// When it is known whether the members of the group that are late are dead; nil when none is late.
+    /// When it is known whether the members of the group that are late are dead; nil when none is late. For a group of two the other hosts tell
+    /// whether it is us who hear nobody.
     private func pendingVerdict(_ router: Int) -> Int? {
-        routers[router].hosts.compactMap { $0.flatMap { hosts[$0].pendingVerdict(now: now, settings: settings) } }.max()
+        guard routers[router].hosts.count > 1 else {
+            return hosts.lazy.compactMap { $0.pendingVerdict(now: now, settings: settings) }.max()
+        }
+        return routers[router].hosts.compactMap { $0.flatMap { hosts[$0].pendingVerdict(now: now, settings: settings) } }.max()
     }
 
     /// Since when another candidate is taking the office, or when its host last took one, which shows that it is at work.

@@ -69,7 +69,7 @@ public struct ElectionSettings: Hashable, Sendable {
     public var holdAfterCarrierMilliseconds = 3000
     /// Hosts that fall silent within so long of each other are thought to live: it is us who hear nobody.
     public var isolationWindowMilliseconds = 1000
-    /// How long a host that hears nobody any more keeps its members of groups of three and more from being master…
+    /// How long a host that hears nobody any more keeps its members from being master, of groups of two only where two others fell silent with the peer…
     public var isolationMilliseconds = 60_000
     /// …and how long when the device that tunnels start from still receives something, so that the others may have died after all.
     public var isolationReceivingMilliseconds = 3000
