@@ -183,7 +183,9 @@ extension Election {
     }
 
     /// Whether a host is one of those that fell silent when we began to hear nobody.
-    func hasFallenSilent(_ host: PeerHost) -> Bool { host.diedAt.map { $0 > isolatedSince - settings.isolationWindowMilliseconds } ?? false }
+    func hasFallenSilent(_ host: PeerHost) -> Bool {
+        host.diedAt.map { $0 > isolatedSince - settings.isolationWindowMilliseconds } ?? false
+    }
 
     /// We do hear something: then the others may be dead.
     mutating func noteUnderlay() {

@@ -46,6 +46,7 @@ final class ElectionLoop {
     private let carrier: CarrierWatch
     private let bell: Int32
     private let tell: (ElectionNews) -> Void
+    private let forgotten: (ResourceID) -> Void
     private let waitSet: Int32
     private var sources: [Int32: Source] = [:]
     private var members: [ResourceID: ElectionMember] = [:]
@@ -56,7 +57,8 @@ final class ElectionLoop {
     private var processes: [ResourceID: (process: Int32, descriptor: Int32?)] = [:]
     private let listeners = AdvertisementListeners()
     private var gateways: [String: GatewayProbe] = [:]
-    private var living: Set<IPAddress> = []
+    /// Peers that were told to be alive.
+    private(set) var living: Set<IPAddress> = []
     private let silence = SilenceWatch()
     private var underlay = UnderlayWatch()
     /// What the agent saw of members that its next update makes known: it looks first.
@@ -65,7 +67,8 @@ final class ElectionLoop {
     private var added: Set<Int32> = []
 
     init(
-        settings: ElectionSettings, tunnelAddress: IPAddress, startID: UInt64, bell: Int32, tell: @escaping (ElectionNews) -> Void
+        settings: ElectionSettings, tunnelAddress: IPAddress, startID: UInt64, bell: Int32, tell: @escaping (ElectionNews) -> Void,
+        forgotten: @escaping (ResourceID) -> Void = { _ in }
     ) throws(KernelError) {
         election = Election(settings: settings, startID: startID)
         self.tunnelAddress = tunnelAddress
@@ -75,6 +78,7 @@ final class ElectionLoop {
         waitSet = try opened(clinux_poll_set(), "wait for descriptors")
         self.bell = bell
         self.tell = tell
+        self.forgotten = forgotten
         try add(bell, .bell)
         try add(sockets.pulses, .pulses)
         try add(sockets.echoes, .echoes)
@@ -185,7 +189,9 @@ final class ElectionLoop {
         for member in new where pipes[member.router.id]?.path != member.notifyPipe { openPipe(member) }
         updateGateways()
         admitPeers()
-        perform(election.update(routers: new.map(\.router), now: Self.now))
+        let actions = election.update(routers: new.map(\.router), now: Self.now)
+        living = living.filter { election.liveness(of: $0) != nil }
+        perform(actions)
         for (id, state) in seen { note(id, state) }
         seen = [:]
     }
@@ -212,6 +218,7 @@ final class ElectionLoop {
         endWatch(id)
         stopListening(id)
         acquit(id)
+        forgotten(id)
     }
 
     // MARK: keepalived
@@ -238,7 +245,8 @@ final class ElectionLoop {
     /// Whether another pipe has been made in the place of the one that is open.
     private func isReplaced(_ pipe: Pipe) -> Bool {
         var (own, other) = (stat(), stat())
-        return fstat(pipe.descriptor, &own) == 0 && stat(pipe.path, &other) == 0 && (own.st_dev, own.st_ino) != (other.st_dev, other.st_ino)
+        guard fstat(pipe.descriptor, &own) == 0, stat(pipe.path, &other) == 0 else { return false }
+        return (own.st_dev, own.st_ino) != (other.st_dev, other.st_ino)
     }
 
     /// Tells the agent every line, and the election the last state: a pipe that nobody read for long holds history.
@@ -255,7 +263,8 @@ final class ElectionLoop {
         for notification in notifications { tell(.notified(id, line: notification.line)) }
         guard let last = notifications.last else { return }
         // One that was started anew begins as backup: without that its mastership does not count.
-        if last.state.isMaster, [.fault, .headless].contains(election.state(of: id)), notifications.contains(where: { $0.state == .backup }) {
+        let isNew = [.fault, .headless].contains(election.state(of: id)) && notifications.contains { $0.state == .backup }
+        if isNew, last.state.isMaster {
             handle(.member(id, .backup))
         }
         handle(.member(id, MemberState(last.state)))

@@ -13,10 +13,12 @@ struct ElectionLoopTests {
     private static let local = IPAddress.v4(IPv4Address(127, 47, 90, 1))
     private static let id = ResourceID(rawValue: 7)
 
-    private static func member(pipe: String) -> ElectionMember {
-        ElectionMember(
+    private static func member(pipe: String, peer: IPAddress? = nil) -> ElectionMember {
+        let peers = peer.map { ElectionRouter.Peer(hostID: "h2", address: .v4(IPv4Address(169, 254, 192, 2)), endpoint: $0, priority: 250) }
+        return ElectionMember(
             router: ElectionRouter(
-                id: id, localAddress: .v4(IPv4Address(169, 254, 192, 1)), priority: 254, peers: [], advertisementIntervalMilliseconds: 1000),
+                id: id, localAddress: .v4(IPv4Address(169, 254, 192, 1)), priority: 254, peers: peers.map { [$0] } ?? [],
+                advertisementIntervalMilliseconds: 1000),
             device: "tap-none", mac: MACAddress(rawValue: 0x02_00_00_00_00_02), virtualRouterID: 1, vrrpVersion: 3,
             password: nil, notifyPipe: pipe, gateway: nil)
     }
@@ -25,28 +27,38 @@ struct ElectionLoopTests {
     private final class Outcome {
         var state: MemberState?
         var news: [ElectionNews] = []
+        var forgotten: [ResourceID] = []
+        var living: Set<IPAddress> = []
     }
 
-    /// Runs a loop over lists of messages, each after one wait, and then until the member is in a state; at most for five seconds.
-    private static func run(_ mail: [() -> [ElectionThread.Message]], until end: MemberState? = nil) throws -> Outcome {
+    /// Runs a loop over lists of messages, each after one wait, and then until a condition holds, at most for five seconds, and over some last ones.
+    private static func run(
+        _ mail: [() -> [ElectionThread.Message]], until end: (ElectionLoop) -> Bool = { _ in true },
+        finally last: [ElectionThread.Message] = []
+    ) throws -> Outcome {
         let outcome = Outcome()
         let bell = try opened(clinux_event_descriptor(), "make an event descriptor")
         defer { close(bell) }
         let loop = try ElectionLoop(
-            settings: ElectionSettings(), tunnelAddress: local, startID: 1, bell: bell, tell: { outcome.news.append($0) })
+            settings: ElectionSettings(), tunnelAddress: local, startID: 1, bell: bell, tell: { outcome.news.append($0) },
+            forgotten: { outcome.forgotten.append($0) })
         func ring() {
             var one: UInt64 = 1
             _ = write(bell, &one, MemoryLayout<UInt64>.size)
         }
         var rest = mail[...]
         let limit = monotonicMilliseconds() + 5000
+        var isEnding = false
         ring()
         loop.run {
             ring()
             if let next = rest.popFirst() { return next() }
-            return end == nil || loop.state(of: id) == end || monotonicMilliseconds() > limit ? nil : []
+            guard end(loop) || isEnding || monotonicMilliseconds() > limit else { return [] }
+            defer { isEnding = true }
+            return isEnding ? nil : last
         }
         outcome.state = loop.state(of: id)
+        outcome.living = loop.living
         return outcome
     }
 
@@ -124,7 +136,7 @@ struct ElectionLoopTests {
                         rename(hidden, path)
                         return []
                     },
-                ], until: .backup)
+                ], until: { $0.state(of: Self.id) == .backup })
         }
         #expect(outcome.state == .backup)
     }
@@ -214,6 +226,17 @@ struct ElectionLoopTests {
             ])
         }
         #expect(outcome.state == .master)
+    }
+
+    @Test("Of a router that goes nothing is kept, nor of a peer's host that no router has any more")
+    func goes() throws {
+        let peer = IPAddress.v4(IPv4Address(127, 47, 90, 2))
+        // The kernel answers for the peer: it is a host without an agent.
+        let outcome = try Self.run(
+            [{ [.update([Self.member(pipe: "/nonexistent", peer: peer)])] }], until: { $0.living == [peer] }, finally: [.update([])])
+        #expect(outcome.news == [.peer(peer, isAlive: true)])
+        #expect(outcome.living.isEmpty)
+        #expect(outcome.forgotten == [Self.id])
     }
 
     @Test("A signal to a process that has ended reaches nobody, and one that runs gets it")

@@ -96,7 +96,9 @@ struct HandoverTests {
         #expect(group.traffic.injections == 0)
     }
 
-    @Test("A host that drains keeps its routers while nobody else reaches their gateway, and gives them away when somebody does", arguments: [2, 3])
+    @Test(
+        "A host that drains keeps its routers while nobody else reaches their gateway, and gives them away when somebody does",
+        arguments: [2, 3])
     func drainToUnreachable(members: Int) throws {
         let group = gatewayGroup(members: members)
         for other in 1..<members { group.setGateway(other, .unreachable) }

@@ -50,7 +50,8 @@ struct JoinTests {
         return group
     }
 
-    @Test("A host that joins takes nothing, even when the master's advertisements do not reach it for a while", arguments: [2, 3], [3, 10])
+    @Test(
+        "A host that joins takes nothing, even when the master's advertisements do not reach it for a while", arguments: [2, 3], [3, 10])
     func joinsUnheard(members: Int, seconds: Int) {
         let group = returning(members: members)
         for other in 1..<members { group.lose(from: other, to: 0, onlyAdvertisements: true) }

@@ -62,7 +62,10 @@ final class SimulatedGroup {
     /// Every datagram sent, when that is asked for.
     var datagrams: [[UInt8]]?
 
-    init(hosts count: Int, routers routerCount: Int = 1, seed: UInt64 = 1, spread: Bool = false, interval: Int = 1000, members: ((Int) -> [Int])? = nil) {
+    init(
+        hosts count: Int, routers routerCount: Int = 1, seed: UInt64 = 1, spread: Bool = false, interval: Int = 1000,
+        members: ((Int) -> [Int])? = nil
+    ) {
         intervalMilliseconds = interval
         generator = SeededGenerator(seed: seed)
         routers = (0..<routerCount).map { ResourceID(rawValue: UInt128($0 + 1)) }
