@@ -77,10 +77,18 @@ extension Election {
     func isHeld(_ router: Int) -> Bool {
         guard !routers[router].router.peers.isEmpty else { return false }
         guard isCarrierUp else { return true }
-        if let isolatedUntil, now < isolatedUntil, concernsIsolation(router) { return true }
+        if isHeldByIsolation(router) { return true }
         guard let carrierSince, now < carrierSince + settings.holdAfterCarrierMilliseconds else { return false }
         return !hasLivingPeer(router)
     }
+
+    private func isHeldByIsolation(_ router: Int) -> Bool {
+        guard let until = isolatedUntil ?? isolationAftermath, now < until, concernsIsolation(router) else { return false }
+        return isolatedUntil != nil || routers[router].hosts.indices.allSatisfy { liveness(router, $0) == .dead }
+    }
+
+    /// Until when groups of which nobody is heard yet are held after an isolation.
+    var isolationAftermath: Int? { isolationEnded.map { $0 + settings.isolationWindowMilliseconds } }
 
     /// Whether a host's isolation says something of this group. Of two members nobody can tell whose fault it is that they do not hear each other,
     /// unless two or more other hosts fell silent with the peer.

@@ -139,7 +139,7 @@ extension Election {
         routers[router].awaitsMoment = false
         endRelay(router)
         var deadline = carrierSince.map { $0 + settings.holdAfterCarrierMilliseconds } ?? Int.max
-        if let isolatedUntil, now < isolatedUntil { deadline = min(deadline, isolatedUntil) }
+        if let until = isolatedUntil ?? isolationAftermath, now < until { deadline = min(deadline, until) }
         switch routers[router].own {
         case .master: deadline = min(deadline, resign(router, to: 0))
         case .headless:

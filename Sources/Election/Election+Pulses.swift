@@ -169,6 +169,7 @@ extension Election {
         if isAnyAlive {
             guard isolatedUntil != nil else { return }
             isolatedUntil = nil
+            isolationEnded = now
         } else {
             guard isolatedUntil == nil else { return }
             isolatedSince = now
