@@ -233,6 +233,7 @@ public actor Agent: Service {
         let namespaces = Set(conversion.configuration.namespaces.keys)
         // Before, so that those that go can end; after, for those that were made.
         senses.watchNamespaces(namespaces)
+        expectMembers()
         let result = reconciler.apply(conversion.configuration, mode)
         senses.watchNamespaces(namespaces)
         log(result)

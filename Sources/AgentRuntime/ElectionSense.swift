@@ -48,11 +48,10 @@ extension ElectionMember {
             peers: redundancy.peers.map {
                 ElectionRouter.Peer(
                     hostID: $0.hostID, address: $0.address, endpoint: $0.endpoint, priority: $0.priority, isDraining: $0.isDraining)
-            }, gatewayKey: gateway?.key)
+            }, advertisementIntervalMilliseconds: redundancy.advertisementIntervalMilliseconds, gatewayKey: gateway?.key)
         self.init(
             router: election, device: ServiceLink.outerName(redundancy.port.id), mac: redundancy.port.mac,
-            virtualRouterID: redundancy.virtualRouterID, vrrpVersion: redundancy.vrrpVersion,
-            advertisementIntervalMilliseconds: redundancy.advertisementIntervalMilliseconds, password: redundancy.password,
+            virtualRouterID: redundancy.virtualRouterID, vrrpVersion: redundancy.vrrpVersion, password: redundancy.password,
             notifyPipe: RouterConverter.paths(of: router.id, settings: settings).notifyPipe, gateway: gateway)
     }
 
@@ -68,11 +67,25 @@ extension Agent {
     /// How long a keepalived that died waits for a successor before it is started again, whatever is heard.
     static let successionMilliseconds = 1000
 
+    private var currentMembers: [ElectionMember] {
+        view.routers.values.compactMap { ElectionMember($0, settings: configuration.settings) }.sorted { $0.router.id < $1.router.id }
+    }
+
+    /// Tells the election of members that this cycle will make, before it does. A cycle that makes many takes longer than a keepalived waits for
+    /// advertisements: the election keeps the first ones from taking over what has a master. Those that go stay known until they have gone.
+    func expectMembers() {
+        guard let election = senses.election else { return }
+        let known = Set(electionMembers.map(\.router.id))
+        let new = currentMembers.filter { !known.contains($0.router.id) }
+        guard !new.isEmpty else { return }
+        electionMembers = (electionMembers + new).sorted { $0.router.id < $1.router.id }
+        election.update(electionMembers)
+    }
+
     /// Tells the election which members there are. After a cycle: their devices and pipes are there.
     func refreshElection() {
         guard let election = senses.election else { return }
-        let current = view.routers.values.compactMap { ElectionMember($0, settings: configuration.settings) }
-            .sorted { $0.router.id < $1.router.id }
+        let current = currentMembers
         if current != electionMembers {
             electionMembers = current
             election.update(current)

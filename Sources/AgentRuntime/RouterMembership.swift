@@ -113,7 +113,8 @@ extension Agent {
 
     /// keepalived 2.2.7 opens no socket on a VRRP device that was made anew until it reloads: see ``KeepalivedMember``.
     private func reloadKeepalived(of id: ResourceID) {
-        guard let process = keepalivedProcess(of: id) else { return }
+        // The line may be old, and the number in the file another process's by now.
+        guard let process = runningKeepalived(of: id) else { return }
         try? processes.signal(SIGHUP, process: process)
     }
 
@@ -122,10 +123,14 @@ extension Agent {
         return Int32(text.filter { !$0.isWhitespace })
     }
 
-    private func isKeepalivedRunning(of id: ResourceID) -> Bool {
-        guard let process = keepalivedProcess(of: id).flatMap({ processes.process(id: $0) }) else { return false }
-        return process.command.contains(paths(of: id).configuration)
+    private func runningKeepalived(of id: ResourceID) -> Int32? {
+        guard let number = keepalivedProcess(of: id), let process = processes.process(id: number),
+            process.command.contains(paths(of: id).configuration)
+        else { return nil }
+        return number
     }
+
+    private func isKeepalivedRunning(of id: ResourceID) -> Bool { runningKeepalived(of: id) != nil }
 
     private func paths(of id: ResourceID) -> KeepalivedPaths { RouterConverter.paths(of: id, settings: configuration.settings) }
 

@@ -188,6 +188,10 @@ int clinux_open_process(int process) {
     return descriptor < 0 ? -errno : clinux_lift((int)descriptor);
 }
 
+int clinux_signal_process(int descriptor, int signal) {
+    return syscall(SYS_pidfd_send_signal, descriptor, signal, NULL, 0) < 0 ? -errno : 0;
+}
+
 int clinux_pipe(int *ends) { return pipe2(ends, O_CLOEXEC) < 0 ? -errno : 0; }
 
 int clinux_fixed_memory_file(const char *name, size_t bytes) {

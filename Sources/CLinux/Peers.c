@@ -265,6 +265,8 @@ int clinux_poll_add(int set, int descriptor) {
     return epoll_ctl(set, EPOLL_CTL_ADD, descriptor, &event) < 0 ? -errno : 0;
 }
 
+int clinux_poll_remove(int set, int descriptor) { return epoll_ctl(set, EPOLL_CTL_DEL, descriptor, NULL) < 0 ? -errno : 0; }
+
 int clinux_poll_wait(int set, int *descriptors, int capacity, int timeout_milliseconds) {
     struct epoll_event events[64];
     int count = epoll_wait(set, events, capacity < 64 ? capacity : 64, timeout_milliseconds);

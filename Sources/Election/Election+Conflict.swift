@@ -44,7 +44,10 @@ extension Election {
             until = since + settings.deafRivalMilliseconds
             if now >= until { return (true, Int.max) }
         }
-        if own.isDraining != other.isDraining { return (own.isDraining, until) }
+        if own.isDraining != other.isDraining {
+            let goes = own.isDraining ? own.gateway.rank >= other.gateway.rank : own.gateway.rank > other.gateway.rank
+            return (goes, until)
+        }
         switch (own.gateway, other.gateway) {
         case (.unreachable, .reachable): return (true, until)
         case (.reachable, .unreachable): return (false, until)

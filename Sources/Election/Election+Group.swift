@@ -65,21 +65,37 @@ extension Election {
         return hosts[host].deafSince.map { now - $0 < settings.deafRivalMilliseconds } ?? true
     }
 
-    /// Whether a master should give way to a candidate: it drains and the other does not, or only the other reaches its gateway.
+    /// Whether a master should give way to a candidate: it drains and the other does not, or only the other reaches its gateway. A drain moves no
+    /// router to where less is known to work.
     func isBetter(_ candidate: Candidacy, than master: Candidacy) -> Bool {
-        if candidate.isDraining != master.isDraining { return master.isDraining }
+        if candidate.isDraining != master.isDraining { return master.isDraining && candidate.gateway.rank <= master.gateway.rank }
         return candidate.gateway == .reachable && master.gateway == .unreachable
     }
 
-    /// A member that lost the device that tunnels start from cannot hear and must not be master, nor one of three that suddenly hears nobody;
-    /// nor before it has heard the others again.
+    /// A member that lost the device that tunnels start from cannot hear and must not be master, nor one whose host suddenly hears nobody; nor before
+    /// it has heard the others again.
     func isHeld(_ router: Int) -> Bool {
         guard !routers[router].router.peers.isEmpty else { return false }
         guard isCarrierUp else { return true }
-        // In a group of two nobody can tell whose fault it is that the two do not hear each other.
-        if let isolatedUntil, now < isolatedUntil, routers[router].router.peers.count(where: { $0.endpoint != nil }) > 1 { return true }
+        if isHeldByIsolation(router) { return true }
         guard let carrierSince, now < carrierSince + settings.holdAfterCarrierMilliseconds else { return false }
         return !hasLivingPeer(router)
+    }
+
+    private func isHeldByIsolation(_ router: Int) -> Bool {
+        guard let until = isolatedUntil ?? isolationAftermath, now < until, concernsIsolation(router) else { return false }
+        return isolatedUntil != nil || routers[router].hosts.indices.allSatisfy { liveness(router, $0) == .dead }
+    }
+
+    /// Until when groups of which nobody is heard yet are held after an isolation.
+    var isolationAftermath: Int? { isolationEnded.map { $0 + settings.isolationWindowMilliseconds } }
+
+    /// Whether a host's isolation says something of this group. Of two members nobody can tell whose fault it is that they do not hear each other,
+    /// unless two or more other hosts fell silent with the peer.
+    private func concernsIsolation(_ router: Int) -> Bool {
+        let peers = routers[router].router.peers.compactMap(\.endpoint)
+        guard peers.count == 1, let peer = hostPositions[peers[0]] else { return peers.count > 1 }
+        return silentTogether - (hasFallenSilent(hosts[peer]) ? 1 : 0) > 1
     }
 
     /// - Parameter peer: Nil for a member that is alone: it speaks to itself.

@@ -5,14 +5,15 @@ extension Election {
     // MARK: - Events
 
     mutating func noteMember(_ router: Int, _ state: MemberState) {
-        let own = routers[router].own
-        guard state != own, state != .unknown, state != .headless else { return }
-        // The addresses that a dead keepalived left look like mastership.
-        if own == .headless, state == .master, !routers[router].isRestarting { return }
+        guard state != .unknown, state != .headless else { return }
+        if state == .backup { routers[router].awaitsDaemon = false }
+        // What looks like mastership before that: the last words of the keepalived that ended, and the addresses that it left.
+        if state == .master, routers[router].awaitsDaemon { return }
         set(router, state)
     }
 
     mutating func noteDaemonEnded(_ router: Int) {
+        routers[router].awaitsDaemon = true
         if routers[router].own == .master {
             routers[router].headlessSince = now
             routers[router].isRestarting = false
@@ -48,6 +49,9 @@ extension Election {
         routers[router].nextResignation = nil
         routers[router].vacancy = nil
         routers[router].isTaking = false
+        routers[router].silence = nil
+        // One that was master, or that lost against one, knows whom it has to hear.
+        routers[router].backupSince = state == .backup && former != .master ? now : nil
         if former == .master { endMastership(router, next: state) }
         if state == .master { beginMastership(router, former: former) }
         changed(router)
@@ -76,7 +80,7 @@ extension Election {
         routers[router].conflict = nil
         // Where we lost and its advertisements do not come, VRRP would make us master again.
         if next == .backup, !wasYielding, conflict.isLosing, rivals(router).contains(conflict.rival) {
-            beginRelay(router, of: conflict.rival, first: now + settings.relayIntervalMilliseconds)
+            beginRelay(router, of: conflict.rival, first: now + settings.relayInterval(of: routers[router].router))
         }
     }
 
@@ -85,8 +89,9 @@ extension Election {
     /// Applies the rules to one router. Returns when it must be looked at again; `Int.max` for when something happens.
     mutating func evaluate(_ router: Int) -> Int {
         defer { settleListening(router) }
+        routers[router].isHearing = false
         if isHeld(router) { return hold(router) }
-        routers[router].nextHold = nil
+        if routers[router].backupSince == nil { routers[router].nextHold = nil }
         var deadline = Int.max
         switch routers[router].own {
         case .master:
@@ -95,6 +100,7 @@ extension Election {
             if routers[router].own == .master, routers[router].conflict == nil { deadline = min(deadline, offer(router)) }
         case .headless: deadline = min(deadline, replace(router))
         case .backup:
+            deadline = min(deadline, settleBeginning(router))
             deadline = min(deadline, relay(router))
             deadline = min(deadline, candidate(router))
         case .unknown, .fault: break
@@ -133,7 +139,7 @@ extension Election {
         routers[router].awaitsMoment = false
         endRelay(router)
         var deadline = carrierSince.map { $0 + settings.holdAfterCarrierMilliseconds } ?? Int.max
-        if let isolatedUntil, now < isolatedUntil { deadline = min(deadline, isolatedUntil) }
+        if let until = isolatedUntil ?? isolationAftermath, now < until { deadline = min(deadline, until) }
         switch routers[router].own {
         case .master: deadline = min(deadline, resign(router, to: 0))
         case .headless:
@@ -142,7 +148,7 @@ extension Election {
         case .backup:
             if now >= routers[router].nextHold ?? now {
                 actions.append(inject(router, from: 0, priority: 255))
-                routers[router].nextHold = now + settings.holdIntervalMilliseconds
+                routers[router].nextHold = now + settings.holdInterval(of: routers[router].router)
             }
             deadline = min(deadline, routers[router].nextHold ?? Int.max)
         case .fault, .unknown: break

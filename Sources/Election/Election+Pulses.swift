@@ -169,15 +169,23 @@ extension Election {
         if isAnyAlive {
             guard isolatedUntil != nil else { return }
             isolatedUntil = nil
+            isolationEnded = now
         } else {
-            let together = hosts.count { $0.diedAt.map { now - $0 < settings.isolationWindowMilliseconds } ?? false }
-            guard together > 1, isolatedUntil == nil else { return }
+            guard isolatedUntil == nil else { return }
+            isolatedSince = now
+            silentTogether = hosts.count(where: hasFallenSilent)
+            guard silentTogether > 1 else { return }
             isolatedUntil = now + settings.isolationMilliseconds
         }
         for router in routers.indices {
             routers[router].nextHold = nil
             touch(router)
         }
+    }
+
+    /// Whether a host is one of those that fell silent when we began to hear nobody.
+    func hasFallenSilent(_ host: PeerHost) -> Bool {
+        host.diedAt.map { $0 > isolatedSince - settings.isolationWindowMilliseconds } ?? false
     }
 
     /// We do hear something: then the others may be dead.

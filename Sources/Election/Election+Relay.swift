@@ -1,6 +1,3 @@
-import Addressing
-import NetworkModel
-
 /// A master that lives, claims its office, and is not heard on the HA network.
 extension Election {
     /// Relays the master's advertisements where that is needed. Returns when to look again.
@@ -12,20 +9,22 @@ extension Election {
         }
         if let relay = routers[router].relay {
             let claim = routers[router].claims[relay.peer]
-            if !claim.isMastership || !stands(router, relay.peer) { endRelay(router) }
+            let isOver = relay.until.map { now >= $0 } ?? false
+            if isOver || !claim.isMastership || !stands(router, relay.peer) { endRelay(router) }
         }
         if routers[router].relay == nil, let silent, !routers[router].isMasterHeard {
             let since = routers[router].silentSince ?? now
             routers[router].silentSince = since
-            let due = since + settings.relayIntervalMilliseconds
+            let due = since + settings.relayInterval(of: routers[router].router)
             guard now >= due else { return due }
             beginRelay(router, of: silent, first: now)
         }
         guard let relay = routers[router].relay else { return Int.max }
         guard now >= relay.next else { return relay.next }
         actions.append(inject(router, from: relay.peer, priority: routers[router].router.peers[relay.peer].priority))
-        routers[router].relay?.next = now + settings.relayIntervalMilliseconds
-        return now + settings.relayIntervalMilliseconds
+        let next = now + settings.relayInterval(of: routers[router].router)
+        routers[router].relay?.next = next
+        return next
     }
 
     /// The master whose pulses do not reach us, while another member hears it.
@@ -36,34 +35,11 @@ extension Election {
         return master
     }
 
-    mutating func beginRelay(_ router: Int, of peer: Int, first: Int) {
-        routers[router].relay = RouterElection.Relay(peer: peer, next: first)
+    mutating func beginRelay(_ router: Int, of peer: Int, first: Int, until: Int? = nil) {
+        routers[router].relay = RouterElection.Relay(peer: peer, next: first, until: until)
     }
 
     mutating func endRelay(_ router: Int) {
         routers[router].relay = nil
-    }
-
-    mutating func noteAdvertisement(_ router: Int, from source: IPAddress?) {
-        let state = routers[router]
-        func isFrom(_ peer: Int) -> Bool { source == nil || source == state.router.peers[peer].address }
-        if state.awaitsMoment, case .yielding(let master) = state.vacancy, isFrom(master) {
-            routers[router].isMomentGood = true
-            touch(router)
-        }
-        if let relay = state.relay, isFrom(relay.peer) {
-            routers[router].isMasterHeard = true
-            endRelay(router)
-            touch(router)
-        }
-    }
-
-    /// Listens exactly while a real advertisement would change what we do.
-    mutating func settleListening(_ router: Int) {
-        let state = routers[router]
-        let listens = state.relay != nil || state.awaitsMoment
-        guard listens != state.isListening else { return }
-        routers[router].isListening = listens
-        actions.append(.listen(state.router.id, listens))
     }
 }

@@ -3,7 +3,7 @@ extension Election {
     // MARK: - Taking over
 
     /// What a backup may take over.
-    private func vacancy(_ router: Int) -> RouterElection.Vacancy? {
+    func vacancy(_ router: Int) -> RouterElection.Vacancy? {
         let state = routers[router]
         // Alone, VRRP's own timers do: there is no address from which to inject.
         guard !state.hosts.isEmpty else { return nil }
@@ -39,6 +39,7 @@ extension Election {
     mutating func candidate(_ router: Int) -> Int {
         guard let vacancy = vacancy(router) else {
             routers[router].vacancy = nil
+            routers[router].silence = nil
             routers[router].awaitsMoment = false
             stopTaking(router)
             return Int.max
@@ -47,6 +48,7 @@ extension Election {
             routers[router].vacancy = vacancy
             routers[router].vacantSince = now
             routers[router].attempts = 0
+            routers[router].silence = nil
             routers[router].lastAttempt = nil
             routers[router].isMomentGood = false
             routers[router].takenSince = nil
@@ -61,14 +63,21 @@ extension Election {
         switch vacancy {
         case .nobody: due += settings.vacancyMilliseconds
         case .yielding where place > 0 || !routers[router].isMomentGood:
-            due += settings.handoverMomentMilliseconds
+            due += settings.handoverMoment(of: routers[router].router)
             routers[router].awaitsMoment = place == 0 && now < due
         case .yielding, .dead, .headless: break
         }
-        if let last = routers[router].lastAttempt { due = max(due, last + settings.attemptIntervalMilliseconds) }
+        if let last = routers[router].lastAttempt { due = max(due, last + settings.attemptInterval(of: routers[router].router)) }
         if routers[router].attempts == 0, let taken = noteTaking(router) { due = max(due, taken + settings.takingPatienceMilliseconds) }
         // When the others are silent too, it may be us who hear nobody: that is known in a moment.
         if case .dead = vacancy, let verdict = pendingVerdict(router) { due = max(due, verdict + 1) }
+        if vacancy == .nobody, hasStranger(router) {
+            guard let silence = silenceBesideStranger(router) else {
+                stopTaking(router)
+                return Int.max
+            }
+            due = max(due, silence + place * settings.candidateStepMilliseconds)
+        }
         due = max(due, quietUntil)
         guard now >= due else { return due }
         routers[router].attempts += 1
@@ -78,12 +87,16 @@ extension Election {
             changed(router)
         }
         actions.append(inject(router, from: source(of: vacancy, router), priority: 0))
-        return now + settings.attemptIntervalMilliseconds
+        return now + settings.attemptInterval(of: routers[router].router)
     }
 
-    /// When it is known whether the members of the group that are late are dead; nil when none is late.
+    /// When it is known whether the members of the group that are late are dead; nil when none is late. For a group of two the other hosts tell
+    /// whether it is us who hear nobody.
     private func pendingVerdict(_ router: Int) -> Int? {
-        routers[router].hosts.compactMap { $0.flatMap { hosts[$0].pendingVerdict(now: now, settings: settings) } }.max()
+        guard routers[router].hosts.count > 1 else {
+            return hosts.lazy.compactMap { $0.pendingVerdict(now: now, settings: settings) }.max()
+        }
+        return routers[router].hosts.compactMap { $0.flatMap { hosts[$0].pendingVerdict(now: now, settings: settings) } }.max()
     }
 
     /// Since when another candidate is taking the office, or when its host last took one, which shows that it is at work.
@@ -133,7 +146,7 @@ extension Election {
             return Int.max
         }
         if routers[router].yieldingFor != nil {
-            let end = routers[router].yieldingSince + settings.handoverPatienceMilliseconds
+            let end = routers[router].yieldingSince + settings.handoverPatience(of: routers[router].router)
             guard now >= end else { return end }
             endYielding(router)
             routers[router].drainNotBefore = now + settings.handoverRetryMilliseconds
@@ -153,7 +166,7 @@ extension Election {
         yieldingCount += 1
         if reason == .gateway { noteGatewayHandover(router) }
         changed(router)
-        return now + settings.handoverPatienceMilliseconds
+        return now + settings.handoverPatience(of: routers[router].router)
     }
 
     private func reasonToYield(_ router: Int) -> RouterElection.HandoverReason? {

@@ -34,6 +34,11 @@ public struct Election: Sendable {
     var carrierSince: Int?
     /// We hear nobody since a moment, and are held until then; stays set until somebody is heard.
     var isolatedUntil: Int?
+    /// When we heard the first one again: the others follow.
+    var isolationEnded: Int?
+    /// When it began, and how many hosts fell silent with it.
+    var isolatedSince = Int.min
+    var silentTogether = 0
     /// Nobody is declared anything before this: we slept and have unread pulses.
     var quietUntil = Int.min
 

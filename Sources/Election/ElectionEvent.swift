@@ -14,7 +14,7 @@ public enum ElectionEvent: Hashable, Sendable {
     /// What keepalived notified, or what a look at the addresses showed: master, backup or fault. Repetitions do no harm. After the agent's start,
     /// a look must tell of every router; where addresses are left of a keepalived that does not run, tell `master` and then `daemonEnded`.
     case member(ResourceID, MemberState)
-    /// keepalived died; the addresses that it had are still there.
+    /// keepalived died; the addresses that it had are still there. It is no master any more until another one has said that it is backup.
     case daemonEnded(ResourceID)
     /// Only of keys that a router has: others are forgotten at the next update.
     case gateway(key: String, Reachability)

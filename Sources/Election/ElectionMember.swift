@@ -26,22 +26,22 @@ public struct ElectionMember: Hashable, Sendable {
     public var virtualRouterID: Int
     /// 2 or 3.
     public var vrrpVersion: Int
-    public var advertisementIntervalMilliseconds: Int
     public var password: String?
     /// keepalived's notify FIFO.
     public var notifyPipe: String
     public var gateway: Gateway?
 
+    public var advertisementIntervalMilliseconds: Int { router.advertisementIntervalMilliseconds }
+
     public init(
-        router: ElectionRouter, device: String, mac: MACAddress, virtualRouterID: Int, vrrpVersion: Int,
-        advertisementIntervalMilliseconds: Int, password: String?, notifyPipe: String, gateway: Gateway?
+        router: ElectionRouter, device: String, mac: MACAddress, virtualRouterID: Int, vrrpVersion: Int, password: String?,
+        notifyPipe: String, gateway: Gateway?
     ) {
         self.router = router
         self.device = device
         self.mac = mac
         self.virtualRouterID = virtualRouterID
         self.vrrpVersion = vrrpVersion
-        self.advertisementIntervalMilliseconds = advertisementIntervalMilliseconds
         self.password = password
         self.notifyPipe = notifyPipe
         self.gateway = gateway

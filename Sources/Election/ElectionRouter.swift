@@ -32,17 +32,21 @@ public struct ElectionRouter: Hashable, Sendable {
     /// This member gives mastership away as soon as another can take it.
     public var isDraining: Bool
     public var peers: [Peer]
+    /// How often a master of the group advertises itself; what keepalived waits for is counted in it.
+    public var advertisementIntervalMilliseconds: Int
     /// Identifies the external gateway whose reachability counts (see `ElectionEvent.gateway`); nil when none does.
     public var gatewayKey: String?
 
     public init(
-        id: ResourceID, localAddress: IPAddress, priority: Int, isDraining: Bool = false, peers: [Peer], gatewayKey: String? = nil
+        id: ResourceID, localAddress: IPAddress, priority: Int, isDraining: Bool = false, peers: [Peer],
+        advertisementIntervalMilliseconds: Int, gatewayKey: String? = nil
     ) {
         self.id = id
         self.localAddress = localAddress
         self.priority = priority
         self.isDraining = isDraining
         self.peers = peers
+        self.advertisementIntervalMilliseconds = advertisementIntervalMilliseconds
         self.gatewayKey = gatewayKey
     }
 }

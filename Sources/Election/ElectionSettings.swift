@@ -42,26 +42,34 @@ public struct ElectionSettings: Hashable, Sendable {
 
     /// How many routers of a host are handed over at once; most of them wait for their moment.
     public var handoverLimit = 32
-    /// How long a successor waits for the master's next advertisement, to take over right behind it: one that came between would send the
-    /// successor back. A little more than VRRP's interval.
-    public var handoverMomentMilliseconds = 1100
-    /// A handover that nobody takes part in ends after so long…
-    public var handoverPatienceMilliseconds = 2000
+    /// A successor waits for the master's next advertisement, to take over right behind it: one that came between would send the successor back.
+    /// VRRP's interval, and so much for the advertisement to come.
+    public var handoverSlackMilliseconds = 100
+    /// A handover that nobody takes part in ends so long after that…
+    public var handoverPatienceMilliseconds = 900
     /// …and is offered again after so long.
     public var handoverRetryMilliseconds = 10_000
     /// The least time between two handovers of one router because of its gateway; doubles while it goes back and forth.
     public var gatewayBackoffMilliseconds = 10_000
     public var gatewayBackoffLimitMilliseconds = 300_000
 
-    /// How often the advertisement of a master that cannot be heard is relayed: a third of VRRP's interval.
+    /// How often the advertisement of a master that cannot be heard is relayed, at most VRRP's interval: a backup takes over after three of these.
     public var relayIntervalMilliseconds = 330
-    /// How often a member without carrier is kept from becoming master.
+    /// A member that begins to be backup listens for its master a moment later: new routers have their first election before that.
+    public var settleMilliseconds = 100
+    /// How much longer than an interval a member listens until it believes that nobody advertises.
+    public var silenceSlackMilliseconds = 200
+    /// For how many intervals a member that begins, and does not hear the master, is told its advertisements…
+    public var beginningRelayIntervals = 20
+    /// …and is kept from being master while it is not known of living hosts whether they are.
+    public var beginningHoldIntervals = 6
+    /// How often a member without carrier is kept from becoming master, at most VRRP's interval.
     public var holdIntervalMilliseconds = 1000
     /// After the carrier came back, how long a member waits for its peers before it may become master again.
     public var holdAfterCarrierMilliseconds = 3000
     /// Hosts that fall silent within so long of each other are thought to live: it is us who hear nobody.
     public var isolationWindowMilliseconds = 1000
-    /// How long a host that hears nobody any more keeps its members of groups of three and more from being master…
+    /// How long a host that hears nobody any more keeps its members from being master, of groups of two only where two others fell silent with the peer…
     public var isolationMilliseconds = 60_000
     /// …and how long when the device that tunnels start from still receives something, so that the others may have died after all.
     public var isolationReceivingMilliseconds = 3000
@@ -76,4 +84,32 @@ public struct ElectionSettings: Hashable, Sendable {
     public var departedMilliseconds = 10_000
 
     public init() {}
+}
+
+/// What follows VRRP's own times, which deployments choose between 10 ms and 255 s.
+extension ElectionSettings {
+    func relayInterval(of router: ElectionRouter) -> Int { min(relayIntervalMilliseconds, router.advertisementIntervalMilliseconds) }
+
+    func holdInterval(of router: ElectionRouter) -> Int { min(holdIntervalMilliseconds, router.advertisementIntervalMilliseconds) }
+
+    func settleTime(of router: ElectionRouter) -> Int { min(settleMilliseconds, router.advertisementIntervalMilliseconds / 2) }
+
+    /// Together with the former less than the three intervals after which keepalived becomes master.
+    func beginningSilence(of router: ElectionRouter) -> Int {
+        min(strangerSilence(of: router), 2 * router.advertisementIntervalMilliseconds)
+    }
+
+    /// How long a master is certainly heard once.
+    func strangerSilence(of router: ElectionRouter) -> Int { router.advertisementIntervalMilliseconds + silenceSlackMilliseconds }
+
+    /// How long a master that yields may take to advertise itself once more.
+    func handoverMoment(of router: ElectionRouter) -> Int { router.advertisementIntervalMilliseconds + handoverSlackMilliseconds }
+
+    func handoverPatience(of router: ElectionRouter) -> Int { handoverMoment(of: router) + handoverPatienceMilliseconds }
+
+    /// A second advertisement of priority 0 makes keepalived count its skew (RFC 5798, section 6.1) from the start.
+    func attemptInterval(of router: ElectionRouter) -> Int {
+        let skew = (256 - router.priority) * router.advertisementIntervalMilliseconds / 256
+        return max(attemptIntervalMilliseconds, skew + handoverSlackMilliseconds)
+    }
 }

@@ -17,6 +17,8 @@ struct PeerHost: Sendable {
     private(set) var lastPulse: Int?
     private var lastSign: Int?
     private var nextEcho: Int
+    /// It has given a sign of life at least once.
+    var wasHeard: Bool { lastSign != nil }
     /// When it fell silent; nil while it lives, and for one that was never heard.
     private(set) var diedAt: Int?
 

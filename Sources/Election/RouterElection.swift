@@ -53,15 +53,24 @@ struct RouterElection: Sendable {
 
     /// The master lives and its advertisements do not come: we hand them to our keepalived.
     ///
-    ///              lost against a better claim,
-    ///              or the master is silent and others hear it
-    ///     (quiet) ────────────────────────────────────────▶ relaying: inject its advertisement each 330 ms
+    ///              lost against a better claim, or the master is silent and others hear it,
+    ///              or we have just begun and have not heard it
+    ///     (quiet) ────────────────────────────────────────▶ relaying: inject its advertisement each 330 ms or interval
     ///         ▲                                                 │
     ///         └─────────────────────────────────────────────────┘
     ///              a real one was heard, or the claim ended
     struct Relay: Hashable, Sendable {
         var peer: Int
         var next: Int
+        /// Nil for as long as the master is not heard. A backup that has never heard it finds out in the end that it does not advertise.
+        var until: Int?
+    }
+
+    /// Nobody seems to be master, beside a host that was never heard: we listen, in case it is.
+    struct Silence: Hashable, Sendable {
+        var since: Int
+        /// Somebody advertises: then VRRP decides.
+        var isBroken = false
     }
 
     enum HandoverReason: Hashable, Sendable { case draining, gateway }
@@ -93,6 +102,11 @@ struct RouterElection: Sendable {
     var isMomentGood = false
     /// We are the successor and wait for that.
     var awaitsMoment = false
+    /// Since when it is backup, out of nothing; nil once it was seen to hear others, or that was given up.
+    var backupSince: Int?
+    var silence: Silence?
+    /// An advertisement of anybody would end one of these two.
+    var isHearing = false
     var isListening = false
 
     var conflict: Conflict?
@@ -113,6 +127,8 @@ struct RouterElection: Sendable {
     var gatewayBackoff = 0
     var lastGatewayHandover: Int?
 
+    /// keepalived has ended, and its successor, which begins as backup, has not said so yet.
+    var awaitsDaemon = false
     var headlessSince = 0
     var isRestarting = false
     var nextHold: Int?
@@ -131,7 +147,7 @@ struct RouterElection: Sendable {
         var claims = Array(repeating: Claim(), count: router.peers.count)
         for (old, new) in positions.enumerated() { if let new { claims[new] = self.claims[old] } }
         lastMaster = lastMaster.flatMap { positions[$0] }
-        if let old = relay { relay = positions[old.peer].map { Relay(peer: $0, next: old.next) } }
+        if let old = relay { relay = positions[old.peer].map { Relay(peer: $0, next: old.next, until: old.until) } }
         if let old = conflict {
             conflict = positions[old.rival].map {
                 Conflict(rival: $0, since: old.since, isReported: old.isReported, isLosing: old.isLosing)

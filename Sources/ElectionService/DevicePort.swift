@@ -1,5 +1,6 @@
 import Addressing
 import CLinux
+import Dispatch
 import Glibc
 import KernelInterface
 
@@ -48,6 +49,11 @@ final class FrameSender {
 final class Sniffer {
     static let maximumFrames = 64
 
+    /// To close such a socket takes some 12 ms: the kernel waits until no processor hands it a frame any more (packet(7) sockets leave by
+    /// `synchronize_net`). 200 routers' would keep the election's thread from its pulses for seconds.
+    private static let closer = DispatchQueue(label: "agent.election.closing")
+
+    /// Stays open for a moment after the sniffer has gone: whoever waits for it ends that.
     let descriptor: Int32
     private var buffer = [UInt8](repeating: 0, count: 512)
 
@@ -59,7 +65,7 @@ final class Sniffer {
             "listen on device \(linkIndex)")
     }
 
-    deinit { close(descriptor) }
+    deinit { Self.closer.async { [descriptor] in _ = close(descriptor) } }
 
     /// Gives the first 512 octets of each waiting frame. False when the device is gone.
     func read(_ body: (ArraySlice<UInt8>) -> Void) -> Bool {

@@ -18,6 +18,8 @@ final class ElectionLoop {
     static let pipeReadBytes = 4096
     /// What one look takes from a pipe at most, together all that a pipe holds: pipe(7).
     static let maximumPipeReads = 16
+    /// How often pipes are looked for that are not there yet: a router's are made shortly before its keepalived starts.
+    static let pipeLookMilliseconds = 200
 
     /// What a descriptor is for.
     private enum Source {
@@ -44,15 +46,19 @@ final class ElectionLoop {
     private let carrier: CarrierWatch
     private let bell: Int32
     private let tell: (ElectionNews) -> Void
+    private let forgotten: (ResourceID) -> Void
     private let waitSet: Int32
     private var sources: [Int32: Source] = [:]
     private var members: [ResourceID: ElectionMember] = [:]
     private var pipes: [ResourceID: Pipe] = [:]
+    /// Nil while all are there.
+    private var nextPipeLook: Int?
     /// Without a descriptor: its end was told, and is not told again while the agent still believes in it.
     private var processes: [ResourceID: (process: Int32, descriptor: Int32?)] = [:]
     private let listeners = AdvertisementListeners()
     private var gateways: [String: GatewayProbe] = [:]
-    private var living: Set<IPAddress> = []
+    /// Peers that were told to be alive.
+    private(set) var living: Set<IPAddress> = []
     private let silence = SilenceWatch()
     private var underlay = UnderlayWatch()
     /// What the agent saw of members that its next update makes known: it looks first.
@@ -61,7 +67,8 @@ final class ElectionLoop {
     private var added: Set<Int32> = []
 
     init(
-        settings: ElectionSettings, tunnelAddress: IPAddress, startID: UInt64, bell: Int32, tell: @escaping (ElectionNews) -> Void
+        settings: ElectionSettings, tunnelAddress: IPAddress, startID: UInt64, bell: Int32, tell: @escaping (ElectionNews) -> Void,
+        forgotten: @escaping (ResourceID) -> Void = { _ in }
     ) throws(KernelError) {
         election = Election(settings: settings, startID: startID)
         self.tunnelAddress = tunnelAddress
@@ -71,6 +78,7 @@ final class ElectionLoop {
         waitSet = try opened(clinux_poll_set(), "wait for descriptors")
         self.bell = bell
         self.tell = tell
+        self.forgotten = forgotten
         try add(bell, .bell)
         try add(sockets.pulses, .pulses)
         try add(sockets.echoes, .echoes)
@@ -110,6 +118,7 @@ final class ElectionLoop {
             }
             probeGateways()
             renewListeners()
+            lookForPipes()
             lookAtUnderlay()
             judgeSuspects()
             if let due = election.nextDeadline, Self.now >= due { handle(.tick) }
@@ -121,7 +130,7 @@ final class ElectionLoop {
         let look = underlay.nextLook ?? .max / 2
         let verdict = silence.nextDeadline ?? .max / 2
         let renewal = listeners.nextDeadline ?? .max / 2
-        return min(election.nextDeadline ?? .max / 2, probes ?? .max / 2, look, verdict, renewal)
+        return min(election.nextDeadline ?? .max / 2, probes ?? .max / 2, look, verdict, renewal, nextPipeLook ?? .max / 2)
     }
 
     private func lookAtUnderlay() {
@@ -180,7 +189,9 @@ final class ElectionLoop {
         for member in new where pipes[member.router.id]?.path != member.notifyPipe { openPipe(member) }
         updateGateways()
         admitPeers()
-        perform(election.update(routers: new.map(\.router), now: Self.now))
+        let actions = election.update(routers: new.map(\.router), now: Self.now)
+        living = living.filter { election.liveness(of: $0) != nil }
+        perform(actions)
         for (id, state) in seen { note(id, state) }
         seen = [:]
     }
@@ -195,6 +206,8 @@ final class ElectionLoop {
 
     /// What the agent saw is older than what keepalived has said since: it counts where nothing was said.
     private func note(_ id: ResourceID, _ state: MemberState) {
+        // Of a keepalived that ended while no agent was here, its pipe still says that it is master.
+        if state == .headless, election.state(of: id) == .master, processes[id]?.descriptor == nil { return handle(.daemonEnded(id)) }
         guard election.state(of: id) == .unknown else { return }
         handle(.member(id, state == .headless ? .master : state))
         if state == .headless { handle(.daemonEnded(id)) }
@@ -205,6 +218,7 @@ final class ElectionLoop {
         endWatch(id)
         stopListening(id)
         acquit(id)
+        forgotten(id)
     }
 
     // MARK: keepalived
@@ -213,10 +227,26 @@ final class ElectionLoop {
         let id = member.router.id
         if let old = pipes.removeValue(forKey: id) { remove(old.descriptor) }
         let descriptor = clinux_lift(open(member.notifyPipe, O_RDWR | O_NONBLOCK | O_CLOEXEC))
-        // Before keepalived's first start there is none: it is there when the agent tells of the process.
-        guard descriptor >= 0 else { return }
+        // Before keepalived's first start there is none.
+        guard descriptor >= 0 else {
+            nextPipeLook = nextPipeLook ?? Self.now + Self.pipeLookMilliseconds
+            return
+        }
         pipes[id] = Pipe(descriptor: descriptor, path: member.notifyPipe)
         watchDescriptor(descriptor, .pipe(id))
+    }
+
+    private func lookForPipes() {
+        guard let due = nextPipeLook, Self.now >= due else { return }
+        nextPipeLook = nil
+        for (id, member) in members where pipes[id] == nil { openPipe(member) }
+    }
+
+    /// Whether another pipe has been made in the place of the one that is open.
+    private func isReplaced(_ pipe: Pipe) -> Bool {
+        var (own, other) = (stat(), stat())
+        guard fstat(pipe.descriptor, &own) == 0, stat(pipe.path, &other) == 0 else { return false }
+        return (own.st_dev, own.st_ino) != (other.st_dev, other.st_ino)
     }
 
     /// Tells the agent every line, and the election the last state: a pipe that nobody read for long holds history.
@@ -231,19 +261,29 @@ final class ElectionLoop {
         }
         // First the agent: what the election wants done because of a line comes after it.
         for notification in notifications { tell(.notified(id, line: notification.line)) }
-        if let last = notifications.last { handle(.member(id, MemberState(last.state))) }
+        guard let last = notifications.last else { return }
+        // One that was started anew begins as backup: without that its mastership does not count.
+        let isNew = [.fault, .headless].contains(election.state(of: id)) && notifications.contains { $0.state == .backup }
+        if isNew, last.state.isMaster {
+            handle(.member(id, .backup))
+        }
+        handle(.member(id, MemberState(last.state)))
     }
 
     private func watch(_ id: ResourceID, _ process: Int32) {
         guard let member = members[id] else { return }
-        if pipes[id] == nil { openPipe(member) }
-        guard processes[id]?.process != process else { return }
+        guard processes[id]?.process != process else {
+            if pipes[id] == nil { openPipe(member) }
+            return
+        }
+        if pipes[id].map(isReplaced) ?? true { openPipe(member) }
         endWatch(id)
         let descriptor = clinux_open_process(process)
         if descriptor >= 0 {
             processes[id] = (process, descriptor)
             watchDescriptor(descriptor, .process(id))
         } else if descriptor == -ESRCH {
+            readPipe(id)
             processes[id] = (process, nil)
             handle(.daemonEnded(id))
         } else {
@@ -258,6 +298,8 @@ final class ElectionLoop {
 
     private func processEnded(_ id: ResourceID) {
         guard let entry = processes[id] else { return }
+        // What it said last is older than its end.
+        readPipe(id)
         endWatch(id)
         processes[id] = (entry.process, nil)
         handle(.daemonEnded(id))
@@ -279,9 +321,9 @@ final class ElectionLoop {
     private func judgeSuspects() {
         for id in silence.silent(at: Self.now) {
             acquit(id)
-            guard election.state(of: id) == .master, let process = processes[id]?.process else { continue }
+            guard election.state(of: id) == .master, let descriptor = processes[id]?.descriptor else { continue }
             tell(.problem("The keepalived of router \(id) is master and silent: ending it"))
-            kill(process, SIGKILL)
+            _ = clinux_signal_process(descriptor, SIGKILL)
         }
     }
 
@@ -388,8 +430,11 @@ final class ElectionLoop {
         added.insert(descriptor)
     }
 
-    /// For descriptors that whoever opened them has closed: the kernel has taken them out of the set by itself.
-    private func unwatch(_ descriptor: Int32) { sources[descriptor] = nil }
+    /// Also for descriptors that whoever opened them closes: when the kernel has taken them out of the set by itself, that does no harm.
+    private func unwatch(_ descriptor: Int32) {
+        sources[descriptor] = nil
+        _ = clinux_poll_remove(waitSet, descriptor)
+    }
 
     private func remove(_ descriptor: Int32) {
         unwatch(descriptor)

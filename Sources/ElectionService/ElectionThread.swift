@@ -52,7 +52,7 @@ public final class ElectionThread: Sendable {
             tell: { [continuation] news in
                 strips.note(news)
                 continuation.yield(news)
-            })
+            }, forgotten: { strips.forget($0) })
         let start = LoopBox(loop)
         let thread = Thread { [self] in
             if clinux_become_realtime(Self.realtimePriority) < 0 {

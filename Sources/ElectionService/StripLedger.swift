@@ -7,7 +7,7 @@ import Synchronization
 /// the addresses are rightly there.
 ///
 ///     nothing ◀───────────────────────────── due
-///        │        keepalived: MASTER          ▲
+///        │   keepalived: MASTER, or it goes   ▲
 ///        └────────────── strip ───────────────┘
 final class StripLedger: Sendable {
     private let due = Mutex<Set<ResourceID>>([])
@@ -22,6 +22,9 @@ final class StripLedger: Sendable {
         default: return
         }
     }
+
+    /// The router is here no more.
+    func forget(_ id: ResourceID) { _ = due.withLock { $0.remove(id) } }
 
     func isDue(_ id: ResourceID) -> Bool { due.withLock { $0.contains(id) } }
 }

@@ -88,7 +88,10 @@ struct DrainCommand: AsyncParsableCommand {
             shown = text
             guard ContinuousClock.now < end else {
                 throw CleanExit.failure(
-                    "\(host) still has \(text). See whether other hosts are alive and enabled, or give it more time with --timeout.")
+                    """
+                    \(host) still has \(text). See whether other hosts are alive and enabled and reach the routers' external gateways, or give it \
+                    more time with --timeout.
+                    """)
             }
             try await Task.sleep(for: .milliseconds(Self.pollMilliseconds))
         }

@@ -30,7 +30,7 @@ struct ElectionMailboxTests {
         #expect(box.take().isEmpty)
     }
 
-    @Test("Addresses that shall be taken away may stay when keepalived becomes master anew, not when a master that does not obey speaks")
+    @Test("Addresses that shall go may stay when keepalived becomes master anew or the router goes, not when a disobedient master speaks")
     func strips() {
         let ledger = StripLedger()
         #expect(!ledger.isDue(Self.id))
@@ -40,6 +40,9 @@ struct ElectionMailboxTests {
         ledger.note(.notified(ResourceID(rawValue: 8), line: "INSTANCE \"VR_1\" MASTER 254"))
         #expect(ledger.isDue(Self.id))
         ledger.note(.notified(Self.id, line: "INSTANCE \"VR_1\" MASTER 254"))
+        #expect(!ledger.isDue(Self.id))
+        ledger.note(.strip(Self.id))
+        ledger.forget(Self.id)
         #expect(!ledger.isDue(Self.id))
     }
 }

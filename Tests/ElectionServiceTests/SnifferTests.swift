@@ -71,6 +71,27 @@ struct SnifferTests {
         }
     }
 
+    @Test("What a listener opened is closed after it has gone, by another thread")
+    func closing() throws {
+        try TestNamespaces.with(2) { kernel, names in
+            try Self.addDevice(kernel, names[0], names[1])
+            let descriptors = try NamespaceRunner.run(in: names[0]) {
+                let index = try #require(try FrameSender().index(of: "tap1"))
+                return try (0..<20).map { _ in try Sniffer.ofVRRP(linkIndex: index) }.map(\.descriptor)
+            }
+            #expect(descriptors.count == 20)
+            let isClosed = TestNamespaces.eventually {
+                // Others may have got a number again: then it is no packet socket any more.
+                descriptors.allSatisfy { descriptor in
+                    var domain: Int32 = 0
+                    var length = socklen_t(MemoryLayout<Int32>.size)
+                    return getsockopt(descriptor, SOL_SOCKET, SO_DOMAIN, &domain, &length) < 0 || domain != AF_PACKET
+                }
+            }
+            #expect(isClosed)
+        }
+    }
+
     @Test("A listener goes on when its device is made anew")
     func renewal() throws {
         try TestNamespaces.with(2) { kernel, names in

@@ -96,6 +96,45 @@ struct HandoverTests {
         #expect(group.traffic.injections == 0)
     }
 
+    @Test(
+        "A host that drains keeps its routers while nobody else reaches their gateway, and gives them away when somebody does",
+        arguments: [2, 3])
+    func drainToUnreachable(members: Int) throws {
+        let group = gatewayGroup(members: members)
+        for other in 1..<members { group.setGateway(other, .unreachable) }
+        group.drain(0)
+        group.run(30_000)
+        #expect(group.isSettled(on: 0))
+        #expect(group.traffic.ownerChanges == 0)
+        group.setGateway(members - 1, .reachable)
+        #expect(group.run(limit: 3000) { group.isSettled(on: members - 1) } != nil)
+        group.closeTimes()
+        #expect(group.longestOwnerless == 0)
+    }
+
+    @Test("A host that drains gives its routers away when nobody reaches their gateway")
+    func drainUnreachableForAll() {
+        let group = gatewayGroup()
+        for host in [1, 0] { group.setGateway(host, .unreachable) }
+        group.drain(0)
+        #expect(group.run(limit: 3000) { group.isSettled(on: 1) } != nil)
+        group.run(30_000)
+        #expect(group.isSettled(on: 1))
+    }
+
+    @Test("Of two masters the one that reaches the gateway stays, though it drains", arguments: [0, 1])
+    func drainingMasterOfTwo(draining: Int) {
+        let group = gatewayGroup()
+        group.cut(0, 1)
+        group.run(1000)
+        #expect(group.owners(0) == [0, 1])
+        group.setGateway(1 - draining, .unreachable)
+        group.drain(draining)
+        group.heal()
+        group.run(5000)
+        #expect(group.isSettled(on: draining))
+    }
+
     @Test("A gateway that comes and goes moves a router ever less often")
     func gatewayFlaps() {
         let group = gatewayGroup(routers: 1)

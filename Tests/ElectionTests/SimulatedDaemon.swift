@@ -7,10 +7,9 @@ struct SimulatedDaemon {
         var priority: Int
     }
 
-    static let intervalMilliseconds = 1000
-
     let address: IPAddress
     let priority: Int
+    let intervalMilliseconds: Int
     var isRunning = false
     /// SIGSTOP: packets wait in its socket.
     var isStopped = false
@@ -21,7 +20,7 @@ struct SimulatedDaemon {
     /// When it becomes master or, as master, advertises.
     var timer: Int?
 
-    var skew: Int { (256 - priority) * Self.intervalMilliseconds / 256 }
+    var skew: Int { (256 - priority) * intervalMilliseconds / 256 }
 
     /// What happened: for the notification, and for the others.
     struct Outcome {
@@ -39,12 +38,12 @@ struct SimulatedDaemon {
     private mutating func becomeBackup(now: Int) -> Outcome {
         isMaster = false
         hasAddresses = false
-        timer = now + 3 * Self.intervalMilliseconds + skew
+        timer = now + 3 * intervalMilliseconds + skew
         return Outcome(notification: false)
     }
 
     mutating func fire(now: Int) -> Outcome {
-        timer = now + Self.intervalMilliseconds
+        timer = now + intervalMilliseconds
         guard !isMaster else { return Outcome(advertises: true) }
         isMaster = true
         hasAddresses = true
@@ -63,7 +62,7 @@ struct SimulatedDaemon {
                 advertisement.priority > priority || advertisement.priority == priority && advertisement.source > address
             return isBetter ? becomeBackup(now: now) : Outcome()
         }
-        timer = now + (advertisement.priority == 0 ? skew : 3 * Self.intervalMilliseconds + skew)
+        timer = now + (advertisement.priority == 0 ? skew : 3 * intervalMilliseconds + skew)
         return Outcome()
     }
 }

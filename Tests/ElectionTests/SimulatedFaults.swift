@@ -81,6 +81,15 @@ extension SimulatedGroup {
         after(2) { self.tell(host, .daemonEnded(self.routers[router])) }
     }
 
+    /// It goes and takes its addresses along, as at the end of a host's work.
+    func endDaemon(_ router: Int, on host: Int) {
+        hosts[host].daemons[router].isRunning = false
+        hosts[host].daemons[router].isMaster = false
+        hosts[host].daemons[router].hasAddresses = false
+        hosts[host].daemons[router].timer = nil
+        countOwners(router)
+    }
+
     /// SIGSTOP.
     func stopDaemon(_ router: Int, on host: Int) { hosts[host].daemons[router].isStopped = true }
 
@@ -117,6 +126,12 @@ extension SimulatedGroup {
     func lose(from: Int, to: Int, _ loss: Double = 1, onlyAdvertisements: Bool = false) {
         advertisementLoss[from][to] = loss
         if !onlyAdvertisements { underlayLoss[from][to] = loss }
+    }
+
+    /// Loses pulses and echo requests between two hosts, and no advertisement.
+    func filterPulses(_ one: Int, _ other: Int) {
+        underlayLoss[one][other] = 1
+        underlayLoss[other][one] = 1
     }
 
     func cut(_ one: Int, _ other: Int, onlyAdvertisements: Bool = false) {

@@ -36,6 +36,9 @@ final class SimulatedGroup {
     var now = 0
     var hosts: [Host]
     let routers: [ResourceID]
+    /// The hosts of each router, those first that are preferred.
+    let members: [[Int]]
+    let intervalMilliseconds: Int
     var settings = ElectionSettings()
     var hasGateway = false
 
@@ -59,9 +62,15 @@ final class SimulatedGroup {
     /// Every datagram sent, when that is asked for.
     var datagrams: [[UInt8]]?
 
-    init(hosts count: Int, routers routerCount: Int = 1, seed: UInt64 = 1, spread: Bool = false) {
+    init(
+        hosts count: Int, routers routerCount: Int = 1, seed: UInt64 = 1, spread: Bool = false, interval: Int = 1000,
+        members: ((Int) -> [Int])? = nil
+    ) {
+        intervalMilliseconds = interval
         generator = SeededGenerator(seed: seed)
         routers = (0..<routerCount).map { ResourceID(rawValue: UInt128($0 + 1)) }
+        let groups = (0..<routerCount).map { members?($0) ?? Array(0..<count) }
+        self.members = groups
         hosts = Array(repeating: Host(), count: count)
         underlayLoss = Array(repeating: Array(repeating: 0, count: count), count: count)
         advertisementLoss = underlayLoss
@@ -69,8 +78,8 @@ final class SimulatedGroup {
         contestedSince = Array(repeating: nil, count: routerCount)
         for host in hosts.indices {
             hosts[host].daemons = routers.indices.map {
-                let place = spread ? (host + $0) % count : host
-                return SimulatedDaemon(address: advertisingAddress(host), priority: 254 - 4 * place)
+                let place = spread ? (host + $0) % count : groups[$0].firstIndex(of: host) ?? 0
+                return SimulatedDaemon(address: advertisingAddress(host), priority: 254 - 4 * place, intervalMilliseconds: interval)
             }
         }
     }
@@ -79,15 +88,15 @@ final class SimulatedGroup {
     func advertisingAddress(_ host: Int) -> IPAddress { .v4(IPv4Address(rawValue: 0xA9FE_C001 + UInt32(host))) }
 
     func configuration(_ host: Int) -> [ElectionRouter] {
-        routers.indices.map { router in
+        routers.indices.filter { members[$0].contains(host) }.map { router in
             ElectionRouter(
                 id: routers[router], localAddress: advertisingAddress(host), priority: hosts[host].daemons[router].priority,
                 isDraining: hosts[host].isDraining,
-                peers: hosts.indices.filter { $0 != host }.map { peer in
+                peers: members[router].filter { $0 != host }.map { peer in
                     ElectionRouter.Peer(
                         hostID: "host\(peer)", address: advertisingAddress(peer), endpoint: endpoint(peer),
                         priority: hosts[peer].daemons[router].priority, isDraining: hosts[peer].isDraining)
-                },
+                }, advertisementIntervalMilliseconds: intervalMilliseconds,
                 gatewayKey: hasGateway ? "gateway" : nil)
         }
     }
@@ -259,7 +268,7 @@ final class SimulatedGroup {
     // MARK: - Daemons
 
     func startDaemon(_ router: Int, on host: Int) {
-        guard hosts[host].isPowered else { return }
+        guard hosts[host].isPowered, members[router].contains(host) else { return }
         let outcome = hosts[host].daemons[router].start(now: now)
         conclude(outcome, router: router, on: host)
     }
@@ -293,7 +302,7 @@ final class SimulatedGroup {
     private func advertise(_ router: Int, from host: Int) {
         let daemon = hosts[host].daemons[router]
         let advertisement = SimulatedDaemon.Advertisement(source: daemon.address, priority: daemon.priority)
-        for peer in hosts.indices where peer != host {
+        for peer in members[router] where peer != host {
             transmit(advertisementLoss, from: host, to: peer) {
                 if self.hosts[peer].listens.contains(router) {
                     self.tell(peer, .advertisementHeard(self.routers[router], from: daemon.address))

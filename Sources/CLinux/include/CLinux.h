@@ -66,6 +66,8 @@ int clinux_unmount(const char *path);
 
 /// A descriptor that becomes readable when the process ends.
 int clinux_open_process(int process);
+/// A signal to the process of such a descriptor: to no other that has its number by now.
+int clinux_signal_process(int descriptor, int signal);
 /// A pipe: `ends[0]` to read, `ends[1]` to write.
 int clinux_pipe(int *ends);
 /// An anonymous file of a fixed size, which a writer can fill but never grow.
@@ -135,6 +137,8 @@ int clinux_event_descriptor(void);
 /// A set of descriptors to wait for (epoll(7)); one that is closed leaves it by itself.
 int clinux_poll_set(void);
 int clinux_poll_add(int set, int descriptor);
+/// One that is not closed at once must not wake anybody any more.
+int clinux_poll_remove(int set, int descriptor);
 /// The descriptors that are readable, at most 64; 0 when the time is over, or a signal came. A negative time waits for ever.
 int clinux_poll_wait(int set, int *descriptors, int capacity, int timeout_milliseconds);
 
