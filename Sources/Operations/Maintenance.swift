@@ -13,6 +13,7 @@ public struct MaintenanceProgress: Sendable, Hashable {
     var moved = ""
     var lost = ""
     var incomplete = ""
+    var surplus = ""
     var served = ""
     var unserved = ""
 
@@ -39,6 +40,7 @@ public struct MaintenanceRound: Sendable, Hashable {
     var moved: [Need] = []
     var lost: [Need] = []
     var incomplete: [ResourceID] = []
+    var surplus: [ResourceID] = []
     var served: [Need] = []
     var unserved: [ResourceID] = []
 }
@@ -55,7 +57,7 @@ extension Operations {
     /// - standalone routers and DHCP leave agents that are disabled or dead,
     /// - members of highly available routers whose agents have been dead for longer than
     ///   ``ServerSettings/replaceLostMembersAfterSeconds`` are replaced,
-    /// - members on disabled agents come last in their groups,
+    /// - members on disabled agents come last in their groups, and go when others that stood in for them are there,
     /// - routers that lack members, and networks that lack agents for DHCP, get them.
     ///
     /// Of several servers on one database one does it at a time; all find the conflicts.
@@ -87,6 +89,13 @@ extension Operations {
             }
             round.note("router \(id)", failure) { $0.changedRouters += 1 }
         }
+        for id in round.surplus {
+            let failure = try await attempt { verb in
+                guard let router = try verb.find(Router.self, id) else { return false }
+                return try verb.removeSurplus(of: router)
+            }
+            round.note("router \(id)", failure) { $0.changedRouters += 1 }
+        }
         for need in round.served {
             round.note("network \(need.resourceID)", try await attempt { try $0.relieve(need.agentID, ofNetwork: need.resourceID) }) {
                 $0.changedNetworks += 1
@@ -113,7 +122,9 @@ extension Operations {
 }
 
 extension MaintenanceRound {
-    fileprivate var isIdle: Bool { moved.isEmpty && lost.isEmpty && incomplete.isEmpty && served.isEmpty && unserved.isEmpty }
+    fileprivate var isIdle: Bool {
+        moved.isEmpty && lost.isEmpty && incomplete.isEmpty && surplus.isEmpty && served.isEmpty && unserved.isEmpty
+    }
 
     fileprivate mutating func note(_ subject: String, _ result: Result<Bool, APIError>, count: (inout MaintenanceRound) -> Void) {
         switch result {
@@ -130,6 +141,7 @@ extension MaintenanceProgress {
         moved = Self.next(round.moved.map(\.resourceID))
         lost = Self.next(round.lost.map(\.resourceID))
         incomplete = Self.next(round.incomplete)
+        surplus = Self.next(round.surplus)
         served = Self.next(round.served.map(\.resourceID))
         unserved = Self.next(round.unserved)
     }
@@ -148,15 +160,9 @@ extension Verb {
         var round = MaintenanceRound()
         round.conflicts = try masterConflicts()
         let limit = Operations.maximumPerRound
-        let deadRouters = settings.movesRoutersFromDeadAgents ? try silentSince(.l3, progress, seconds: settings.agentDownSeconds) : nil
-        let disabledRouters = try needs(
-            """
-            SELECT m.router_id, m.agent_id FROM router_members m JOIN agents a ON a.id = m.agent_id WHERE m.router_id > ? AND
-            ((m.ha_port_id IS NULL AND (a.admin_state_up = 0 OR a.heartbeat_timestamp < ?)) OR
-            (m.ha_port_id IS NOT NULL AND a.admin_state_up = 0 AND EXISTS (SELECT 1 FROM router_members o JOIN agents b ON b.id = o.agent_id
-            WHERE o.router_id = m.router_id AND o.priority < m.priority AND b.admin_state_up = 1))) ORDER BY m.router_id LIMIT ?
-            """, [.text(progress.moved), .text(deadRouters?.description ?? ""), .integer(limit)])
-        round.moved = disabledRouters
+        let silent = try silentSince(.l3, progress, seconds: settings.agentDownSeconds)
+        round.moved = try drainNeeds(after: progress.moved, silentSince: silent, limit: limit)
+        round.surplus = try routersWithSurplus(after: progress.surplus, limit: limit)
         if settings.replaceLostMembersAfterSeconds > 0,
             let lost = try silentSince(.l3, progress, seconds: max(settings.replaceLostMembersAfterSeconds, settings.agentDownSeconds))
         {
@@ -177,7 +183,7 @@ extension Verb {
         return round
     }
 
-    private func needs(_ sql: String, _ arguments: [ColumnValue]) throws -> [MaintenanceRound.Need] {
+    func needs(_ sql: String, _ arguments: [ColumnValue]) throws -> [MaintenanceRound.Need] {
         try transaction.rows(sql, arguments).compactMap { row in
             guard let resource = row[0].id, let agent = row[1].id else { return nil }
             return MaintenanceRound.Need(resourceID: resource, agentID: agent)
