@@ -143,7 +143,8 @@ extension Verb {
     func drainNeeds(after id: String, silentSince: Timestamp?, limit: Int) throws -> [MaintenanceRound.Need] {
         let silent = ColumnValue.text(silentSince?.description ?? "")
         let dead = settings.movesRoutersFromDeadAgents ? silent : .text("")
-        let others = "SELECT 1 FROM router_members o JOIN agents b ON b.id = o.agent_id WHERE o.router_id = m.router_id AND b.admin_state_up = 1"
+        let others =
+            "SELECT 1 FROM router_members o JOIN agents b ON b.id = o.agent_id WHERE o.router_id = m.router_id AND b.admin_state_up = 1"
         var reasons = "EXISTS (\(others) AND o.priority < m.priority)"
         var arguments: [ColumnValue] = [.text(id), dead]
         if try !livingAgents(.l3).isEmpty {
@@ -174,23 +175,5 @@ extension Verb {
                 oldestLivingHeartbeat.columnValue, .integer(limit),
             ]
         ).compactMap { $0[0].id }
-    }
-
-    // MARK: Lost members
-
-    /// Replaces a member of an HA router whose agent is dead. It is removed once the router has as many living members as it shall have, or
-    /// one more; so a router never has fewer than before. Returns whether it was.
-    func replaceMember(of router: Router, on agentID: ResourceID) throws -> Bool {
-        let members = try members(of: router.id)
-        guard router.isHighlyAvailable, let lost = members.first(where: { $0.agentID == agentID }) else { return false }
-        let living = try members.filter { try find(Agent.self, $0.agentID).map(isAlive) ?? false }
-        guard !living.contains(lost) else { return false }
-        let network = try haNetwork(of: router.projectID)
-        guard try living.count >= wantedMembers(router) || !addMembers(1, to: router, beside: members, on: network).isEmpty else {
-            return false
-        }
-        try removeMember(lost)
-        try renumberMembers(of: router.id)
-        return true
     }
 }
