@@ -46,10 +46,10 @@ struct RouterSurvivalTests {
         try await withSurvivors("partition") { cloud, traffic, master in
             let host = try cloud.lab.host(master)
             for fault in faults { try await host.fault(fault) }
-            try await oneOwnerStays(cloud)
+            try await cloud.waitForOneOwner()
             try await traffic.waitUntilSteady()
             try await host.heal()
-            try await oneOwnerStays(cloud)
+            try await cloud.waitForOneOwner()
             _ = try await cloud.master()
             for connection in traffic.connections {
                 #expect(try await connection.goesOn(), "\(connection.name): \(connection.failure ?? "stalled")")
@@ -67,7 +67,7 @@ struct RouterSurvivalTests {
                 let owners = try await cloud.owners()
                 return owners.count == 1 && owners != [master]
             }
-            try await oneOwnerStays(cloud)
+            try await cloud.waitForOneOwner()
             try await traffic.waitUntilSteady()
             try await host.heal()
             _ = try await cloud.master()
@@ -84,18 +84,8 @@ struct RouterSurvivalTests {
             }
             try await host.heal()
             _ = try await cloud.master()
-            try await oneOwnerStays(cloud)
+            try await cloud.waitForOneOwner()
             try await traffic.waitUntilSteady()
-        }
-    }
-
-    /// Waits until exactly one host has the gateway address in each of many looks in a row, over longer than VRRP's timers take.
-    private func oneOwnerStays(_ cloud: TestCloud) async throws {
-        let looks = 50
-        var inARow = 0
-        try await waitUntil("one owner in \(looks) looks in a row", timeoutMilliseconds: 120_000, intervalMilliseconds: 100) {
-            inARow = try await cloud.owners().count == 1 ? inARow + 1 : 0
-            return inARow >= looks
         }
     }
 
