@@ -39,6 +39,26 @@ struct RouterSurvivalTests {
         }
     }
 
+    @Test("When all hosts of a router are drained, a free one joins and takes it, and no more drained ones stay than are needed")
+    func drainAll() async throws {
+        try await withLab(hosts: 3, serverArguments: ["--maximum-members", "2"]) { lab in
+            let cloud = try await TestCloud(lab)
+            let (instance, floating) = try await cloud.reachableInstance()
+            let members = try await lab.api.agents(ofRouter: cloud.router.id).compactMap { $0["host"]?.stringValue }
+            let free = try #require(lab.hosts.map(\.name).first { !members.contains($0) })
+            let traffic = try await Traffic.start(lab, instance: instance, floating: floating, hasConnections: false)
+            defer { traffic.cancel() }
+            for host in members { try await lab.setL3Agent(of: host, isEnabled: false) }
+            try await waitUntil("\(free) to be the only master", timeoutMilliseconds: 60_000) { try await cloud.master() == free }
+            try await traffic.waitUntilSteady()
+            try await waitUntil("the router to have two members", timeoutMilliseconds: 60_000) {
+                try await lab.api.agents(ofRouter: cloud.router.id).count == 2
+            }
+            try await traffic.waitUntilSteady()
+            #expect(try await cloud.master() == free)
+        }
+    }
+
     @Test(
         "When the members cannot hear each other, exactly one owns the addresses once it is settled, and packets pass",
         arguments: [[Fault.ha], [.ha, .control]])
