@@ -5,7 +5,8 @@ import HostModel
 import NetworkModel
 
 extension ExternalAddress {
-    /// What a router answers for on its external network where it forwards, sorted. IPv6 hosts find conflicts themselves, and are not asked.
+    /// What a router answers for on its external network where it forwards, sorted. IPv6 addresses are not asked for: who takes one that the
+    /// router has finds out by duplicate address detection of its own, the router does none (`accept_dad` 0, keepalived's `-nodad`).
     static func all(of router: HostRouter) -> [ExternalAddress] {
         guard router.isAdminStateUp, let gateway = router.gateway, gateway.isAdminStateUp else { return [] }
         let all = gateway.addresses.map(\.address) + router.floatingIPs.map(\.address) + router.portForwardings.map(\.externalAddress)

@@ -23,10 +23,13 @@ extension Agent {
     /// before it reported.
     func routerReport(_ id: ResourceID) -> HostStatus.RouterReport? {
         let failure = routerFailures.sentence(of: id).map(StatusOutbox.fit)
-        if let state = members[id]?.state { return HostStatus.RouterReport(routerID: id, state: state, failure: failure) }
+        let isExternal = failure != nil && failure == routerProblems[id].map(StatusOutbox.fit) ? true : nil
+        if let state = members[id]?.state {
+            return HostStatus.RouterReport(routerID: id, state: state, failure: failure, isFailureExternal: isExternal)
+        }
         let isMember = view.routers[id]?.redundancy != nil
         guard failure != nil || !isMember && !routerFailures.isDoubtful(id) else { return nil }
-        return HostStatus.RouterReport(routerID: id, state: .unknown, failure: failure)
+        return HostStatus.RouterReport(routerID: id, state: .unknown, failure: failure, isFailureExternal: isExternal)
     }
 
     private func findRouters(_ conversion: HostConverter.Conversion, _ result: ApplyReport) -> [ResourceID: RouterFailures.Finding] {

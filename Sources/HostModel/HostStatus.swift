@@ -62,11 +62,15 @@ public struct HostStatus: Hashable, Sendable, Codable {
         public var state: HAState
         /// A sentence about what this host cannot realise of the router, at most 2000 octets; nil: nothing is amiss, or not any more.
         public var failure: String?
+        /// Whether the failure comes from outside, such as another owner of the router's address, so that no other host would do better.
+        /// Nil: no.
+        public var isFailureExternal: Bool?
 
-        public init(routerID: ResourceID, state: HAState, failure: String? = nil) {
+        public init(routerID: ResourceID, state: HAState, failure: String? = nil, isFailureExternal: Bool? = nil) {
             self.routerID = routerID
             self.state = state
             self.failure = failure
+            self.isFailureExternal = isFailureExternal
         }
     }
 

@@ -3,7 +3,7 @@ import APISchema
 /// A router as a lab's user sees it.
 public struct LabRouter: Hashable, Sendable {
     public var id: String
-    /// Its address in the external network; empty without a gateway.
+    /// Its first IPv4 address in the external network; empty without a gateway.
     public var gatewayAddress: String
 }
 
@@ -52,8 +52,9 @@ extension Lab {
         let router = try await api.create("routers", .object(request))
         let id = try router.text("id")
         for subnet in subnets { try await api.call("PUT", "/v2.0/routers/\(id)/add_router_interface", ["subnet_id": .string(subnet)]) }
-        let fixed = router["external_gateway_info"]?["external_fixed_ips"]?.arrayValue?.first
-        return LabRouter(id: id, gatewayAddress: fixed?["ip_address"]?.stringValue ?? "")
+        let fixed = router["external_gateway_info"]?["external_fixed_ips"]?.arrayValue ?? []
+        let addresses = fixed.compactMap { $0["ip_address"]?.stringValue }
+        return LabRouter(id: id, gatewayAddress: addresses.first(where: SocketAddress.isIPv4) ?? "")
     }
 
     /// Lets everybody ping the instances of a port's security groups. Answers the rule's id.

@@ -64,7 +64,10 @@ extension Agent: ManagedResource {
         try request.assign(to: &changed)
         if let description = request["description"] { changed.description = description.stringValue ?? "" }
         try verb.transaction.update(changed)
-        if changed.isAdminStateUp, !agent.isAdminStateUp { try verb.schedulePending() }
+        if changed.isAdminStateUp, !agent.isAdminStateUp {
+            try verb.schedulePending()
+            try verb.dismissSubstituted(changed)
+        }
         if !changed.isAdminStateUp, agent.isAdminStateUp { try verb.drain(changed) }
         return changed
     }

@@ -10,9 +10,14 @@ public struct MaintenanceProgress: Sendable, Hashable {
     public var holder: String
     /// Whether agents that are silent count as dead. Not at a server's start: its agents have had no time to find it again.
     public var trustsSilence = false
+    /// Agents that lost a member because it failed, and when: seconds since 1970. What fails elsewhere is not given to them for a while, or two
+    /// hosts with full disks would hand it to each other.
+    var distrusted: [ResourceID: Int] = [:]
     var moved = ""
     var lost = ""
+    var failing = ""
     var incomplete = ""
+    var surplus = ""
     var served = ""
     var unserved = ""
 
@@ -38,7 +43,9 @@ public struct MaintenanceRound: Sendable, Hashable {
 
     var moved: [Need] = []
     var lost: [Need] = []
+    var failing: [Need] = []
     var incomplete: [ResourceID] = []
+    var surplus: [ResourceID] = []
     var served: [Need] = []
     var unserved: [ResourceID] = []
 }
@@ -48,14 +55,16 @@ extension Operations {
     static let maximumPerRound = 50
     /// How long a server keeps the duty without renewing it.
     static let dutySeconds = 30
+    /// How long an agent that failed is not trusted with what fails elsewhere.
+    private static let distrustSeconds = 3600
     private static let duty = "maintenance"
 
     /// One round of what no request and no report asks for, each router and network in a transaction of its own:
     ///
     /// - standalone routers and DHCP leave agents that are disabled or dead,
-    /// - members of highly available routers whose agents have been dead for longer than
+    /// - members of highly available routers whose agents have been dead, or which have failed, for longer than
     ///   ``ServerSettings/replaceLostMembersAfterSeconds`` are replaced,
-    /// - members on disabled agents come last in their groups,
+    /// - members on disabled agents come last in their groups, and go when others that stood in for them are there,
     /// - routers that lack members, and networks that lack agents for DHCP, get them.
     ///
     /// Of several servers on one database one does it at a time; all find the conflicts.
@@ -73,17 +82,18 @@ extension Operations {
                 $0.changedRouters += 1
             }
         }
-        for need in round.lost {
-            let failure = try await attempt { verb in
-                guard let router = try verb.find(Router.self, need.resourceID) else { return false }
-                return try verb.replaceMember(of: router, on: need.agentID)
-            }
-            round.note("router \(need.resourceID)", failure) { $0.changedRouters += 1 }
-        }
+        try await replaceLost(&round, &progress)
         for id in round.incomplete {
             let failure = try await attempt { verb in
                 guard let router = try verb.find(Router.self, id) else { return false }
                 return try verb.scheduleRouter(router)
+            }
+            round.note("router \(id)", failure) { $0.changedRouters += 1 }
+        }
+        for id in round.surplus {
+            let failure = try await attempt { verb in
+                guard let router = try verb.find(Router.self, id) else { return false }
+                return try verb.removeSurplus(of: router)
             }
             round.note("router \(id)", failure) { $0.changedRouters += 1 }
         }
@@ -102,6 +112,20 @@ extension Operations {
         return round
     }
 
+    private func replaceLost(_ round: inout MaintenanceRound, _ progress: inout MaintenanceProgress) async throws {
+        let time = now().secondsSince1970
+        progress.distrusted = progress.distrusted.filter { time - $0.value < Self.distrustSeconds }
+        for need in round.lost + round.failing {
+            let distrusted = Set(progress.distrusted.keys)
+            let result = try await attempt { verb in
+                guard let router = try verb.find(Router.self, need.resourceID) else { return false }
+                return try verb.replaceMember(of: router, on: need.agentID, distrusted: distrusted)
+            }
+            round.note("router \(need.resourceID)", result) { $0.changedRouters += 1 }
+            if case .success(true) = result, round.failing.contains(need) { progress.distrusted[need.agentID] = time }
+        }
+    }
+
     /// What one transaction did; an error of the API, such as addresses that ran out, is its business alone.
     private func attempt(_ body: @escaping @Sendable (Verb) throws -> Bool) async throws -> Result<Bool, APIError> {
         do {
@@ -113,7 +137,9 @@ extension Operations {
 }
 
 extension MaintenanceRound {
-    fileprivate var isIdle: Bool { moved.isEmpty && lost.isEmpty && incomplete.isEmpty && served.isEmpty && unserved.isEmpty }
+    fileprivate var isIdle: Bool {
+        moved.isEmpty && lost.isEmpty && failing.isEmpty && incomplete.isEmpty && surplus.isEmpty && served.isEmpty && unserved.isEmpty
+    }
 
     fileprivate mutating func note(_ subject: String, _ result: Result<Bool, APIError>, count: (inout MaintenanceRound) -> Void) {
         switch result {
@@ -129,7 +155,9 @@ extension MaintenanceProgress {
     fileprivate mutating func advance(_ round: MaintenanceRound) {
         moved = Self.next(round.moved.map(\.resourceID))
         lost = Self.next(round.lost.map(\.resourceID))
+        failing = Self.next(round.failing.map(\.resourceID))
         incomplete = Self.next(round.incomplete)
+        surplus = Self.next(round.surplus)
         served = Self.next(round.served.map(\.resourceID))
         unserved = Self.next(round.unserved)
     }
@@ -148,23 +176,15 @@ extension Verb {
         var round = MaintenanceRound()
         round.conflicts = try masterConflicts()
         let limit = Operations.maximumPerRound
-        let deadRouters = settings.movesRoutersFromDeadAgents ? try silentSince(.l3, progress, seconds: settings.agentDownSeconds) : nil
-        let disabledRouters = try needs(
-            """
-            SELECT m.router_id, m.agent_id FROM router_members m JOIN agents a ON a.id = m.agent_id WHERE m.router_id > ? AND
-            ((m.ha_port_id IS NULL AND (a.admin_state_up = 0 OR a.heartbeat_timestamp < ?)) OR
-            (m.ha_port_id IS NOT NULL AND a.admin_state_up = 0 AND EXISTS (SELECT 1 FROM router_members o JOIN agents b ON b.id = o.agent_id
-            WHERE o.router_id = m.router_id AND o.priority < m.priority AND b.admin_state_up = 1))) ORDER BY m.router_id LIMIT ?
-            """, [.text(progress.moved), .text(deadRouters?.description ?? ""), .integer(limit)])
-        round.moved = disabledRouters
-        if settings.replaceLostMembersAfterSeconds > 0,
-            let lost = try silentSince(.l3, progress, seconds: max(settings.replaceLostMembersAfterSeconds, settings.agentDownSeconds))
-        {
-            round.lost = try needs(
-                """
-                SELECT m.router_id, m.agent_id FROM router_members m JOIN agents a ON a.id = m.agent_id WHERE m.router_id > ?
-                AND m.ha_port_id IS NOT NULL AND a.heartbeat_timestamp < ? ORDER BY m.router_id LIMIT ?
-                """, [.text(progress.lost), lost.columnValue, .integer(limit)])
+        let silent = try silentSince(.l3, progress, seconds: settings.agentDownSeconds)
+        round.moved = try drainNeeds(after: progress.moved, silentSince: silent, limit: limit)
+        round.surplus = try routersWithSurplus(after: progress.surplus, limit: limit)
+        if settings.replaceLostMembersAfterSeconds > 0 {
+            let seconds = max(settings.replaceLostMembersAfterSeconds, settings.agentDownSeconds)
+            if let since = try silentSince(.l3, progress, seconds: seconds) {
+                round.lost = try lostMembers(after: progress.lost, silentSince: since, limit: limit)
+            }
+            round.failing = try failingMembers(after: progress.failing, limit: limit)
         }
         round.incomplete = try incompleteRouters(after: progress.incomplete, limit: limit)
         let deadServers = try silentSince(.dhcp, progress, seconds: settings.agentDownSeconds)
@@ -177,7 +197,7 @@ extension Verb {
         return round
     }
 
-    private func needs(_ sql: String, _ arguments: [ColumnValue]) throws -> [MaintenanceRound.Need] {
+    func needs(_ sql: String, _ arguments: [ColumnValue]) throws -> [MaintenanceRound.Need] {
         try transaction.rows(sql, arguments).compactMap { row in
             guard let resource = row[0].id, let agent = row[1].id else { return nil }
             return MaintenanceRound.Need(resourceID: resource, agentID: agent)

@@ -39,7 +39,8 @@ extension Verb {
             let isNewFailure = member.failure != report.failure
             if isNewState { try note(report, from: hostID) }
             if isNewFailure {
-                try setFailure(report.failure, ofRouter: report.routerID, on: hostID)
+                try setFailure(
+                    report.failure, isExternal: report.isFailureExternal ?? false, ofRouter: report.routerID, on: hostID)
                 changes.append(RouterFailureChange(routerID: report.routerID, hostID: hostID, failure: report.failure))
             }
             if isNewState || isNewFailure { try refreshStatus(ofRouter: report.routerID) }

@@ -25,9 +25,11 @@ public struct RouterFailureChange: Sendable, Hashable {
 }
 
 extension Verb {
-    func setFailure(_ failure: String?, ofRouter routerID: ResourceID, on hostID: String) throws {
+    /// How long a member fails counts from its first failure, whatever it fails at later. What comes from outside of the host counts not at all.
+    func setFailure(_ failure: String?, isExternal: Bool, ofRouter routerID: ResourceID, on hostID: String) throws {
+        let since = failure == nil || isExternal ? "NULL" : "COALESCE(failing_since, \(now.secondsSince1970))"
         try transaction.execute(
-            "UPDATE router_members SET failure = ? WHERE router_id = ? AND host_id = ?",
+            "UPDATE router_members SET failure = ?, failing_since = \(since) WHERE router_id = ? AND host_id = ?",
             [failure.map { .text($0) } ?? .null, routerID.columnValue, .text(hostID)])
     }
 

@@ -38,7 +38,7 @@ public struct ServerSettings: Sendable {
     public var haNetworkPrefix = ServerSettings.defaultHANetworkPrefix
     /// The zones of routers and networks that ask for none; empty: any.
     public var defaultAvailabilityZones: [String] = []
-    /// A member of a highly available router whose agent has been silent for longer is replaced; 0: never.
+    /// A member of a highly available router whose agent has been silent, or which has failed, for longer is replaced; 0: never.
     public var replaceLostMembersAfterSeconds = 600
     /// Whether standalone routers move away from agents that are dead.
     ///

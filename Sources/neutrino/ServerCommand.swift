@@ -50,7 +50,7 @@ struct ServerCommand: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Seconds after which a member of a highly available router whose agent is dead is replaced on another host; 0: never.",
+            "Seconds after which a member of a highly available router whose agent is dead, or that fails, is replaced on another host; 0: never.",
             discussion: "Long enough for a host to restart. A host that returns later is a candidate for new routers, and takes none back.",
             valueName: "seconds"))
     var replaceLostMembersAfter: Int = 600

@@ -13,13 +13,14 @@ struct HostAgent: Sendable {
     let host: String
 
     func report(
-        ports: [HostStatus.PortReport] = [], routers: [HostStatus.RouterReport] = [], hasTunnel: Bool = true
+        ports: [HostStatus.PortReport] = [], routers: [HostStatus.RouterReport] = [], conflicts: [HostStatus.MasterConflict]? = nil,
+        hasTunnel: Bool = true
     ) async throws {
         let number = host.utf8.last ?? 0
         let status = HostStatus(
             registration: .init(
                 startID: "1", tunnelAddress: hasTunnel ? IPAddress("192.0.2.\(number)") : nil, physicalNetworks: ["physnet1": "eth1"],
-                stateDirectory: "/var/lib/neutrino"), ports: ports, routers: routers)
+                stateDirectory: "/var/lib/neutrino"), ports: ports, routers: routers, conflicts: conflicts)
         let body = try [UInt8](JSONEncoder().encode(status))
         let answer = try await client.send(.POST, "/agent/v1/hosts/\(host)/status", bytes: body)
         try #require(answer.status == 204, "\(answer)")

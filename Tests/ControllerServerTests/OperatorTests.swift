@@ -63,6 +63,47 @@ struct OperatorTests {
         }
     }
 
+    @Test("While two hosts say that they are a router's master, the API, /metrics and the log say so, and all say when it is over")
+    func twoMasters() async throws {
+        let log = LogLines()
+        try await withServer(logger: log.logger) { client in
+            let agents = ["h1", "h2", "h3"].map { HostAgent(client: client, host: $0) }
+            for agent in agents { try await agent.report() }
+            let router = try await client.make("routers", ["ha": true])
+            let id = try #require(ResourceID(router))
+            func states() async throws -> [String: String] {
+                let members = try await client.get("routers/\(router)/l3-agents").body["agents"]?.arrayValue ?? []
+                return members.reduce(into: [:]) { $0[$1["host"]?.stringValue ?? ""] = $1["ha_state"]?.stringValue }
+            }
+            func hasMetric(_ count: Int) async throws -> Bool {
+                try await client.send(.GET, "/metrics").text.contains("neutrino_router_master_conflicts \(count)\n")
+            }
+            func says(_ sentence: String) -> Bool { log.all.contains { $0.hasPrefix(sentence) && $0.contains(router) } }
+            try await agents[0].report(routers: [.init(routerID: id, state: .active)])
+            try await agents[1].report(routers: [.init(routerID: id, state: .active)])
+            #expect(try await states() == ["h1": "unknown", "h2": "active", "h3": "standby"], "a handover, as far as is known")
+            #expect(try await hasMetric(0))
+            // The first one means it, and repeats it with each sign of life; it hears the other, too.
+            let isConflict = try await poll {
+                try await agents[0].report(
+                    routers: [.init(routerID: id, state: .active)], conflicts: [.init(routerID: id, hostID: "h2")])
+                return try await states() == ["h1": "active", "h2": "active", "h3": "standby"]
+            }
+            #expect(isConflict)
+            #expect(try await hasMetric(1))
+            #expect(says("A master hears a second one"))
+            #expect(await poll { says("Several hosts claim to be the master of a router") })
+            let alarm = log.all.first { $0.hasPrefix("Several hosts claim") } ?? ""
+            #expect(alarm.contains("h1,h2"), "\(alarm)")
+            #expect(!says("A router has one master again"))
+            try await agents[1].report(routers: [.init(routerID: id, state: .standby)])
+            #expect(try await states() == ["h1": "active", "h2": "standby", "h3": "standby"])
+            #expect(try await hasMetric(0))
+            #expect(await poll { says("A router has one master again") })
+            #expect(log.all.filter { $0.hasPrefix("Several hosts claim") }.count == 1, "once, not with every round")
+        }
+    }
+
     @Test("neutrino drain waits until a host is free, says what is left when it is not, and undrain gives it work again")
     func drain() async throws {
         try await withServer { client in

@@ -13,7 +13,7 @@ import TestSupport
 func withServer(
     _ backend: Backend = .sqlite, nova: NovaSettings? = nil, configure: (inout ServerConfiguration) -> Void = { _ in },
     _ adjust: (inout ServerSettings) -> Void = { _ in }, authentication: AuthenticationMode = .none, agentSecretFile: String? = nil,
-    _ body: @Sendable (APIClient) async throws -> Void
+    logger: Logger = .quiet, _ body: @Sendable (APIClient) async throws -> Void
 ) async throws {
     try await withServer(
         backend.makeLocation(), nova: nova,
@@ -21,13 +21,13 @@ func withServer(
             configuration.authentication = authentication
             configuration.agentSecretFile = agentSecretFile
             configure(&configuration)
-        }, adjust, body)
+        }, adjust, logger: logger, body)
 }
 
 /// The same on a database that may exist already.
 func withServer(
     _ database: StoreLocation, nova: NovaSettings? = nil, configure: (inout ServerConfiguration) -> Void = { _ in },
-    _ adjust: (inout ServerSettings) -> Void = { _ in }, _ body: @Sendable (APIClient) async throws -> Void
+    _ adjust: (inout ServerSettings) -> Void = { _ in }, logger: Logger = .quiet, _ body: @Sendable (APIClient) async throws -> Void
 ) async throws {
     var settings = ServerSettings()
     // Agents of tests report once: on a busy machine they would be dead before a long test ends.
@@ -37,7 +37,7 @@ func withServer(
     configure(&configuration)
     let (ports, continuation) = AsyncStream.makeStream(of: Int.self)
     let server = try await NetworkingServer(
-        configuration: configuration, logger: .quiet,
+        configuration: configuration, logger: logger,
         now: { Timestamp(secondsSince1970: Int(Date().timeIntervalSince1970)) },
         onReady: { port in
             continuation.yield(port)

@@ -39,6 +39,26 @@ struct RouterSurvivalTests {
         }
     }
 
+    @Test("When all hosts of a router are drained, a free one joins and takes it, and no more drained ones stay than are needed")
+    func drainAll() async throws {
+        try await withLab(hosts: 3, serverArguments: ["--maximum-members", "2"]) { lab in
+            let cloud = try await TestCloud(lab)
+            let (instance, floating) = try await cloud.reachableInstance()
+            let members = try await lab.api.agents(ofRouter: cloud.router.id).compactMap { $0["host"]?.stringValue }
+            let free = try #require(lab.hosts.map(\.name).first { !members.contains($0) })
+            let traffic = try await Traffic.start(lab, instance: instance, floating: floating, hasConnections: false)
+            defer { traffic.cancel() }
+            for host in members { try await lab.setL3Agent(of: host, isEnabled: false) }
+            try await waitUntil("\(free) to be the only master", timeoutMilliseconds: 60_000) { try await cloud.master() == free }
+            try await traffic.waitUntilSteady()
+            try await waitUntil("the router to have two members", timeoutMilliseconds: 60_000) {
+                try await lab.api.agents(ofRouter: cloud.router.id).count == 2
+            }
+            try await traffic.waitUntilSteady()
+            #expect(try await cloud.master() == free)
+        }
+    }
+
     @Test(
         "When the members cannot hear each other, exactly one owns the addresses once it is settled, and packets pass",
         arguments: [[Fault.ha], [.ha, .control]])
@@ -46,10 +66,10 @@ struct RouterSurvivalTests {
         try await withSurvivors("partition") { cloud, traffic, master in
             let host = try cloud.lab.host(master)
             for fault in faults { try await host.fault(fault) }
-            try await oneOwnerStays(cloud)
+            try await cloud.waitForOneOwner()
             try await traffic.waitUntilSteady()
             try await host.heal()
-            try await oneOwnerStays(cloud)
+            try await cloud.waitForOneOwner()
             _ = try await cloud.master()
             for connection in traffic.connections {
                 #expect(try await connection.goesOn(), "\(connection.name): \(connection.failure ?? "stalled")")
@@ -67,7 +87,7 @@ struct RouterSurvivalTests {
                 let owners = try await cloud.owners()
                 return owners.count == 1 && owners != [master]
             }
-            try await oneOwnerStays(cloud)
+            try await cloud.waitForOneOwner()
             try await traffic.waitUntilSteady()
             try await host.heal()
             _ = try await cloud.master()
@@ -84,18 +104,8 @@ struct RouterSurvivalTests {
             }
             try await host.heal()
             _ = try await cloud.master()
-            try await oneOwnerStays(cloud)
+            try await cloud.waitForOneOwner()
             try await traffic.waitUntilSteady()
-        }
-    }
-
-    /// Waits until exactly one host has the gateway address in each of many looks in a row, over longer than VRRP's timers take.
-    private func oneOwnerStays(_ cloud: TestCloud) async throws {
-        let looks = 50
-        var inARow = 0
-        try await waitUntil("one owner in \(looks) looks in a row", timeoutMilliseconds: 120_000, intervalMilliseconds: 100) {
-            inARow = try await cloud.owners().count == 1 ? inARow + 1 : 0
-            return inARow >= looks
         }
     }
 

@@ -80,6 +80,77 @@ import Testing
         #expect(Set(try await cloud.hosts(of: router)) == ["h1", "h2", "h3"])
     }
 
+    @Test("A member that has failed for ten minutes on a living host is replaced on one where nothing fails", arguments: Backend.allCases)
+    func failingMember(_ backend: Backend) async throws {
+        let cloud = try Cloud(backend)
+        try await hosts(cloud)
+        let router = try await cloud.router(["ha": true])
+        func say(_ host: String, _ failure: String?, _ state: HAState = .standby, isExternal: Bool? = nil) async throws {
+            try await cloud.report(
+                host, routers: [.init(routerID: router.id, state: state, failure: failure, isFailureExternal: isExternal)])
+        }
+        var progress = progress(trustsSilence: false)
+        let order = try await cloud.hosts(of: router)
+        try await say(order[0], "daemon keepalived: refused", .active)
+        try await say(order[1], nil)
+        try await say(order[2], "another device has the address", isExternal: true)
+        cloud.clock.advance(seconds: 590)
+        try await say(order[0], "disk: no space left", .active)
+        for host in ["h4", "h5"] { try await cloud.report(host) }
+        // A host that fails at another router is no remedy.
+        let other = try await cloud.router(["ha": true])
+        try await cloud.report("h4", routers: [.init(routerID: other.id, state: .standby, failure: "disk: no space left")])
+        #expect(try await cloud.hosts(of: other).contains("h4"), "new routers go where there are fewest")
+        #expect(try await cloud.operations.maintain(&progress).changedRouters == 0)
+        cloud.clock.advance(seconds: 11)
+        try await hosts(cloud, ["h4", "h5"])
+        for host in order { try await cloud.report(host) }
+        #expect(try await cloud.operations.maintain(&progress).changedRouters == 1, "it has failed for 601 seconds, whatever at")
+        #expect(try await cloud.hosts(of: router) == Array(order.dropFirst()) + ["h5"])
+        #expect(try await cloud.priorities(of: router).values.sorted() == [246, 250, 254])
+        #expect(try await cloud.operations.maintain(&progress).changedRouters == 0, "what comes from outside moves nobody")
+        // A failure that ends counts anew.
+        func pass(_ seconds: Int) async throws {
+            cloud.clock.advance(seconds: seconds)
+            for host in ["h1", "h2", "h3", "h4", "h5"] { try await cloud.report(host) }
+        }
+        try await say(order[1], "daemon keepalived: refused")
+        try await pass(300)
+        try await say(order[1], nil)
+        try await say(order[1], "daemon keepalived: refused")
+        try await pass(400)
+        #expect(try await cloud.operations.maintain(&progress).changedRouters == 0)
+        try await pass(201)
+        #expect(try await cloud.operations.maintain(&progress).changedRouters == 0, "what failed a while ago is not trusted")
+        try await cloud.report("h4", routers: [.init(routerID: other.id, state: .standby)])
+        #expect(try await cloud.operations.maintain(&progress).changedRouters == 1)
+        #expect(Set(try await cloud.hosts(of: router)) == [order[2], "h4", "h5"])
+    }
+
+    @Test("A router that all of its members fail at stays where it is", arguments: Backend.allCases)
+    func failingRouter(_ backend: Backend) async throws {
+        let cloud = try Cloud(backend)
+        try await hosts(cloud)
+        let router = try await cloud.router(["ha": true])
+        try await hosts(cloud, ["h4"])
+        let before = try await cloud.hosts(of: router)
+        for _ in 0..<2 {
+            for host in before {
+                try await cloud.report(host, routers: [.init(routerID: router.id, state: .standby, failure: "daemon keepalived: refused")])
+            }
+            cloud.clock.advance(seconds: 601)
+        }
+        try await hosts(cloud, ["h1", "h2", "h3", "h4"])
+        var progress = progress()
+        #expect(try await cloud.operations.maintain(&progress).changedRouters == 0)
+        #expect(try await cloud.hosts(of: router) == before)
+        // One is well again: the others are not the router's fault.
+        try await cloud.report(before[2], routers: [.init(routerID: router.id, state: .standby)])
+        #expect(try await cloud.operations.maintain(&progress).changedRouters == 1)
+        #expect(try await cloud.hosts(of: router).contains("h4"))
+        #expect(try await cloud.hosts(of: router).contains(before[2]))
+    }
+
     @Test("Standalone routers and DHCP leave a dead agent, unless routers were told to stay", arguments: Backend.allCases, [true, false])
     func deadAgent(_ backend: Backend, moves: Bool) async throws {
         let cloud = try Cloud(backend) { $0.movesRoutersFromDeadAgents = moves }

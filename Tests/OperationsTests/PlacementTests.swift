@@ -176,6 +176,86 @@ import Testing
         #expect(try await cloud.hosts(of: try await cloud.router(["ha": true])).contains(drained))
     }
 
+    @Test(
+        "When the last host of a rack is drained, its routers get members elsewhere first, and lose those that drained when one is master",
+        arguments: Backend.allCases)
+    func drainRack(_ backend: Backend) async throws {
+        let cloud = try Cloud(backend)
+        let rack = ["h1", "h2", "h3"]
+        try await hosts(cloud, rack)
+        let router = try await cloud.router(["ha": true])
+        try await hosts(cloud, ["h4", "h5", "h6", "h7"])
+        let others: Set<String> = ["h4", "h5", "h6", "h7"]
+        let master = try await cloud.hosts(of: router)[0]
+        try await cloud.report(master, routers: [.init(routerID: router.id, state: .active)])
+        for host in rack where host != master { try await cloud.enable(.l3, on: host, false) }
+        #expect(Set(try await cloud.hosts(of: router)) == Set(rack), "the master's host is left, and the others stay as backups")
+        try await cloud.enable(.l3, on: master, false)
+        let hosts = try await cloud.hosts(of: router)
+        #expect(hosts.count == 6 && Set(hosts.prefix(3)).isSubset(of: others), "the new ones come first: \(hosts)")
+        #expect(Set(hosts.suffix(3)) == Set(rack))
+        #expect(try await cloud.priorities(of: router)[hosts[0]] == 254)
+        #expect(try await cloud.states(of: router)[master] == .active, "nothing is taken before something is there")
+        var progress = MaintenanceProgress(holder: "s1")
+        #expect(try await cloud.operations.maintain(&progress).changedRouters == 0)
+        // The handover.
+        try await cloud.report(hosts[0], routers: [.init(routerID: router.id, state: .active)])
+        try await cloud.report(master, routers: [.init(routerID: router.id, state: .standby)])
+        #expect(try await cloud.operations.duties(ofHost: master, caller: cloud.admin).isFree)
+        #expect(try await cloud.operations.maintain(&progress).changedRouters == 1)
+        #expect(try await cloud.hosts(of: router) == Array(hosts.prefix(3)))
+        #expect(try await cloud.ports(ownedBy: DeviceOwner.haInterface).count == 3)
+        for host in rack { try await cloud.enable(.l3, on: host, true) }
+        #expect(try await cloud.operations.maintain(&progress).changedRouters == 0)
+        #expect(try await cloud.hosts(of: router) == Array(hosts.prefix(3)), "nothing returns")
+    }
+
+    @Test(
+        "A host that comes free later takes the routers of a drained rack, and no more members go than others stand in for",
+        arguments: Backend.allCases)
+    func lateHost(_ backend: Backend) async throws {
+        let cloud = try Cloud(backend)
+        let rack = ["h1", "h2", "h3"]
+        try await hosts(cloud, rack)
+        let router = try await cloud.router(["ha": true])
+        let master = try await cloud.hosts(of: router)[0]
+        try await cloud.report(master, routers: [.init(routerID: router.id, state: .active)])
+        for host in rack { try await cloud.enable(.l3, on: host, false) }
+        var progress = MaintenanceProgress(holder: "s1")
+        #expect(try await cloud.operations.maintain(&progress).changedRouters == 0, "there is nobody else")
+        #expect(Set(try await cloud.hosts(of: router)) == Set(rack))
+        try await cloud.report("h4")
+        #expect(try await cloud.operations.maintain(&progress).changedRouters == 1)
+        #expect(try await cloud.hosts(of: router).first == "h4")
+        #expect(try await cloud.hosts(of: router).count == 4)
+        try await cloud.report("h4", routers: [.init(routerID: router.id, state: .active)])
+        try await cloud.report(master, routers: [.init(routerID: router.id, state: .standby)])
+        // One stands in for one. The host whose drain ends keeps its membership, since another one still drains.
+        let last = try #require(try await cloud.hosts(of: router).last)
+        try await cloud.enable(.l3, on: last, true)
+        let left = try await cloud.hosts(of: router)
+        #expect(left.count == 3 && Array(left.prefix(2)) == ["h4", last])
+        #expect(try await cloud.operations.maintain(&progress).changedRouters == 0)
+        #expect(try await cloud.hosts(of: router) == left)
+    }
+
+    @Test("A drained host hands over to new members also when the only enabled one is dead", arguments: Backend.allCases)
+    func drainBesideDead(_ backend: Backend) async throws {
+        let cloud = try Cloud(backend)
+        try await hosts(cloud)
+        let router = try await cloud.router(["ha": true])
+        try await cloud.enable(.l3, on: "h1", false)
+        try await cloud.enable(.l3, on: "h2", false)
+        cloud.clock.advance(seconds: 76)
+        try await hosts(cloud, ["h1", "h2", "h4"])
+        #expect(Set(try await cloud.hosts(of: router)) == ["h1", "h2", "h3"])
+        var progress = MaintenanceProgress(holder: "s1")
+        #expect(try await cloud.operations.maintain(&progress).changedRouters == 0, "a server that just started waits")
+        progress.trustsSilence = true
+        #expect(try await cloud.operations.maintain(&progress).changedRouters == 1)
+        #expect(Set(try await cloud.hosts(of: router)) == ["h1", "h2", "h3", "h4"])
+    }
+
     @Test("Standalone routers leave a disabled agent with their ports, and stay where there is no other", arguments: Backend.allCases)
     func drainStandalone(_ backend: Backend) async throws {
         let cloud = try Cloud(backend)

@@ -68,7 +68,7 @@ import Testing
             #expect(floating.address.description == "203.0.113.9" && floating.portForwardings.isEmpty && floating.qosPolicyID == nil)
             #expect(try transaction.find(Port.self, Self.portID)?.networkID == Self.networkID)
             #expect(try transaction.find(Agent.self, Self.agentID)?.availabilityZone == "nova")
-            #expect(try transaction.rows("SELECT failure FROM router_members") == [[.null]])
+            #expect(try transaction.rows("SELECT failure, failing_since FROM router_members") == [[.null, .null]])
             let grants = try transaction.rows("SELECT action FROM rbac_policies ORDER BY action")
             #expect(grants == [[.text("access_as_external")], [.text("access_as_shared")]])
             let version = try transaction.rows("SELECT value FROM metadata WHERE key = 'schema_version'")
