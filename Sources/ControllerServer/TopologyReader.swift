@@ -11,7 +11,12 @@ enum TopologyReader {
         var rows: [TopologyChange.Row] = []
         rows += try transaction.list(Network.self).map { .network($0) }
         rows += try transaction.list(Subnet.self).map { .subnet($0) }
-        rows += try transaction.list(Port.self).map { .port($0) }
+        let routers = try routersByPort(transaction)
+        rows += try transaction.list(Port.self).map { port in
+            var port = port
+            port.attachedRouterID = routers[port.id]
+            return .port(port)
+        }
         rows += try transaction.list(Router.self).map { .router($0) }
         rows += try transaction.list(FloatingIP.self).map { .floatingIP($0) }
         rows += try transaction.list(QoSPolicy.self).map { .qosPolicy($0) }
@@ -45,7 +50,7 @@ enum TopologyReader {
         switch entry.kind {
         case Network.table.plural: return try transaction.find(Network.self, id).map { .put(.network($0)) } ?? .drop(.network(id))
         case Subnet.table.plural: return try transaction.find(Subnet.self, id).map { .put(.subnet($0)) } ?? .drop(.subnet(id))
-        case Port.table.plural: return try transaction.find(Port.self, id).map { .put(.port($0)) } ?? .drop(.port(id))
+        case Port.table.plural: return try port(id, transaction).map { .put(.port($0)) } ?? .drop(.port(id))
         case Router.table.plural: return try transaction.find(Router.self, id).map { .put(.router($0)) } ?? .drop(.router(id))
         case FloatingIP.table.plural:
             return try transaction.find(FloatingIP.self, id).map { .put(.floatingIP($0)) } ?? .drop(.floatingIP(id))
@@ -60,6 +65,31 @@ enum TopologyReader {
         case Agent.table.plural: return try transaction.find(Agent.self, id).map { .put(.agent($0)) } ?? .drop(.agent(id))
         default: return nil
         }
+    }
+
+    /// The port with the router that has recorded it. Records change with their ports' rows, in the same transactions.
+    private static func port(_ id: ResourceID, _ transaction: StoreTransaction) throws -> Port? {
+        guard var port = try transaction.find(Port.self, id) else { return nil }
+        guard DeviceOwner.isRouterOwned(port.deviceOwner) else { return port }
+        let rows = try transaction.rows("SELECT port_id, router_id FROM router_ports WHERE port_id = ?", [id.columnValue])
+        port.attachedRouterID = try rows.first.map { try attachment($0).routerID }
+        return port
+    }
+
+    private static func routersByPort(_ transaction: StoreTransaction) throws -> [ResourceID: ResourceID] {
+        var routers: [ResourceID: ResourceID] = [:]
+        for row in try transaction.rows("SELECT port_id, router_id FROM router_ports") {
+            let (port, router) = try attachment(row)
+            routers[port] = router
+        }
+        return routers
+    }
+
+    private static func attachment(_ row: [ColumnValue]) throws -> (portID: ResourceID, routerID: ResourceID) {
+        guard row.count == 2, let port = ResourceID(columnValue: row[0]), let router = ResourceID(columnValue: row[1]) else {
+            throw StoreError.corrupt("a row of router_ports is damaged")
+        }
+        return (portID: port, routerID: router)
     }
 
     private static func auxiliaryChange(_ entry: Change, _ transaction: StoreTransaction) throws -> TopologyChange? {

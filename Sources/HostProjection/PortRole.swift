@@ -5,7 +5,8 @@ enum PortRole: Hashable {
     /// The port of an instance: wired and filtered on the host that it is bound to.
     case instance
     case dhcp
-    /// An interface or the gateway of a router: wired on every member of the router.
+    /// An interface or a gateway of a router, by the router's record: wired on every member of the router. A port that only says so is ``other``,
+    /// or who may set `device_id` could plug a network into any router.
     case router(ResourceID)
     /// A member's own port on the HA network.
     case haInterface
@@ -23,7 +24,7 @@ extension Port {
         case DeviceOwner.haInterface: return .haInterface
         case DeviceOwner.floatingIP: return .floatingIP
         case DeviceOwner.routerInterface, DeviceOwner.haReplicatedInterface, DeviceOwner.routerGateway:
-            guard let router = ResourceID(deviceID) else { return .other }
+            guard let router = attachedRouterID else { return .other }
             return .router(router)
         default: return .other
         }

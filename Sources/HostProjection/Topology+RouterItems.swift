@@ -13,12 +13,20 @@ extension Topology {
         let ports = portsByRouter[id].sorted().compactMap { self.ports[$0] }
         return HostRouter(
             id: id, isAdminStateUp: router.isAdminStateUp, redundancy: redundancy,
-            gateway: ports.lazy.filter { $0.deviceOwner == DeviceOwner.routerGateway }.compactMap(routerPort).first,
+            gateway: gatewayPort(of: router).flatMap(routerPort),
             isSNATEnabled: router.gateway?.isSNATEnabled ?? true,
             interfaces: ports.filter { DeviceOwner.isRouterInterface($0.deviceOwner) }.compactMap(routerPort),
             floatingIPs: floating(of: id), portForwardings: portForwardings(of: id), connectionHelpers: connectionHelpers(of: router),
             gatewayLimits: limits(of: router.gateway?.qosPolicyID, on: router.gateway?.networkID), routes: router.routes,
             revision: router.standard.revisionNumber)
+    }
+
+    /// The one that the router's row names. Among the router's ports there may be further gateways.
+    private func gatewayPort(of router: Router) -> Port? {
+        guard let port = router.gateway.flatMap({ ports[$0.portID] }), port.routerID == router.id,
+            port.deviceOwner == DeviceOwner.routerGateway
+        else { return nil }
+        return port
     }
 
     private func redundancy(of router: Router, member: RouterMember) -> HostRouter.Redundancy? {

@@ -65,6 +65,11 @@ public enum DeviceOwner {
     /// Ports that the network itself made: trusted, without security groups.
     public static func isNetworkOwned(_ owner: String) -> Bool { owner.hasPrefix("network:") }
 
+    /// The device of such a port is a router: its interfaces, gateways and HA ports, those of distributed routers included.
+    public static func isRouterOwned(_ owner: String) -> Bool {
+        owner.hasPrefix("network:router_") || owner.hasPrefix("network:ha_router_")
+    }
+
     /// An interface of a router on an internal network, standalone or HA.
     public static func isRouterInterface(_ owner: String) -> Bool {
         owner == routerInterface || owner == haReplicatedInterface
@@ -116,6 +121,9 @@ public struct Port: Sendable, Hashable {
     public var qosPolicyID: ResourceID?
     /// The network's policy; not kept: whoever reads the row fills it in.
     public var networkQoSPolicyID: ResourceID?
+    /// The router that has recorded the port as its interface or gateway, whatever `device_id` says, which clients may set; not kept: who reads rows
+    /// for hosts fills it in.
+    public var attachedRouterID: ResourceID?
     /// Wishes for particular drivers, as canonical JSON text of an object; nil: none.
     public var hints: String?
     public var standard = StandardAttributes()

@@ -172,9 +172,9 @@ extension Verb {
         if let hints = attributes.hints() { port.hints = hints }
     }
 
-    /// A port that says that it is a router's interface names a router of its own project.
+    /// A port that says that it is a router's, whether its interface, its gateway or its HA port, names a router of its own project.
     private func refuseForeignRouter(_ port: Port) throws {
-        guard !caller.isAdmin, DeviceOwner.isRouterInterface(port.deviceOwner), let id = ResourceID(port.deviceID),
+        guard !caller.isAdmin, DeviceOwner.isRouterOwned(port.deviceOwner), let id = ResourceID(port.deviceID),
             let router = try find(Router.self, id), router.projectID != port.projectID
         else { return }
         throw APIError.deviceIDNotOwned(port.deviceID)

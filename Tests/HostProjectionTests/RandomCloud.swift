@@ -127,6 +127,7 @@ struct RandomCloud {
         case 7: owner = oneIn(2) ? "network:elsewhere" : ""
         default: owner = "compute:nova"
         }
+        let isRecorded = !oneIn(6)
         if DeviceOwner.isNetworkOwned(owner), !oneIn(10) { device = routerID(number(Self.counts.routers)).description }
         let addresses = (0..<number(3)).map { _ in
             let subnet = number(Self.counts.subnets)
@@ -147,6 +148,7 @@ struct RandomCloud {
         return port(
             id, on: onNetwork, host: host, owner: owner, device: device, addresses: addresses, groups: groups
         ) {
+            if !isRecorded { $0.attachedRouterID = nil }
             $0.isAdminStateUp = isUp
             $0.allowedAddressPairs = pairs
             if isMigrating { $0.inactiveBindings = [PortBinding(hostID: destination, vifType: vifType)] }
@@ -166,28 +168,33 @@ struct RandomCloud {
         let helpers = oneIn(3) ? [helper(1, "ftp", "tcp", 21 + number(2))] : []
         let policy = oneIn(3) ? nil : policyID(number(Self.counts.policies))
         let hasGateway = !oneIn(4)
+        let gatewayPort = somePort(ownedBy: DeviceOwner.routerGateway)
         return router(number(Self.counts.routers)) {
             $0.isHighlyAvailable = isHighlyAvailable
             $0.virtualRouterID = group
             $0.isAdminStateUp = isUp
             $0.helpers = helpers
-            if hasGateway { $0.gateway = ExternalGateway(networkID: networkID(0), portID: portID(0), qosPolicyID: policy) }
+            if hasGateway { $0.gateway = ExternalGateway(networkID: networkID(0), portID: gatewayPort, qosPolicyID: policy) }
             if hasRoute { $0.routes = [StaticRoute(destination: prefix("172.16.0.0/16"), nextHop: address("10.0.0.7"))] }
         }
     }
 
     private mutating func randomMember() -> TopologyChange.Row {
-        // An HA port that is there, more often than not.
-        let ports = rows.values.compactMap { row -> ResourceID? in
-            guard case .port(let port) = row, port.deviceOwner == DeviceOwner.haInterface else { return nil }
-            return port.id
-        }
         var row = RouterMember(
             routerID: routerID(number(Self.counts.routers)), agentID: agentID(number(Self.counts.agents)), hostID: anyHost())
-        if !oneIn(3) { row.haPortID = ports.isEmpty ? portID(number(Self.counts.ports)) : ports.sorted()[number(ports.count)] }
+        if !oneIn(3) { row.haPortID = somePort(ownedBy: DeviceOwner.haInterface) }
         row.priority = 100 + number(2)
         row.state = oneIn(2) ? .active : .standby
         return .routerMember(row)
+    }
+
+    /// One that is there, more often than not.
+    private mutating func somePort(ownedBy owner: String) -> ResourceID {
+        let ports = rows.values.compactMap { row -> ResourceID? in
+            guard case .port(let port) = row, port.deviceOwner == owner else { return nil }
+            return port.id
+        }
+        return ports.isEmpty ? portID(number(Self.counts.ports)) : ports.sorted()[number(ports.count)]
     }
 
     private mutating func randomFloatingIP() -> TopologyChange.Row {

@@ -15,6 +15,14 @@ import Testing
 
     private static let device = routerID(1).description
 
+    /// Its gateway is the port 2 outside.
+    private func router(_ number: Int, change: (inout Router) -> Void = { _ in }) -> TopologyChange.Row {
+        HostProjectionTests.router(number) {
+            $0.gateway = ExternalGateway(networkID: networkID(9), portID: portID(2))
+            change(&$0)
+        }
+    }
+
     /// Network 1 (10.0.0.0/24) inside, network 9 (203.0.113.0/24, flat) outside, network 5 for VRRP.
     private let surroundings = [
         network(1), subnet(1, on: 1, "10.0.0.0/24"), network(9, type: .flat) { $0.isExternal = true }, subnet(9, on: 9, "203.0.113.0/24"),
@@ -176,6 +184,58 @@ import Testing
         #expect(item(surroundings + [complete, member(1, on: "h1"), replicatedPort], "h1") == nil)
         #expect(item(surroundings + [complete, member(1, on: "h1", haPort: 77), replicatedPort], "h1") == nil)
         #expect(item(surroundings + [complete, member(1, on: "h1", haPort: 11), replicatedPort], "h1") != nil)
+    }
+
+    @Test("A port that only names a router, whatever its owner says, is no port of the router and brings its network to no host")
+    func foreignPorts() {
+        let honest = surroundings + [router(1), member(1, on: "h1"), interfacePort]
+        let owners = [
+            DeviceOwner.routerGateway, DeviceOwner.routerInterface, DeviceOwner.haReplicatedInterface, DeviceOwner.haInterface,
+            DeviceOwner.dhcp, "network:router_centralized_snat",
+        ]
+        let foreign = owners.enumerated().map { number, owner in
+            // Ids before and behind those of the router's own ports.
+            port(number == 0 ? 0 : 50 + number, on: 6, owner: owner, device: Self.device, addresses: [(6, "10.6.0.1")]) {
+                $0.attachedRouterID = nil
+            }
+        }
+        let topology = Topology(rows: honest + [network(6), subnet(6, on: 6, "10.6.0.0/24")] + foreign)
+        #expect(topology.items(for: "h1").filter { $0.key.id == networkID(6) } == [])
+        guard case .router(let router) = topology.item(HostItemKey(.router, routerID(1)), for: "h1") else {
+            Issue.record("there is no router")
+            return
+        }
+        #expect(router == item(honest, "h1"))
+        #expect(router.gateway?.id == portID(2) && router.interfaces.map(\.id) == [portID(1)])
+    }
+
+    @Test("A port comes to its router's hosts with the router's record of it, and goes with it")
+    func record() {
+        let unrecorded = port(7, on: 1, owner: DeviceOwner.routerInterface, device: Self.device, addresses: [(1, "10.0.0.7")]) {
+            $0.attachedRouterID = nil
+        }
+        let recorded = port(7, on: 1, owner: DeviceOwner.routerInterface, addresses: [(1, "10.0.0.7")]) {
+            $0.attachedRouterID = routerID(1)
+        }
+        let key = HostItemKey(.router, routerID(1))
+        var topology = Topology(rows: surroundings + [router(1), member(1, on: "h1")])
+        #expect(topology.apply([.put(unrecorded)])["h1"]?.contains(key) != true)
+        for (row, ports) in [(recorded, [portID(7)]), (unrecorded, [])] {
+            #expect(topology.apply([.put(row)])["h1"]?.contains(key) == true)
+            guard case .router(let router) = topology.item(key, for: "h1") else {
+                Issue.record("there is no router")
+                return
+            }
+            #expect(router.interfaces.map(\.id) == ports)
+        }
+    }
+
+    @Test("Of several gateways the one that the router's row names is the gateway, and a router whose row names none has none")
+    func severalGateways() {
+        let further = port(0, on: 9, owner: DeviceOwner.routerGateway, device: Self.device, addresses: [(9, "203.0.113.9")])
+        #expect(item(surroundings + [router(1), member(1, on: "h1"), further], "h1")?.gateway?.id == portID(2))
+        let without = router(1) { $0.gateway = nil }
+        #expect(item(surroundings + [without, member(1, on: "h1"), further], "h1")?.gateway == nil)
     }
 
     @Test("A router that is administratively down is still sent, as down")

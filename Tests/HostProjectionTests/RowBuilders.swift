@@ -57,7 +57,7 @@ func subnet(_ number: Int, on network: Int, _ cidr: String, change: (inout Subne
     return .subnet(row)
 }
 
-/// An instance's port unless the owner says otherwise.
+/// An instance's port unless the owner says otherwise. A router's has its record.
 func port(
     _ number: Int, on network: Int, host: String = "", owner: String = "compute:nova", device: String = "", addresses: [(Int, String)] = [],
     groups: [Int] = [], change: (inout Port) -> Void = { _ in }
@@ -67,6 +67,7 @@ func port(
     row.hostID = host
     row.deviceOwner = owner
     row.deviceID = device
+    if DeviceOwner.isRouterOwned(owner) { row.attachedRouterID = ResourceID(device) }
     row.fixedIPs = addresses.map { FixedIP(subnetID: subnetID($0.0), address: address($0.1)) }
     row.securityGroupIDs = groups.map(groupID)
     change(&row)

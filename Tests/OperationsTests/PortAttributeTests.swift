@@ -190,23 +190,36 @@ import Testing
         #expect(try await cloud.port(on: network, ["allowed_address_pairs": [["ip_address": "0.0.0.0/0"]]]).allowedAddressPairs.count == 1)
     }
 
-    @Test("A project's port cannot be the interface of another project's router")
-    func foreignRouter() async throws {
+    @Test(
+        "A project's port cannot call itself a port of another project's router, neither from the start nor later",
+        arguments: [
+            DeviceOwner.routerInterface, DeviceOwner.haReplicatedInterface, DeviceOwner.routerGateway, DeviceOwner.haInterface,
+            "network:router_interface_distributed", "network:router_centralized_snat",
+        ])
+    func foreignRouter(_ owner: String) async throws {
         let cloud = try Cloud()
-        let router = try await cloud.router()
-        let network = try await cloud.network(["project_id": "p2"])
         let other = Caller(projectID: "p2", isAdmin: false)
-        let error = try await apiError {
-            try await cloud.create(
-                Port.self,
-                [
-                    "network_id": .string(network.id.description), "device_owner": "network:router_interface",
-                    "device_id": .string(router.id.description),
-                ], as: other)
+        let network = try await cloud.network(["project_id": "p2"])
+        let foreign = try await cloud.router()
+        let own = try await cloud.router(["project_id": "p2"])
+        func refusal(_ body: () async throws -> Port) async throws {
+            let error = try await apiError(body)
+            #expect(
+                error?.message == "The following device_id \(foreign.id) is not owned by your project or matches another project router.")
+            #expect(error?.status == 409)
         }
-        #expect(
-            error?.message == "The following device_id \(router.id) is not owned by your project or matches another project router."
-                && error?.status == 409)
+        func create(_ body: [String: JSONValue]) async throws -> Port {
+            try await cloud.create(Port.self, ["network_id": .string(network.id.description)].merging(body) { $1 }, as: other)
+        }
+        let device: [String: JSONValue] = ["device_id": .string(foreign.id.description)]
+        try await refusal { try await create(device.merging(["device_owner": .string(owner)]) { $1 }) }
+        let plain = try await create([:])
+        try await refusal { try await cloud.update(plain, device.merging(["device_owner": .string(owner)]) { $1 }, as: other) }
+        let named = try await create(device)
+        try await refusal { try await cloud.update(named, ["device_owner": .string(owner)], as: other) }
+        let owned = try await create(["device_owner": .string(owner), "device_id": .string(own.id.description)])
+        try await refusal { try await cloud.update(owned, device, as: other) }
+        #expect(try await cloud.show(foreign).standard.revisionNumber == foreign.standard.revisionNumber)
     }
 
     @Test("Lists find parts of addresses, empty texts, and what changed since a time", arguments: Backend.allCases)
