@@ -158,7 +158,8 @@ struct AgentCommand: AsyncParsableCommand {
         let namespaces = events.namespaces
         return AgentSenses(
             linkChanges: changes, namespaceChanges: events.namespaceChanges, watchNamespaces: { namespaces.watch($0) }, entryLosses: losses,
-            rulesetChanges: events.rulesetChanges, connections: try LinuxConnectionTracker(), openPipe: Self.open,
+            rulesetChanges: events.rulesetChanges, rulesetHistory: namespaces, connections: try LinuxConnectionTracker(),
+            openPipe: Self.open,
             hasEnded: LinuxProcessHost.hasEnded, election: try election(),
             findConflicts: try findConflicts())
     }
@@ -223,7 +224,6 @@ private struct KernelEvents {
     let namespaceChanges: AsyncStream<NamespaceName>
     /// Nil of the host's own.
     let rulesetChanges: AsyncStream<NamespaceName?>
-    private let rulesets: RulesetEvents
 
     init() throws {
         let (names, namesContinuation) = AsyncStream.makeStream(
@@ -231,17 +231,13 @@ private struct KernelEvents {
         let (changes, changesContinuation) = AsyncStream.makeStream(
             of: NamespaceName?.self, bufferingPolicy: .bufferingNewest(Self.maximumPending))
         links = try NetworkEvents(namespace: nil)
-        let rulesets = try RulesetEvents()
         namespaces = try NamespaceEvents(onChange: { namesContinuation.yield($0) }, onRulesetChange: { changesContinuation.yield($0) })
-        Task { for await _ in rulesets { changesContinuation.yield(nil) } }
         namespaceChanges = names
         rulesetChanges = changes
-        self.rulesets = rulesets
     }
 
     func close() {
         links.close()
-        rulesets.close()
         namespaces.close()
     }
 }
