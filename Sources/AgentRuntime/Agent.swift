@@ -316,12 +316,17 @@ public actor Agent: Service {
         }
     }
 
-    /// Also, more seldom, where somebody tells of changes: there are namespaces beyond those that are listened to, and events get lost.
+    /// Also, more seldom, where somebody tells of changes: there are namespaces beyond those that are listened to, and events get lost. Of the settings
+    /// that belong to the firewall nobody tells.
     private func lookAtFirewalls() async {
-        let pause = configuration.firewallCheckMilliseconds * (senses.rulesetChanges == nil ? 1 : Self.firewallCheckFactor)
+        let factor = senses.rulesetChanges == nil ? 1 : Self.firewallCheckFactor
+        var turn = 0
         while !Task.isCancelled {
-            try? await Task.sleep(for: .milliseconds(pause))
-            if reconciler.findChangedFirewalls() { cycleWakeUp() }
+            try? await Task.sleep(for: .milliseconds(configuration.firewallCheckMilliseconds))
+            turn = (turn + 1) % factor
+            let hasChangedSettings = reconciler.findChangedSettings()
+            let hasChangedFirewalls = turn == 0 && reconciler.findChangedFirewalls()
+            if hasChangedSettings || hasChangedFirewalls { cycleWakeUp() }
         }
     }
 

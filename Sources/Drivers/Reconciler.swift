@@ -133,8 +133,22 @@ public final class Reconciler {
         return true
     }
 
-    /// Whether the next cycle has something to repair after an entry of the host's own namespace went. What we removed ourselves is not
-    /// believed to be there any more.
+    /// Whether somebody changed a setting of the host's own namespace that security groups need, as `sysctl --system` and the starts of libvirt and Docker do.
+    /// The kernel tells nobody. They are two files, whose reading costs some microseconds; those of devices wait for the resync.
+    public func findChangedSettings() -> Bool {
+        guard let known = believed[nil] else { return false }
+        let paths = Sysctl.ofBridges.filter { known.sysctls[$0] != nil }
+        guard !paths.isEmpty, let found = try? kernel.sysctls(paths, in: nil) else { return false }
+        let isChanged = paths.contains { path in
+            guard let value = known.sysctls[path], let now = found[path] else { return false }
+            return !Sysctl.same(now, value)
+        }
+        if isChanged { believed[nil] = nil }
+        return isChanged
+    }
+
+    /// Whether the next cycle has something to repair after an entry of the host's own namespace went or was set. What we removed or set ourselves is not
+    /// believed to be there any more, or is.
     public func noteLoss(of entry: LostEntry) -> Bool {
         guard let known = believed[nil] else { return false }
         let isOurs =
@@ -142,10 +156,24 @@ public final class Reconciler {
             case .forwarding(let entry): known.forwarding.contains(entry)
             case .neighbour(let link, let address):
                 Ownership.ownsNeighbours(on: link, in: nil) && known.neighbours.contains { $0.link == link && $0.address == address }
+            case .forwardingTo(let entry): replaces(entry, known)
+            case .neighbourTo(let neighbour):
+                Ownership.ownsNeighbours(on: neighbour.link, in: nil) && !known.neighbours.contains(neighbour)
+                    && known.neighbours.contains { $0.link == neighbour.link && $0.address == neighbour.address }
             case .unknown: true
             }
         if isOurs { believed[nil] = nil }
         return isOurs
+    }
+
+    /// Whether the entry of a tunnel has another remote than ours. One for nobody's MAC is a further host to flood to, and counts.
+    private func replaces(_ entry: ForwardingEntry, _ known: NamespaceObservation) -> Bool {
+        guard case .tunnel(let mac, let link, _) = entry, Ownership.ownsForwarding(on: link), !known.forwarding.contains(entry) else {
+            return false
+        }
+        return known.forwarding.contains { ours in
+            if case .tunnel(mac, link, _) = ours { true } else { false }
+        }
     }
 
     /// Runs one cycle. Never throws: what could not be done is in the report, and the next cycle tries again.

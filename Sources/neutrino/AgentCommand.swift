@@ -200,7 +200,7 @@ struct AgentCommand: AsyncParsableCommand {
     private static func isOfInterest(_ event: NetworkEvent) -> Bool {
         switch event {
         case .linkChanged, .linkRemoved, .resync: true
-        case .addressAdded, .addressRemoved, .forwardingRemoved, .neighbourRemoved: false
+        case .addressAdded, .addressRemoved, .forwardingRemoved, .neighbourRemoved, .tunnelSet, .neighbourSet: false
         }
     }
 
@@ -208,6 +208,8 @@ struct AgentCommand: AsyncParsableCommand {
         switch event {
         case .forwardingRemoved(let entry): .forwarding(entry)
         case .neighbourRemoved(let link, let address): .neighbour(link: link, address: address)
+        case .tunnelSet(let entry): .forwardingTo(entry)
+        case .neighbourSet(let neighbour): .neighbourTo(neighbour)
         case .resync: .unknown
         case .linkChanged, .linkRemoved, .addressAdded, .addressRemoved: nil
         }
