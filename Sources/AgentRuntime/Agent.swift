@@ -113,6 +113,7 @@ public actor Agent: Service {
         errands = RouterErrands(kernel: kernel, processes: processes, settings: configuration.settings, logger: logger)
         reconciler = Reconciler(
             kernel: kernel, processes: processes, stateDirectory: configuration.settings.stateDirectory,
+            rulesets: senses.rulesetHistory,
             clock: { [clockStart] in Int((ContinuousClock.now - clockStart) / .milliseconds(1)) })
     }
 
@@ -319,12 +320,17 @@ public actor Agent: Service {
         }
     }
 
-    /// Also, more seldom, where somebody tells of changes: there are namespaces beyond those that are listened to, and events get lost.
+    /// Also, more seldom, where somebody tells of changes: there are namespaces beyond those that are listened to, and events get lost. Of the settings
+    /// that belong to the firewall nobody tells.
     private func lookAtFirewalls() async {
-        let pause = configuration.firewallCheckMilliseconds * (senses.rulesetChanges == nil ? 1 : Self.firewallCheckFactor)
+        let factor = senses.rulesetChanges == nil ? 1 : Self.firewallCheckFactor
+        var turn = 0
         while !Task.isCancelled {
-            try? await Task.sleep(for: .milliseconds(pause))
-            if reconciler.findChangedFirewalls() { cycleWakeUp() }
+            try? await Task.sleep(for: .milliseconds(configuration.firewallCheckMilliseconds))
+            turn = (turn + 1) % factor
+            let hasChangedSettings = reconciler.findChangedSettings()
+            let hasChangedFirewalls = turn == 0 && reconciler.findChangedFirewalls()
+            if hasChangedSettings || hasChangedFirewalls { cycleWakeUp() }
         }
     }
 

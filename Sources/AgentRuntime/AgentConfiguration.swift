@@ -14,7 +14,7 @@ public struct AgentConfiguration: Sendable {
     public var availabilityZone: String
     /// How often everything is compared with the kernel, whether or not anything was heard of. Jittered by a quarter.
     public var fullCheckSeconds: Int
-    /// How often it is looked whether somebody else changed a ruleset, where the kernel's events do not tell.
+    /// How often it is looked whether somebody else changed a ruleset, where the kernel's events do not tell, or a setting that it needs.
     public var firewallCheckMilliseconds: Int
     /// What the server asks of agents; nil: nothing.
     public var secret: String?

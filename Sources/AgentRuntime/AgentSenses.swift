@@ -11,10 +11,12 @@ public struct AgentSenses: Sendable {
     public var namespaceChanges: AsyncStream<NamespaceName>
     /// Chooses the namespaces that ``namespaceChanges`` tells of. One that shall be removed must be left out before, or it lives on.
     public var watchNamespaces: @Sendable (Set<NamespaceName>) -> Void
-    /// Entries of the host's own namespace that were removed, by us or by others.
+    /// Entries of the host's own namespace that were removed or set, by us or by others.
     public var entryLosses: AsyncStream<LostEntry>
     /// Namespaces (nil: the host's own) whose ruleset was changed, by us or by others. Nil: nobody tells, and the agent looks by itself.
     public var rulesetChanges: AsyncStream<NamespaceName?>?
+    /// Which tables these changes were about; nil: nobody knows, and each may have been about ours.
+    public var rulesetHistory: (any RulesetHistory)?
     /// Tracked connections of the host's own namespace, which security groups end; nil where nobody tracks any.
     public var connections: (any ConnectionTracker)?
     /// Opens the named pipe at a path for reading; yields whole lines until it is closed.
@@ -31,7 +33,7 @@ public struct AgentSenses: Sendable {
         linkChanges: AsyncStream<Void>, namespaceChanges: AsyncStream<NamespaceName> = AsyncStream { $0.finish() },
         watchNamespaces: @escaping @Sendable (Set<NamespaceName>) -> Void = { _ in },
         entryLosses: AsyncStream<LostEntry> = AsyncStream { $0.finish() }, rulesetChanges: AsyncStream<NamespaceName?>? = nil,
-        connections: (any ConnectionTracker)? = nil,
+        rulesetHistory: (any RulesetHistory)? = nil, connections: (any ConnectionTracker)? = nil,
         openPipe: @escaping @Sendable (_ path: String) throws -> PipeLines,
         hasEnded: @escaping @Sendable (_ process: Int32) async -> Bool, election: ElectionSense? = nil,
         findConflicts: (@Sendable ([ExternalAddress]) async -> [ResourceID: String])? = nil
@@ -41,6 +43,7 @@ public struct AgentSenses: Sendable {
         self.watchNamespaces = watchNamespaces
         self.entryLosses = entryLosses
         self.rulesetChanges = rulesetChanges
+        self.rulesetHistory = rulesetHistory
         self.connections = connections
         self.openPipe = openPipe
         self.hasEnded = hasEnded

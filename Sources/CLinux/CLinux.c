@@ -64,13 +64,20 @@ int clinux_netlink_socket(int protocol, uint32_t groups, int receive_buffer_byte
     return clinux_lift(descriptor);
 }
 
-int clinux_netlink_ignore(int descriptor, uint16_t message_type) {
+int clinux_netlink_ignore_learned(int descriptor) {
+    // The filter reads numbers as big endian. The kernel sends each of these messages by itself.
+    enum { type = 4, family = sizeof(struct nlmsghdr), state = family + 8, flags = family + 10 };
     struct sock_filter program[] = {
-        // nlmsg_type; the filter reads it as big endian.
-        BPF_STMT(BPF_LD | BPF_H | BPF_ABS, 4),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htons(message_type), 0, 1),
-        BPF_STMT(BPF_RET | BPF_K, 0),
+        BPF_STMT(BPF_LD | BPF_H | BPF_ABS, type),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htons(RTM_NEWNEIGH), 0, 6),
+        BPF_STMT(BPF_LD | BPF_H | BPF_ABS, state),
+        BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, htons(NUD_PERMANENT | NUD_NOARP), 0, 5),
+        BPF_STMT(BPF_LD | BPF_B | BPF_ABS, family),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AF_BRIDGE, 0, 2),
+        BPF_STMT(BPF_LD | BPF_B | BPF_ABS, flags),
+        BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, NTF_SELF, 0, 1),
         BPF_STMT(BPF_RET | BPF_K, 0xFFFFFFFF),
+        BPF_STMT(BPF_RET | BPF_K, 0),
     };
     struct sock_fprog filter = {.len = sizeof program / sizeof program[0], .filter = program};
     return setsockopt(descriptor, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter) < 0 ? -errno : 0;

@@ -25,6 +25,7 @@ public struct HostConverter: Sendable {
     private var groupTables: SecurityGroupTables
     private var quality: FirewallTable?
     private var announcements: FirewallTable?
+    private var underlay: FirewallTable?
     /// Nil before the first conversion.
     private var last: Conversion?
 
@@ -51,10 +52,13 @@ public struct HostConverter: Sendable {
         for id in changes.dhcpNetworks where replaceDHCP(of: id, view, &result.configuration) { hasNewLinks = true }
         for id in changes.routers where replaceRouter(id, view, &result.configuration) { hasNewLinks = true }
         if hasNewLinks { linkUp(&result) }
-        let formerAnnouncements = announcements
+        let (formerAnnouncements, formerUnderlay) = (announcements, underlay)
         // A router that is down is a member, too, and has no links.
         if !changes.routers.isEmpty { announcements = AnnouncementFilter.table(for: view) }
-        if hasNewLinks || announcements != formerAnnouncements || changes.hasFilters || !changes.memberGroups.isEmpty {
+        if changes.hasLayer2 { underlay = UnderlayFilter.table(for: view, settings) }
+        if hasNewLinks || announcements != formerAnnouncements || underlay != formerUnderlay || changes.hasFilters
+            || !changes.memberGroups.isEmpty
+        {
             if changes.hasFilters { quality = PortQuality.table(for: view) }
             result.configuration.own.firewall = firewall(view, links: result.configuration.own.links)
         }
@@ -73,6 +77,7 @@ public struct HostConverter: Sendable {
         groupTables = SecurityGroupTables(settings)
         quality = PortQuality.table(for: view)
         announcements = AnnouncementFilter.table(for: view)
+        underlay = UnderlayFilter.table(for: view, settings)
         result.configuration.own.firewall = firewall(view, links: result.configuration.own.links)
         collectProblems(&result)
         last = result
@@ -80,7 +85,7 @@ public struct HostConverter: Sendable {
     }
 
     private mutating func firewall(_ view: HostView, links: [String: Link]) -> [FirewallTable] {
-        groupTables.update(view, links: links) + [quality, announcements].compactMap { $0 }
+        groupTables.update(view, links: links) + [quality, announcements, underlay].compactMap { $0 }
     }
 
     // MARK: Namespaces

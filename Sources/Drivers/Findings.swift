@@ -59,10 +59,14 @@ enum Findings {
     }
 }
 
-/// An entry that the kernel says somebody took away.
+/// An entry that the kernel says somebody took away, or set in the place of what was there.
 public enum LostEntry: Hashable, Sendable {
     case forwarding(ForwardingEntry)
     case neighbour(link: String, address: IPAddress)
+    /// This one is there now, perhaps instead of one with another remote.
+    case forwardingTo(ForwardingEntry)
+    /// This one is there now, perhaps instead of one with another MAC.
+    case neighbourTo(Neighbour)
     /// The kernel had more to tell than it could keep.
     case unknown
 }

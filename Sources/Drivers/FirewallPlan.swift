@@ -3,14 +3,17 @@ import KernelInterface
 /// What this process last applied to the firewall of a namespace, and how to tell whether it is still so.
 public struct FirewallMemory: Hashable, Sendable {
     public var tables: [FirewallTable]
-    /// The ruleset's generation right after: another one means that somebody else changed the ruleset.
+    /// The ruleset's generation right after, if nobody else changed the ruleset meanwhile.
     public var generation: UInt32
+    /// How many transactions of ours led to it since the ruleset was looked at.
+    public var made: UInt32
     /// The table that says so in the ruleset (``FirewallMark``).
     public var mark: String?
 
-    public init(tables: [FirewallTable], generation: UInt32, mark: String? = nil) {
+    public init(tables: [FirewallTable], generation: UInt32, made: UInt32 = 0, mark: String? = nil) {
         self.tables = tables
         self.generation = generation
+        self.made = made
         self.mark = mark
     }
 }
@@ -23,7 +26,8 @@ enum FirewallPlan {
         var fallback: String?
     }
 
-    /// Nil when there is nothing to do. What was applied is trusted while the generation is ours and the tables are listed; else all
+    /// Nil when there is nothing to do. What was applied is trusted while the generation is ours
+    /// (``Reconciler/accounts(for:in:)``) and the tables are listed; else all
     /// wanted tables are replaced, since comparing every rule would cost more than loading them.
     ///
     /// `isMarked`: the script leaves a ``FirewallMark``.

@@ -62,6 +62,9 @@ public struct HostObservation: Hashable, Sendable {
 
 /// Sysctls as the plan sees them.
 enum Sysctl {
+    /// By which packets on bridges pass connection tracking. They are the namespace's, and others change them.
+    static let ofBridges = ["net/bridge/bridge-nf-call-iptables", "net/bridge/bridge-nf-call-ip6tables"]
+
     /// The link that a path is about (`net/ipv6/conf/LINK/…`, `net/ipv4/neigh/LINK/…`): it exists only as long as the link does.
     static func link(of path: String) -> String? {
         let parts = path.split(separator: "/")

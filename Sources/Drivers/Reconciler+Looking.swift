@@ -14,7 +14,7 @@ private struct Look: Sendable {
     var place: NamespaceName?
     var wanted: NamespaceConfiguration
     var kind: Kind
-    /// Before elements are changed: a ruleset that somebody else touched is replaced as a whole.
+    /// Before elements are changed: tables that somebody else touched are replaced as a whole.
     var needsGeneration = false
 
     func run(_ kernel: any NetworkKernel) -> Result<NamespaceObservation, KernelError> {
@@ -57,6 +57,7 @@ extension Reconciler {
         }
         let results = Parallel.map(looks, width: width) { [kernel] in $0.run(kernel) }
         for (look, result) in zip(looks, results) {
+            if case .success(let found) = result, let generation = found.firewallGeneration { accounts(for: generation, in: look.place) }
             if case .success(let found) = result, let before = left[look.place] {
                 report.add(findings: look.findings(left: before, found: found), in: look.place)
             }

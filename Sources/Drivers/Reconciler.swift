@@ -36,6 +36,7 @@ public final class Reconciler {
 
     let kernel: any NetworkKernel
     let width: Int
+    private let rulesets: (any RulesetHistory)?
     private let supervisor: DaemonSupervisor
     /// What a resync still has to look at.
     private var resync = ResyncQueue()
@@ -51,11 +52,14 @@ public final class Reconciler {
     var missing: [NamespaceName?: Set<String>] = [:]
 
     /// `stateDirectory` is where daemons are registered (see ``DaemonSupervisor``); `width` is how many namespaces are worked on at the same time; `clock` gives monotonic milliseconds.
+    /// Without `rulesets` every change of a ruleset that others made counts as one of ours.
     public init(
-        kernel: any NetworkKernel, processes: any ProcessHost, stateDirectory: String, width: Int = defaultWidth, clock: @escaping () -> Int
+        kernel: any NetworkKernel, processes: any ProcessHost, stateDirectory: String, width: Int = defaultWidth,
+        rulesets: (any RulesetHistory)? = nil, clock: @escaping () -> Int
     ) {
         self.kernel = kernel
         self.width = width
+        self.rulesets = rulesets
         supervisor = DaemonSupervisor(host: processes, stateDirectory: stateDirectory, width: Self.daemonWidth, clock: clock)
     }
 
@@ -88,7 +92,7 @@ public final class Reconciler {
     /// The processes of the daemons that ran when they were last looked at, by key: whose end is worth waiting for.
     public var daemonProcesses: [String: Int32] { supervisor.processes }
 
-    /// Looks for rulesets that somebody else changed since they were written: a question to the kernel for each namespace that is looked at. The agent's own,
+    /// Looks for tables of ours that somebody else changed since they were written: a question to the kernel for each namespace that is looked at. The agent's own,
     /// which holds the security groups, is looked at each time, the others in ``firewallTurns`` turns.
     ///
     /// - Returns: whether the next cycle has something to repair.
@@ -103,14 +107,48 @@ public final class Reconciler {
 
     /// The same for one namespace, of which the kernel said that its ruleset was changed, perhaps by us.
     public func findChangedFirewall(in place: NamespaceName?) -> Bool {
-        guard let memory = firewall[place], let generation = try? kernel.firewallGeneration(in: place), generation != memory.generation
+        guard firewall[place] != nil, let generation = try? kernel.firewallGeneration(in: place), !accounts(for: generation, in: place)
         else { return false }
         believed[place] = nil
         return true
     }
 
-    /// Whether the next cycle has something to repair after an entry of the host's own namespace went. What we removed ourselves is not
-    /// believed to be there any more.
+    /// Whether our tables are as they were left although the ruleset has this generation, which is then taken over.
+    ///
+    /// Docker, libvirt and others change tables of their own at any time, also between our look and our transaction. So what counts is how many
+    /// transactions named tables of ours since the look: no more than we made ourselves.
+    @discardableResult
+    func accounts(for generation: UInt32, in place: NamespaceName?) -> Bool {
+        guard var memory = firewall[place] else { return false }
+        if generation == memory.generation, memory.made == 0 { return true }
+        if generation != memory.generation {
+            guard let changes = rulesets?.tables(in: place, after: memory.generation &- memory.made, through: generation),
+                changes.count(where: { $0.contains(where: Ownership.owns(table:)) }) == Int(memory.made)
+            else { return false }
+        }
+        (memory.generation, memory.made) = (generation, 0)
+        firewall[place] = memory
+        believed[place]?.firewallGeneration = generation
+        left[place]?.firewallGeneration = generation
+        return true
+    }
+
+    /// Whether somebody changed a setting of the host's own namespace that security groups need, as `sysctl --system` and the starts of libvirt and Docker do.
+    /// The kernel tells nobody. They are two files, whose reading costs some microseconds; those of devices wait for the resync.
+    public func findChangedSettings() -> Bool {
+        guard let known = believed[nil] else { return false }
+        let paths = Sysctl.ofBridges.filter { known.sysctls[$0] != nil }
+        guard !paths.isEmpty, let found = try? kernel.sysctls(paths, in: nil) else { return false }
+        let isChanged = paths.contains { path in
+            guard let value = known.sysctls[path], let now = found[path] else { return false }
+            return !Sysctl.same(now, value)
+        }
+        if isChanged { believed[nil] = nil }
+        return isChanged
+    }
+
+    /// Whether the next cycle has something to repair after an entry of the host's own namespace went or was set. What we removed or set ourselves is not
+    /// believed to be there any more, or is.
     public func noteLoss(of entry: LostEntry) -> Bool {
         guard let known = believed[nil] else { return false }
         let isOurs =
@@ -118,10 +156,24 @@ public final class Reconciler {
             case .forwarding(let entry): known.forwarding.contains(entry)
             case .neighbour(let link, let address):
                 Ownership.ownsNeighbours(on: link, in: nil) && known.neighbours.contains { $0.link == link && $0.address == address }
+            case .forwardingTo(let entry): replaces(entry, known)
+            case .neighbourTo(let neighbour):
+                Ownership.ownsNeighbours(on: neighbour.link, in: nil) && !known.neighbours.contains(neighbour)
+                    && known.neighbours.contains { $0.link == neighbour.link && $0.address == neighbour.address }
             case .unknown: true
             }
         if isOurs { believed[nil] = nil }
         return isOurs
+    }
+
+    /// Whether the entry of a tunnel has another remote than ours. One for nobody's MAC is a further host to flood to, and counts.
+    private func replaces(_ entry: ForwardingEntry, _ known: NamespaceObservation) -> Bool {
+        guard case .tunnel(let mac, let link, _) = entry, Ownership.ownsForwarding(on: link), !known.forwarding.contains(entry) else {
+            return false
+        }
+        return known.forwarding.contains { ours in
+            if case .tunnel(mac, link, _) = ours { true } else { false }
+        }
     }
 
     /// Runs one cycle. Never throws: what could not be done is in the report, and the next cycle tries again.
@@ -277,9 +329,9 @@ public final class Reconciler {
         for place in applier.failedFirewalls { firewall[place] = nil }
         for (place, transactions) in applier.firewallTransactions where !applier.failedFirewalls.contains(place) {
             let tables = configuration(place, desired)?.firewall ?? []
-            firewall[place] = generations.generation(of: place, after: transactions).map {
-                let mark = place == nil ? nil : FirewallMark.identity(tables, generation: $0)
-                return FirewallMemory(tables: tables, generation: $0, mark: mark)
+            firewall[place] = generations.generation(of: place, after: transactions).map { generation, made in
+                let mark = place == nil ? nil : FirewallMark.identity(tables, generation: generation)
+                return FirewallMemory(tables: tables, generation: generation, made: made, mark: mark)
             }
         }
     }

@@ -264,6 +264,12 @@ public final class FakeKernel: NetworkKernel, ProcessHost {
     public func listDirectory(_ path: String) throws(KernelError) -> [String] { state.withLock { $0.processes.list(path) } }
 }
 
+extension FakeKernel: RulesetHistory {
+    public func tables(in place: NamespaceName?, after first: UInt32, through last: UInt32) -> [Set<String>]? {
+        state.withLock { try? $0.host.read(place).ruleset.tables(after: first, through: last) }
+    }
+}
+
 /// A signal that was sent to a simulated process.
 public struct FakeSignal: Hashable, Sendable {
     public var signal: Int32

@@ -10,14 +10,27 @@ struct FakeRuleset: Hashable {
     /// By "family name".
     private(set) var tables: [String: FirewallTable] = [:]
     private(set) var generation: UInt32 = 1
+    /// The tables that each transaction named.
+    private var history: [Set<String>] = []
 
     mutating func run(_ script: String) throws(KernelError) {
         var reader = ScriptReader(script)
         var next = tables
-        while let command = try reader.command() { try Self.apply(command, to: &next) }
+        var named: Set<String> = []
+        while let command = try reader.command() {
+            named.formUnion(command.table.map { [$0] } ?? Set(next.keys))
+            try Self.apply(command, to: &next)
+        }
         for table in next.values { try Self.checkVerdicts(table) }
         tables = next
         generation &+= 1
+        history.append(named)
+    }
+
+    /// Of the transactions that led from one generation to another, the tables that each named.
+    func tables(after first: UInt32, through last: UInt32) -> [Set<String>]? {
+        guard first >= 1, first <= last, last <= generation else { return nil }
+        return Array(history[Int(first) - 1..<Int(last) - 1])
     }
 
     private static func apply(_ command: ScriptReader.Command, to tables: inout [String: FirewallTable]) throws(KernelError) {
@@ -110,6 +123,17 @@ private struct ScriptReader {
         case flushChain(String, String)
         case deleteChain(String, String)
         case deleteSet(String, String)
+
+        /// Nil: all of them.
+        var table: String? {
+            switch self {
+            case .flush: nil
+            case .define(let table): "\(table.family.rawValue) \(table.name)"
+            case .addTable(let table), .deleteTable(let table), .addElements(let table, _, _), .deleteElements(let table, _, _),
+                .flushChain(let table, _), .deleteChain(let table, _), .deleteSet(let table, _):
+                table
+            }
+        }
     }
 
     private let lines: [Substring]

@@ -17,7 +17,7 @@ enum FirewallMessages {
 
     static func tableDump() -> NetlinkMessage { request(NFT_MSG_GETTABLE, flags: Int(NLM_F_ROOT | NLM_F_MATCH)) }
 
-    /// "family name".
+    /// "family name": of a table, and of everything in one, whose messages all have the table's name as the same attribute.
     static func parseTable(_ reply: NetlinkReply) -> String? {
         guard let family = familyName(reply.payload.uint8) else { return nil }
         for (type, value) in reply.attributes(after: headerLength) where type == Int(NFTA_TABLE_NAME.rawValue) {

@@ -3,15 +3,27 @@ import Glibc
 import KernelInterface
 import Synchronization
 
-/// Tells which of a set of namespaces had a link or its ruleset changed: two netlink sockets for each, and one thread for all of them.
+/// Tells which of a set of namespaces had a link or its ruleset changed: two netlink sockets for each, and one thread for all of them. Of the
+/// agent's own namespace, rulesets only (see ``NetworkEvents`` for the rest).
 ///
-/// Only that something changed is told, not what: whoever hears it looks. Events of one namespace that come faster than ``pauseMilliseconds`` are told
-/// once. A socket keeps its namespace alive: leave a namespace out of ``watch(_:)`` before removing it.
+/// Only that something changed is told, not what: whoever hears it looks. Which tables were named by whom changed a ruleset is kept for who asks
+/// (``RulesetHistory``). Events of one namespace that come faster than ``pauseMilliseconds`` are told once. A socket keeps its namespace alive: leave a
+/// namespace out of ``watch(_:)`` before removing it.
 public final class NamespaceEvents: Sendable {
     /// Two descriptors each; a namespace beyond is looked at by the resync alone.
     public static let limit = 1_024
     /// A few events each. When there are more, the kernel drops them and says so, which is told like any other.
     static let bufferBytes = 16 * 1024
+    /// A router's tables.
+    static let rulesetBufferBytes = 64 * 1024
+    /// The own namespace's tables with thousands of elements; it takes memory only while it is in use.
+    static let ownRulesetBufferBytes = 4 * 1024 * 1024
+    /// Datagrams that are read of a socket at a time: more than those buffers hold.
+    private static let datagramsPerRead = 4_096
+    /// How long a question waits at most for messages of a transaction that the kernel is about to send.
+    private static let patienceMilliseconds = 50
+    /// NFNLGRP_NFTABLES as a bit of `nl_groups`.
+    private static let rulesetGroup = UInt32(1) << (UInt32(NFNLGRP_NFTABLES.rawValue) - 1)
     /// How long the thread lets events gather after it told of some.
     static let pauseMilliseconds: Int32 = 50
     private static let eventsPerWait = 64
@@ -21,24 +33,28 @@ public final class NamespaceEvents: Sendable {
     private let wakeUp: (read: Int32, write: Int32)
     private let state = Mutex(State())
     private let onChange: @Sendable (NamespaceName) -> Void
-    private let onRulesetChange: @Sendable (NamespaceName) -> Void
+    private let onRulesetChange: @Sendable (NamespaceName?) -> Void
 
     private struct Source: Hashable {
-        var name: NamespaceName
+        var name: NamespaceName?
         var isRuleset: Bool
     }
 
     private struct State {
         var sockets: [NamespaceName: (links: Int32, rulesets: Int32, identity: NamespaceHandle.Identity?)] = [:]
         var sources: [Int32: Source] = [:]
+        /// By the sockets of rulesets.
+        var logs: [Int32: RulesetLog] = [:]
+        /// The ruleset of the agent's own namespace.
+        var ownRulesets: Int32 = -1
         var isClosed = false
     }
 
     /// - Parameters:
-    ///   - onChange: called on the thread of this object when a link changed; it must not block.
-    ///   - onRulesetChange: the same when anybody, this process included, changed the ruleset of nftables.
+    ///   - onChange: called when a link changed; it must not block.
+    ///   - onRulesetChange: the same when anybody, this process included, changed the ruleset of nftables; nil: in the agent's own namespace.
     public init(
-        onChange: @escaping @Sendable (NamespaceName) -> Void, onRulesetChange: @escaping @Sendable (NamespaceName) -> Void = { _ in }
+        onChange: @escaping @Sendable (NamespaceName) -> Void, onRulesetChange: @escaping @Sendable (NamespaceName?) -> Void = { _ in }
     ) throws(KernelError) {
         let action = "listen to the events of namespaces"
         var ends: [Int32] = [-1, -1]
@@ -48,10 +64,17 @@ public final class NamespaceEvents: Sendable {
         poller = clinux_poll_set()
         self.onChange = onChange
         self.onRulesetChange = onRulesetChange
-        guard poller >= 0, add(ends[0]) else {
-            let code = errno
-            Glibc.close(ends[1])
+        let rulesets = clinux_netlink_socket(NETLINK_NETFILTER, Self.rulesetGroup, Int32(Self.ownRulesetBufferBytes), 0)
+        guard poller >= 0, rulesets >= 0, add(ends[0]), add(rulesets) else {
+            let code = rulesets < 0 ? -rulesets : errno
+            Self.close(ends[1], rulesets)
             throw KernelError(code, action)
+        }
+        state.withLock { state in
+            state.ownRulesets = rulesets
+            state.sources[rulesets] = Source(name: nil, isRuleset: true)
+            // Nobody has looked at the ruleset yet.
+            state.logs[rulesets] = RulesetLog(isWhole: true)
         }
         Self.start(self)
     }
@@ -73,6 +96,7 @@ public final class NamespaceEvents: Sendable {
                 state.sockets[name] = nil
                 state.sources[entry.links] = nil
                 state.sources[entry.rulesets] = nil
+                state.logs[entry.rulesets] = nil
             }
             for name in names.sorted() where state.sockets[name] == nil && state.sockets.count < Self.limit {
                 let identity = NamespaceHandle.Identity(of: NamespaceRunner.path(of: name))
@@ -84,6 +108,7 @@ public final class NamespaceEvents: Sendable {
                 state.sockets[name] = (links, rulesets, identity)
                 state.sources[links] = Source(name: name, isRuleset: false)
                 state.sources[rulesets] = Source(name: name, isRuleset: true)
+                state.logs[rulesets] = RulesetLog(isWhole: false)
             }
         }
     }
@@ -93,8 +118,8 @@ public final class NamespaceEvents: Sendable {
         state.withLock { state in
             guard !state.isClosed else { return }
             state.isClosed = true
-            for entry in state.sockets.values { Self.close(entry.links, entry.rulesets) }
-            (state.sockets, state.sources) = ([:], [:])
+            for socket in state.sources.keys { Self.close(socket) }
+            (state.sockets, state.sources, state.logs, state.ownRulesets) = ([:], [:], [:], -1)
             // The thread wakes up at the end of the stream.
             Glibc.close(wakeUp.write)
         }
@@ -104,7 +129,7 @@ public final class NamespaceEvents: Sendable {
         let result = try? NamespaceRunner.runTyped(in: name) { () throws(KernelError) in
             (
                 clinux_netlink_socket(NETLINK_ROUTE, UInt32(RTMGRP_LINK), Int32(bufferBytes), 0),
-                clinux_netlink_socket(NETLINK_NETFILTER, RulesetEvents.group, Int32(bufferBytes), 0)
+                clinux_netlink_socket(NETLINK_NETFILTER, rulesetGroup, Int32(rulesetBufferBytes), 0)
             )
         }
         guard let (links, rulesets) = result else { return nil }
@@ -145,22 +170,57 @@ public final class NamespaceEvents: Sendable {
             if count < 0 { return }
             let sources = state.withLock { state -> Set<Source>? in
                 if state.isClosed { return nil }
-                return Set(ready.prefix(Int(max(count, 0))).compactMap { Self.drain($0, state) })
+                var sources: Set<Source> = []
+                for socket in ready.prefix(Int(max(count, 0))) {
+                    if let source = Self.read(socket, &state) { sources.insert(source) }
+                }
+                return sources
             }
             guard let sources else { return }
-            for source in sources.sorted(by: { $0.name < $1.name }) {
-                if source.isRuleset { onRulesetChange(source.name) } else { onChange(source.name) }
-            }
+            for source in sources { tell(source) }
             _ = poll(nil, 0, Self.pauseMilliseconds)
         }
     }
 
-    /// Throws away what waits at a socket; what it tells of. A number that was closed meanwhile tells of nothing.
-    private static func drain(_ socket: Int32, _ state: borrowing State) -> Source? {
+    private func tell(_ source: Source) {
+        if source.isRuleset {
+            onRulesetChange(source.name)
+        } else if let name = source.name {
+            onChange(name)
+        }
+    }
+
+    /// Reads what waits at a socket, of links to throw it away; what it tells of. A number that was closed meanwhile tells of nothing.
+    private static func read(_ socket: Int32, _ state: inout State) -> Source? {
         guard let source = state.sources[socket] else { return nil }
         var area = [UInt8](repeating: 0, count: NetlinkSocket.datagramBytes)
         // Bounded: what comes meanwhile waits for the next turn.
-        for _ in 0..<eventsPerWait where clinux_netlink_receive(socket, &area, area.count, 0) == -EAGAIN { break }
+        for _ in 0..<datagramsPerRead {
+            let result = clinux_netlink_receive(socket, &area, area.count, 0)
+            if result == -EAGAIN {
+                state.logs[socket]?.noteEmpty()
+                break
+            }
+            if result < 0 { state.logs[socket]?.noteLoss() } else { state.logs[socket]?.note(area[..<Int(result)]) }
+        }
         return source
+    }
+}
+
+extension NamespaceEvents: RulesetHistory {
+    /// Reads what has come meanwhile. The kernel counts a transaction before it tells of it, so this waits a moment for one that was counted.
+    public func tables(in place: NamespaceName?, after first: UInt32, through last: UInt32) -> [Set<String>]? {
+        let (source, tables) = state.withLock { state -> (Source?, [Set<String>]?) in
+            let socket = place.map { state.sockets[$0]?.rulesets ?? -1 } ?? state.ownRulesets
+            guard let source = Self.read(socket, &state) else { return (nil, nil) }
+            for _ in 0..<Self.patienceMilliseconds where state.logs[socket]?.isBefore(last) == true {
+                var request = pollfd(fd: socket, events: Int16(POLLIN), revents: 0)
+                if poll(&request, 1, 1) > 0 { _ = Self.read(socket, &state) }
+            }
+            return (source, state.logs[socket]?.tables(after: first, through: last))
+        }
+        // What was read may have been more than what was asked for, and the thread finds nothing any more.
+        if let source { tell(source) }
+        return tables
     }
 }

@@ -13,6 +13,10 @@ public enum NetworkEvent: Hashable, Sendable {
     /// An entry that somebody had set, not one that traffic had taught.
     case forwardingRemoved(ForwardingEntry)
     case neighbourRemoved(link: String, address: IPAddress)
+    /// An entry of a tunnel that somebody set, this process included, perhaps in the place of another one.
+    case tunnelSet(ForwardingEntry)
+    /// The same of a permanent neighbour.
+    case neighbourSet(Neighbour)
     /// Events were lost: look at everything.
     case resync
 }
@@ -35,8 +39,8 @@ public struct NetworkEvents: AsyncSequence, Sendable {
         let result = try NamespaceRunner.runTyped(in: namespace) { () throws(KernelError) in
             let result = clinux_netlink_socket(NETLINK_ROUTE, groups, Int32(Self.bufferBytes), 0)
             guard result >= 0 else { throw KernelError(-result, "listen to network events\(place(namespace))") }
-            // Traffic makes and changes entries all the time; only their loss is of interest.
-            _ = clinux_netlink_ignore(result, UInt16(RTM_NEWNEIGH))
+            // Traffic makes and changes entries all the time, also some hundred routers' at once: these messages wake nobody up.
+            _ = clinux_netlink_ignore_learned(result)
             return result
         }
         descriptor = ReadableDescriptor(result)
@@ -86,6 +90,7 @@ public struct NetworkEvents: AsyncSequence, Sendable {
                     }
                 case Int(RTM_NEWADDR), Int(RTM_DELADDR): return addressEvent(reply)
                 case Int(RTM_DELNEIGH): return entryEvent(reply)
+                case Int(RTM_NEWNEIGH): return settingEvent(reply)
                 default: return nil
                 }
             }
@@ -99,6 +104,15 @@ public struct NetworkEvents: AsyncSequence, Sendable {
             case .tunnel(let mac, let remote): return .forwardingRemoved(.tunnel(mac: mac, link: link, remote: remote))
             case .bridgePort(let mac): return .forwardingRemoved(.bridgePort(mac: mac, link: link))
             }
+        }
+
+        /// Nil for what was learned, and for an entry of a link that is gone.
+        private func settingEvent(_ reply: NetlinkReply) -> NetworkEvent? {
+            if let (index, address, mac) = NeighbourMessages.parse(reply), reply.payload.uint8 != bridgeFamily {
+                return link(index).map { .neighbourSet(Neighbour(address: address, mac: mac, link: $0)) }
+            }
+            guard let (index, mac, to) = NeighbourMessages.parseForwarding(reply), let remote = to else { return nil }
+            return link(index).map { .tunnelSet(.tunnel(mac: mac, link: $0, remote: remote)) }
         }
 
         private func link(_ index: Int32) -> String? {

@@ -158,7 +158,8 @@ struct AgentCommand: AsyncParsableCommand {
         let namespaces = events.namespaces
         return AgentSenses(
             linkChanges: changes, namespaceChanges: events.namespaceChanges, watchNamespaces: { namespaces.watch($0) }, entryLosses: losses,
-            rulesetChanges: events.rulesetChanges, connections: try LinuxConnectionTracker(), openPipe: Self.open,
+            rulesetChanges: events.rulesetChanges, rulesetHistory: namespaces, connections: try LinuxConnectionTracker(),
+            openPipe: Self.open,
             hasEnded: LinuxProcessHost.hasEnded, election: try election(),
             findConflicts: try findConflicts())
     }
@@ -199,7 +200,7 @@ struct AgentCommand: AsyncParsableCommand {
     private static func isOfInterest(_ event: NetworkEvent) -> Bool {
         switch event {
         case .linkChanged, .linkRemoved, .resync: true
-        case .addressAdded, .addressRemoved, .forwardingRemoved, .neighbourRemoved: false
+        case .addressAdded, .addressRemoved, .forwardingRemoved, .neighbourRemoved, .tunnelSet, .neighbourSet: false
         }
     }
 
@@ -207,6 +208,8 @@ struct AgentCommand: AsyncParsableCommand {
         switch event {
         case .forwardingRemoved(let entry): .forwarding(entry)
         case .neighbourRemoved(let link, let address): .neighbour(link: link, address: address)
+        case .tunnelSet(let entry): .forwardingTo(entry)
+        case .neighbourSet(let neighbour): .neighbourTo(neighbour)
         case .resync: .unknown
         case .linkChanged, .linkRemoved, .addressAdded, .addressRemoved: nil
         }
@@ -223,7 +226,6 @@ private struct KernelEvents {
     let namespaceChanges: AsyncStream<NamespaceName>
     /// Nil of the host's own.
     let rulesetChanges: AsyncStream<NamespaceName?>
-    private let rulesets: RulesetEvents
 
     init() throws {
         let (names, namesContinuation) = AsyncStream.makeStream(
@@ -231,17 +233,13 @@ private struct KernelEvents {
         let (changes, changesContinuation) = AsyncStream.makeStream(
             of: NamespaceName?.self, bufferingPolicy: .bufferingNewest(Self.maximumPending))
         links = try NetworkEvents(namespace: nil)
-        let rulesets = try RulesetEvents()
         namespaces = try NamespaceEvents(onChange: { namesContinuation.yield($0) }, onRulesetChange: { changesContinuation.yield($0) })
-        Task { for await _ in rulesets { changesContinuation.yield(nil) } }
         namespaceChanges = names
         rulesetChanges = changes
-        self.rulesets = rulesets
     }
 
     func close() {
         links.close()
-        rulesets.close()
         namespaces.close()
     }
 }

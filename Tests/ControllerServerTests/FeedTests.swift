@@ -106,6 +106,31 @@ struct FeedTests {
         }
     }
 
+    @Test("A router's hosts are told of the interfaces and the gateway that the router recorded, and of no port that only says so")
+    func routerPorts() async throws {
+        try await withServer { client in
+            let agent = HostAgent(client: client, host: "h1")
+            try await agent.report()
+            let network = try await client.make("networks")
+            let subnet = try await client.subnet(on: network)
+            let external = try await client.externalNetwork().network
+            let router = try await client.make("routers", ["external_gateway_info": ["network_id": .string(external)]])
+            for owner in ["network:router_interface", "network:router_gateway"] {
+                let other = try await client.make("networks")
+                _ = try await client.subnet(on: other, "10.7.0.0/24")
+                _ = try await client.port(on: other, ["device_owner": .string(owner), "device_id": .string(router)])
+            }
+            let added = try await client.put("routers/\(router)/add_router_interface", ["subnet_id": .string(subnet)])
+            let interface = try #require(added["port_id"]?.stringValue)
+            try await agent.follow { feed in
+                try await feed.read { $0.routers.first?.interfaces.isEmpty == false }
+                let found = try #require(feed.routers.first)
+                #expect(found.interfaces.map(\.id.description) == [interface])
+                #expect(found.gateway?.networkID.description == external)
+            }
+        }
+    }
+
     @Test("A server that stops ends its feeds", arguments: Backend.allCases)
     func stop(_ backend: Backend) async throws {
         let (opened, continuation) = AsyncStream.makeStream(of: Void.self)

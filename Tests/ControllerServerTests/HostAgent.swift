@@ -78,6 +78,10 @@ struct FeedReader {
         items.values.compactMap { if case .port(let port) = $0 { port } else { nil } }
     }
 
+    var routers: [HostRouter] {
+        items.values.compactMap { if case .router(let router) = $0 { router } else { nil } }
+    }
+
     private mutating func apply(_ message: FeedMessage) {
         messages += 1
         switch message {

@@ -39,7 +39,8 @@ import Testing
                 finding: "neighbour 10.1.0.8 at fa:16:3e:00:00:05 on brq1 is gone"),
             Damage(operation: .applyFirewall(script: "flush ruleset\n", nil), finding: "table bridge neutrino-security is gone"),
             Damage(
-                operation: .applyFirewall(script: "add table ip somebody\n", nil), finding: "the ruleset was changed"),
+                operation: .applyFirewall(script: "flush chain bridge neutrino-security spoofing\n", nil),
+                finding: "the ruleset was changed"),
             Damage(operation: .removeLink(name: "vxlan-1", nil), finding: "device vxlan-1 is gone"),
         ]
         let before = bench.kernel.rendered
@@ -51,7 +52,6 @@ import Testing
             bench.reconciler.markDirty(nil)
             #expect(bench.reconciler.apply(host, .changed).findings.isEmpty)
         }
-        try bench.kernel.somebodyElse(.applyFirewall(script: "delete table ip somebody\n", nil))
         #expect(bench.kernel.rendered == before)
     }
 
@@ -78,6 +78,50 @@ import Testing
         for port in 1...2 { builder.port(port, network: 1) }
         _ = bench.reconciler.apply(builder.host, .changed)
         #expect(!bench.reconciler.noteLoss(of: .forwarding(entry)))
+    }
+
+    @Test("An entry that somebody set asks for a repair when it stands in the place of one of ours")
+    func replacements() throws {
+        let (bench, host) = try bench()
+        let (here, there) = (ip(192, 0, 2, 7), ip(192, 0, 2, 99))
+        let ours = Neighbour(address: ip(10, 1, 0, 8), mac: mac(5), link: "brq1")
+        let harmless: [LostEntry] = [
+            .forwardingTo(.tunnel(mac: mac(5), link: "vxlan-1", remote: here)), .neighbourTo(ours),
+            .forwardingTo(.tunnel(mac: mac(6), link: "vxlan-1", remote: there)),
+            .forwardingTo(.tunnel(mac: mac(5), link: "vxlan-9", remote: there)),
+            .forwardingTo(.tunnel(mac: mac(5), link: "flannel.1", remote: there)),
+            .neighbourTo(Neighbour(address: ip(10, 1, 0, 77), mac: mac(5), link: "brq1")),
+            .neighbourTo(Neighbour(address: ip(10, 1, 0, 8), mac: mac(6), link: "eth0")),
+        ]
+        for entry in harmless { #expect(!bench.reconciler.noteLoss(of: entry), "\(entry)") }
+        let forged = ForwardingEntry.tunnel(mac: mac(5), link: "vxlan-1", remote: there)
+        try bench.kernel.somebodyElse(.removeForwarding(.tunnel(mac: mac(5), link: "vxlan-1", remote: here), nil))
+        try bench.kernel.somebodyElse(.addForwarding(forged, nil))
+        #expect(bench.reconciler.noteLoss(of: .forwardingTo(forged)))
+        #expect(
+            bench.reconciler.apply(host, .changed).findings == [
+                "forwarding entry fa:16:3e:00:00:05 to 192.0.2.7 of vxlan-1 is gone"
+            ])
+        #expect(try bench.kernel.forwardingEntries(in: nil) == host.own.forwarding)
+        var neighbour = ours
+        neighbour.mac = mac(6)
+        try bench.kernel.somebodyElse(.setNeighbour(neighbour, nil))
+        #expect(bench.reconciler.noteLoss(of: .neighbourTo(neighbour)))
+        #expect(bench.reconciler.apply(host, .changed).findings.count == 1)
+        #expect(try bench.kernel.neighbours(in: nil) == host.own.neighbours)
+    }
+
+    @Test("A setting that security groups need and somebody changed is found by reading it and nothing else")
+    func settings() throws {
+        let (bench, host) = try bench()
+        bench.kernel.clearLog()
+        #expect(!bench.reconciler.findChangedSettings())
+        #expect(bench.kernel.reads.count == 1, "\(bench.kernel.reads)")
+        try bench.kernel.somebodyElse(.setSysctl(path: "net/bridge/bridge-nf-call-iptables", value: "0", nil))
+        #expect(bench.reconciler.findChangedSettings())
+        #expect(bench.reconciler.apply(host, .changed).findings == ["sysctl net/bridge/bridge-nf-call-iptables is 0"])
+        #expect(try bench.kernel.sysctl("net/bridge/bridge-nf-call-iptables", in: nil) == "1")
+        #expect(!bench.reconciler.findChangedSettings())
     }
 
     @Test("A new group costs new chains and elements, and the table and its counters stay")

@@ -35,7 +35,7 @@ struct Bench {
     mutating func restartAgent() { reconciler = Bench.agent(kernel, clock) }
 
     private static func agent(_ kernel: FakeKernel, _ clock: ManualClock) -> Reconciler {
-        Reconciler(kernel: kernel, processes: kernel, stateDirectory: state, clock: { clock.milliseconds })
+        Reconciler(kernel: kernel, processes: kernel, stateDirectory: state, rulesets: kernel, clock: { clock.milliseconds })
     }
 
     func plug(_ names: [String]) throws {

@@ -36,6 +36,58 @@ extension RealKernelTests {
             #expect(RealKernel.eventually { heard.names == [names[0]] })
         }
     }
+
+    @Test("What changed a ruleset is told from the tables that each transaction named, as soon as the kernel counts it")
+    func rulesetHistory() throws {
+        let kernel = LinuxKernel()
+        try RealKernel.withNamespaces(kernel, 1) { names in
+            let name = names[0]
+            let heard = Heard()
+            let events = try NamespaceEvents(onChange: { _ in }, onRulesetChange: { if let name = $0 { heard.note(name) } })
+            defer { events.close() }
+            events.watch([name])
+            func run(_ script: String) throws -> UInt32 {
+                try kernel.perform(.applyFirewall(script: script, name))
+                return try kernel.firewallGeneration(in: name)
+            }
+            // The first may have begun before somebody listened.
+            let start = try run("add table inet neutrino\n")
+            let elements = (0..<500).map { "10.0.\($0 / 250).\($0 % 250)" }.joined(separator: ", ")
+            _ = try run("table ip other { set s { type ipv4_addr; elements = { \(elements) }; }; chain c { accept; }; }\n")
+            _ = try run("add table ip other; add chain inet neutrino c\n")
+            _ = try run("add rule inet neutrino c counter\n")
+            _ = try run("delete table ip other\n")
+            let end = try run("flush ruleset\n")
+            #expect(
+                events.tables(in: name, after: start, through: end)
+                    == [["ip other"], ["inet neutrino"], ["inet neutrino"], ["ip other"], ["inet neutrino"]])
+            #expect(RealKernel.eventually { heard.names == [name] })
+            #expect(events.tables(in: RealKernel.freshName("missing"), after: start, through: end) == nil)
+        }
+    }
+
+    @Test("More messages than a socket holds are a change of which nothing is known, and the next one is known again")
+    func lostHistory() throws {
+        let kernel = LinuxKernel()
+        try RealKernel.withNamespaces(kernel, 1) { names in
+            let name = names[0]
+            let events = try NamespaceEvents { _ in }
+            defer { events.close() }
+            events.watch([name])
+            func run(_ script: String) throws -> UInt32 {
+                try kernel.perform(.applyFirewall(script: script, name))
+                return try kernel.firewallGeneration(in: name)
+            }
+            let elements = (0..<20_000).map { "10.\($0 / 62_500).\($0 / 250 % 250).\($0 % 250)" }.joined(separator: ", ")
+            let before = try run("add table ip other\n")
+            let large = try run("table ip other { set s { type ipv4_addr; elements = { \(elements) }; }; }\n")
+            #expect(events.tables(in: name, after: before, through: large) == nil)
+            _ = try run("add table ip other\nadd chain ip other a\n")
+            let middle = try run("add chain ip other b\n")
+            let end = try run("add chain ip other c\n")
+            #expect(events.tables(in: name, after: middle, through: end) == [["ip other"]])
+        }
+    }
 }
 
 private final class Heard: Sendable {

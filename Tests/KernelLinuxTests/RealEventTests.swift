@@ -40,6 +40,36 @@ extension RealKernelTests {
         repeat { seen = await iterator.next() } while seen != nil
     }
 
+    @Test("Entries of tunnels and neighbours that somebody sets are heard of with what they say, and those of bridges are not")
+    func settings() async throws {
+        let kernel = LinuxKernel()
+        let name = RealKernel.freshName()
+        defer { try? kernel.perform(.removeNamespace(name)) }
+        try kernel.perform(.addNamespace(name))
+        let local = try #require(IPAddress("192.0.2.1"))
+        let remotes = [try #require(IPAddress("192.0.2.2")), try #require(IPAddress("192.0.2.3"))]
+        let mac = MACAddress(rawValue: 0xFA16_3E00_0007)
+        try kernel.perform(.addLink(Link(name: "br", kind: .bridge), name))
+        let tunnel = Link(name: "tunnel", kind: .vxlan(vni: 7, local: local, port: 4789, isLearning: true), bridge: "br")
+        try kernel.perform(.addLink(tunnel, name))
+        let events = try NetworkEvents(namespace: name)
+        defer { events.close() }
+        let neighbour = Neighbour(address: try #require(IPAddress("10.0.0.7")), mac: mac, link: "br")
+        try kernel.perform(.addForwarding(.bridgePort(mac: mac, link: "tunnel"), name))
+        for remote in remotes { try kernel.perform(.addForwarding(.tunnel(mac: mac, link: "tunnel", remote: remote), name)) }
+        try kernel.perform(.setNeighbour(neighbour, name))
+        var heard: [NetworkEvent] = []
+        var iterator = events.makeAsyncIterator()
+        while heard.last != .neighbourSet(neighbour), let event = await iterator.next() {
+            switch event {
+            case .linkChanged, .linkRemoved, .addressAdded, .addressRemoved: continue
+            default: heard.append(event)
+            }
+        }
+        let entries = remotes.map { NetworkEvent.tunnelSet(.tunnel(mac: mac, link: "tunnel", remote: $0)) }
+        #expect(heard == entries + [.neighbourSet(neighbour)])
+    }
+
     @Test("Events that nobody reads become one call to look at everything")
     func overflow() async throws {
         let kernel = LinuxKernel()

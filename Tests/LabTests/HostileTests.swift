@@ -87,12 +87,7 @@ struct HostileTests {
     /// Packets that look like the hosts' own tunnels.
     private func encapsulated(_ scene: Scene) async throws {
         let marker = HostileFrames.marker(1003)
-        let inner = FrameBuilder.ethernet(
-            from: scene.frames.victim.mac, type: FrameBuilder.EtherType.ipv4,
-            FrameBuilder.ipv4(
-                from: scene.frames.victim.ipv4, to: scene.frames.own.ipv4, FrameBuilder.ProtocolNumber.udp, FrameBuilder.udp(1, 9, marker)))
-        let vni = try await scene.vni()
-        let payload: [UInt8] = [8, 0, 0, 0, UInt8(vni >> 16), UInt8(vni >> 8 & 0xFF), UInt8(vni & 0xFF), 0] + inner
+        let payload = try await scene.encapsulated(marker)
         let bridgeText = try await scene.host.place.output(["cat", "/sys/class/net/\(scene.bridge)/address"])
         let bridgeMAC = try #require(MACAddress(bridgeText.trimmingSuffix { $0.isNewline }))
         let before = try await scene.host.dropCounters()
@@ -118,6 +113,69 @@ struct HostileTests {
         ])
         try await waitUntil("the packet to arrive when a host sends it", timeoutMilliseconds: 5000, intervalMilliseconds: 10) {
             scene.receivers[1].hasReceived(marker)
+        }
+    }
+
+    @Test("Nobody but the cloud's hosts sends into a tunnel: neither from outside nor from an instance behind a router")
+    func tunnelsOfStrangers() async throws {
+        try await withLab { lab in
+            let scene = try await Scene(lab)
+            defer { scene.close() }
+            try await foreignTunnels(scene)
+        }
+    }
+
+    /// The same from who is no host of the cloud: a machine on the physical network, and an instance behind the translation of a router.
+    private func foreignTunnels(_ scene: Scene) async throws {
+        let lab = scene.lab
+        let external = try await lab.createExternalNetwork()
+        let router = try await lab.createRouter("r1", isHighlyAvailable: false, externalNetwork: external, subnets: [scene.subnetID])
+        // The other host has an address on the physical network, as hosts may; the router's own has given its interface to a bridge.
+        let holder = try await waitFor("the router to have its gateway address", timeoutMilliseconds: 60_000) {
+            try await lab.hosts(withAddress: router.gatewayAddress, router: router.id).first
+        }
+        let target = try #require(lab.hosts.first { $0.name != holder })
+        let witness = scene.receivers[target.number - 1]
+        let targetAddress = "203.0.113.\(10 + target.number)"
+        try await target.place.output(["ip", "address", "add", "\(targetAddress)/24", "dev", "eth1"])
+        try await lab.waitForReply(from: lab.outside, to: targetAddress)
+        func foreign() async throws -> Int {
+            try await scene.counters(of: target, "inet", "neutrino_underlay")["foreign_vxlan", default: 0]
+        }
+
+        let outside = HostileFrames.marker(1006)
+        let text = try await scene.encapsulated(outside).map { "\\x" + ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+        let first = try await foreign()
+        let send = ["sh", "-c", "env printf '\(text)' | socat -u - UDP4-SENDTO:\(targetAddress):4789"]
+        try await lab.outside.output(send)
+        try await waitUntil("the counter foreign_vxlan to count the outside host's", timeoutMilliseconds: 5000, intervalMilliseconds: 10) {
+            try await foreign() > first
+        }
+
+        let translated = HostileFrames.marker(1007)
+        let ports = try await lab.api.list("ports", "device_id=\(router.id)&device_owner=network:router_interface")
+        let port = try #require(ports.first)
+        let routerMAC = try #require(MACAddress(try port.text("mac_address")))
+        let packet = FrameBuilder.ipv4(
+            from: scene.frames.own.ipv4, to: address(targetAddress), FrameBuilder.ProtocolNumber.udp,
+            FrameBuilder.udp(4789, 4789, try await scene.encapsulated(translated)))
+        let second = try await foreign()
+        try await waitUntil("the counter foreign_vxlan to count the instance's", timeoutMilliseconds: 10_000, intervalMilliseconds: 100) {
+            try scene.sender.send([
+                FrameBuilder.ethernet(from: scene.frames.own.mac, to: routerMAC, type: FrameBuilder.EtherType.ipv4, packet)
+            ])
+            return try await foreign() > second
+        }
+        let last = HostileFrames.marker(1008)
+        try await scene.expectArrival("what is sent last", scene.frames.allowed(last), last)
+        for marker in [outside, translated] { #expect(!witness.hasReceived(marker), "a foreign tunnel's frame arrived at \(witness.name)") }
+
+        // Else what never arrives would prove nothing. Nobody repairs the table now.
+        try await target.endAgent()
+        try await target.place.output(["nft", "delete", "table", "inet", "neutrino_underlay"])
+        try await lab.outside.output(send)
+        try await waitUntil("the frame to arrive where nothing is filtered", timeoutMilliseconds: 5000, intervalMilliseconds: 10) {
+            witness.hasReceived(outside)
         }
     }
 
@@ -173,11 +231,13 @@ private struct Scene {
     let host: LabHost
     let frames: HostileFrames
     let networkID: String
+    let subnetID: String
 
     init(_ lab: Lab) async throws {
         self.lab = lab
-        let network = try await lab.createNetwork("private", prefix: "10.0.0.0/24", hasDHCP: false).network
-        networkID = try network.text("id")
+        let created = try await lab.createNetwork("private", prefix: "10.0.0.0/24", hasDHCP: false)
+        networkID = try created.network.text("id")
+        subnetID = created.subnetID
         _ = try await lab.api.create(
             "subnets", ["network_id": .string(networkID), "ip_version": 6, "cidr": "fd00:1::/64", "enable_dhcp": false])
         let group = try await Self.narrowGroup(lab)
@@ -232,6 +292,29 @@ private struct Scene {
 
     func vni() async throws -> Int {
         try #require(try await lab.api.show("networks", networkID)["provider:segmentation_id"]?.integerValue)
+    }
+
+    /// The payload of a tunnel's packet with a frame of the victim to everybody.
+    func encapsulated(_ marker: [UInt8]) async throws -> [UInt8] {
+        let inner = FrameBuilder.ethernet(
+            from: frames.victim.mac, type: FrameBuilder.EtherType.ipv4,
+            FrameBuilder.ipv4(
+                from: frames.victim.ipv4, to: frames.own.ipv4, FrameBuilder.ProtocolNumber.udp, FrameBuilder.udp(1, 9, marker)))
+        let vni = try await self.vni()
+        return [8, 0, 0, 0, UInt8(vni >> 16), UInt8(vni >> 8 & 0xFF), UInt8(vni & 0xFF), 0] + inner
+    }
+
+    /// Packets by reason, as an operator reads them.
+    func counters(of host: LabHost, _ family: String, _ table: String) async throws -> [String: Int] {
+        let text = try await host.place.output(["nft", "list", "counters", "table", family, table])
+        var counters: [String: Int] = [:]
+        var name = ""
+        for line in text.split(separator: "\n") {
+            let words = line.split(whereSeparator: \.isWhitespace)
+            if words.first == "counter", words.count > 1 { name = String(words[1]) }
+            if words.first == "packets", words.count > 1 { counters[name] = Int(words[1]) }
+        }
+        return counters
     }
 
     /// Sends frames, and waits until all receivers have them.

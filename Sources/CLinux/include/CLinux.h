@@ -28,8 +28,9 @@ int clinux_lift(int descriptor);
 
 /// A netlink socket of `protocol` (NETLINK_ROUTE, NETLINK_NETFILTER), bound to `groups`, with extended acknowledgements and strict checks.
 int clinux_netlink_socket(int protocol, uint32_t groups, int receive_buffer_bytes, int timeout_milliseconds);
-/// Keeps the kernel's messages of one type away from the socket.
-int clinux_netlink_ignore(int descriptor, uint16_t message_type);
+/// Of RTM_NEWNEIGH, lets only those through that tell of an entry that somebody set for good: a neighbour, or one of a tunnel's own table. What traffic
+/// teaches is kept away, and so are the entries of bridges: traffic moves also static ones, which looks like somebody's doing.
+int clinux_netlink_ignore_learned(int descriptor);
 /// Sends one datagram to the kernel.
 int clinux_netlink_send(int descriptor, const void *bytes, size_t count);
 /// Receives one datagram: its bytes, or -EMSGSIZE when it did not fit. 0 for a datagram that is not the kernel's.
