@@ -26,7 +26,12 @@ public struct InvalidValue: Error, Hashable, Sendable {
 extension AttributeValue {
     public static func filterValue(_ text: String) -> ColumnValue? { .text(text) }
     public static func shownType(_ type: AttributeType) -> AttributeType {
-        if case .nullMeans(_, let shown) = type { shown } else { type }
+        switch type {
+        case .nullMeans(_, let shown): shown
+        // The server calls what it makes itself after projects, whose ids are any text.
+        case .name(let maximum, _): .string(maximum: maximum)
+        default: type
+        }
     }
 }
 

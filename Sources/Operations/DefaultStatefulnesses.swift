@@ -5,7 +5,9 @@ import Store
 
 extension DefaultStatefulness: ManagedResource {
     public static func create(_ request: ResourceRequest<DefaultStatefulness>, in verb: Verb) throws -> DefaultStatefulness {
-        let projectID: String? = try request.value("project_id", as: String?.self) ?? verb.caller.projectID
+        let given: String? = try request.value("project_id", as: String?.self) ?? verb.caller.projectID
+        // Whose project has no name is everybody: there is one such setting.
+        let projectID = given.flatMap { $0.isEmpty ? nil : $0 }
         guard try verb.defaultStatefulness(projectID) == nil else {
             throw APIError.conflict(
                 "SecurityGroupDefaultStatefulnessAlreadyExists",

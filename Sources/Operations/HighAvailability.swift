@@ -51,13 +51,20 @@ extension Verb {
     /// A member's own port on the HA network.
     func createHAPort(for router: Router, on network: Network, hostID: String) throws -> Port {
         var port = Port(id: newID(), projectID: "", networkID: network.id, mac: try newMAC(on: network.id))
-        port.name = "HA port tenant \(router.projectID)"
+        port.name = Self.name(of: "port", of: router.projectID)
         port.deviceOwner = DeviceOwner.haInterface
         port.deviceID = router.id.description
         port.isPortSecurityEnabled = false
         port.hostID = hostID
         try insertPort(&port, on: network, try subnets(of: network), nil)
         return port
+    }
+
+    private static let maximumNameLength = 255
+
+    /// `HA network tenant 8f1c…`, as Neutron calls it.
+    private static func name(of what: String, of projectID: String) -> String {
+        String(String.UnicodeScalarView("HA \(what) tenant \(projectID)".unicodeScalars.prefix(maximumNameLength)))
     }
 
     func existingHANetwork(of projectID: String) throws -> Network? {
@@ -78,13 +85,13 @@ extension Verb {
             return network
         }
         let prefix = settings.haNetworkPrefix
-        network.name = "HA network tenant \(projectID)"
+        network.name = Self.name(of: "network", of: projectID)
         network.haProjectID = projectID
         network.isPortSecurityEnabled = false
         try allocateSegment(&network, SegmentRequest(type: settings.projectNetworkType))
         network.mtu = settings.maximumMTU(of: network.type.rawValue)
         var subnet = Subnet(id: newID(), projectID: "", networkID: network.id, prefix: prefix)
-        subnet.name = "HA subnet tenant \(projectID)"
+        subnet.name = Self.name(of: "subnet", of: projectID)
         subnet.isDHCPEnabled = false
         subnet.allocationPools = SubnetRules.defaultPools(prefix, without: nil)
         network.subnetIDs = [subnet.id]

@@ -58,7 +58,7 @@ import Testing
         let cloud = try Cloud(backend)
         let all = try await cloud.create(DefaultStatefulness.self, ["project_id": nil])
         let own = try await cloud.create(DefaultStatefulness.self, ["project_id": "p1"])
-        for (project, name) in [("p1", "p1"), (nil, "system-wide")] as [(JSONValue, String)] {
+        for (project, name) in [("p1", "p1"), (nil, "system-wide"), ("", "system-wide")] as [(JSONValue, String)] {
             let error = try await apiError { try await cloud.create(DefaultStatefulness.self, ["project_id": project]) }
             #expect(error?.status == 409 && error?.type == "SecurityGroupDefaultStatefulnessAlreadyExists")
             #expect(error?.message == "A security group default statefulness setting already exists for project '\(name)'.")
