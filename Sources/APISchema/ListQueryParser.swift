@@ -21,7 +21,7 @@ extension ListQuery {
         query.filteredAttributes = Set(
             filters.map { tagFilters.contains($0.name) ? "tags" : $0.name == changedSince ? "updated_at" : $0.name })
 
-        query.fields = fields(in: parameters)
+        query.fields = Self.fields(in: parameters)
         try query.readSort(parameters, of: Resource.self)
         try query.readPage(parameters)
         return query

@@ -89,11 +89,9 @@ extension ErrorClassTests {
     @Test("Subnet pools that cannot be so")
     func poolParts() async throws {
         try await withServer { client in
-            let length: [String: JSONValue] = ["default_prefixlen": 24]
             func pool(_ name: String, _ prefix: String, _ more: [String: JSONValue] = [:]) async throws -> String {
-                try await client.make(
-                    "subnetpools",
-                    ["name": .string(name), "prefixes": [.string(prefix)]].merging(length) { $1 }.merging(more) { $1 })
+                let members: [String: JSONValue] = ["name": .string(name), "prefixes": [.string(prefix)], "default_prefixlen": 24]
+                return try await client.make("subnetpools", members.merging(more) { $1 })
             }
             let scope = try await client.make("address-scopes", ["name": "four", "ip_version": 4])
             let sixes = try await client.make("address-scopes", ["name": "six", "ip_version": 6])
