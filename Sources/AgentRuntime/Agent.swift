@@ -238,6 +238,7 @@ public actor Agent: Service {
         let isResynced = isResyncing && !result.isResyncing
         isResyncing = result.isResyncing
         refreshMembers(lookingAt: mode == .full || isResynced || result.isCutShort ? nil : result.routersOfKeepalived)
+        expectWords(after: result)
         refreshWatches()
         refreshElection()
         cleaner.clean(view, after: result, settings: configuration.settings, processes: processes, logger: logger)

@@ -23,6 +23,7 @@ final class DaemonSupervisor {
 
     private let host: any ProcessHost
     private let files: DaemonFiles
+    private let checks = ConfigurationChecks()
     private let width: Int
     private let clock: () -> Int
     private var memories: [String: DaemonWork.Memory] = [:]
@@ -89,7 +90,8 @@ final class DaemonSupervisor {
             memory.isDirty = true
             works.append(
                 DaemonWork(
-                    host: host, files: files, now: now, isHeld: configuration.namespace.map(unready.contains) ?? false,
+                    host: host, files: files, checks: checks, now: now,
+                    isHeld: configuration.namespace.map(unready.contains) ?? false,
                     heldMilliseconds: holds[key].map { $0 - now }, isNew: memories[key] == nil, memory: memory))
         }
         let done = Parallel.map(works, width: width) { work in

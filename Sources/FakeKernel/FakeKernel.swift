@@ -222,6 +222,7 @@ public final class FakeKernel: NetworkKernel, ProcessHost {
             switch state.behaviour(command) {
             case .fails(let message): throw KernelError(code: 0, message)
             case .endsAtOnce: state.processes.nextID += 1
+            case .runs where FakeProcesses.isBrief(command), .runsWithoutProcessID where FakeProcesses.isBrief(command): break
             case .runsWithoutProcessID: _ = state.processes.spawn(command, namespace)
             case .runs:
                 let id = state.processes.spawn(command, namespace)
