@@ -112,6 +112,7 @@ public actor Agent: Service {
         errands = RouterErrands(kernel: kernel, processes: processes, settings: configuration.settings, logger: logger)
         reconciler = Reconciler(
             kernel: kernel, processes: processes, stateDirectory: configuration.settings.stateDirectory,
+            onStartEnd: { [cycleWakeUp] in cycleWakeUp() },
             clock: { [clockStart] in Int((ContinuousClock.now - clockStart) / .milliseconds(1)) })
     }
 

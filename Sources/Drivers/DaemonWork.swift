@@ -14,6 +14,8 @@ struct DaemonWork: Sendable {
     struct Memory: Sendable {
         var configuration: DaemonConfiguration
         var backoff = RestartBackoff()
+        /// What its start, which was ordered, will have been; nil: none is under way.
+        var ordered: DaemonAction.Kind?
         /// Started, and its process id is not written yet.
         var isStarting = false
         /// Must be looked at in the next cycle even if nothing changed.
@@ -37,6 +39,10 @@ struct DaemonWork: Sendable {
     let host: any ProcessHost
     let files: DaemonFiles
     let checks: ConfigurationChecks
+    /// Where programs are started; nil: here, while the cycle waits.
+    let starts: DaemonStarts?
+    /// How a start that was ordered has ended.
+    var outcome: DaemonStarts.Outcome?
     let now: Int
     /// Nothing is started or ended: the namespace is not ready.
     var isHeld: Bool
@@ -48,6 +54,7 @@ struct DaemonWork: Sendable {
 
     mutating func run() {
         do throws(KernelError) {
+            if let outcome, let kind = memory.ordered { try conclude(outcome, kind) }
             try ensure()
         } catch {
             memory.isDirty = true
@@ -173,14 +180,30 @@ struct DaemonWork: Sendable {
         if try !clear(record) { return }
         let kind: DaemonAction.Kind = memory.cleared == .daemon ? .restarted : .started
         memory.cleared = nil
-        memory.backoff.started(at: now)
         try host.removeFile(configuration.processIDFile)
         for pipe in configuration.namedPipes { try makePipe(pipe) }
         try files.write(DaemonRecord(configuration))
-        try host.start(configuration.command, in: configuration.namespace, timeoutMilliseconds: Self.startTimeoutMilliseconds)
-        report.daemonActions.append(DaemonAction(configuration.key, kind))
+        let order = DaemonStarts.Order(
+            key: configuration.key, command: configuration.command, namespace: configuration.namespace,
+            isRepeated: memory.backoff.isRepeat(at: now))
         memory.mustRestart = false
-        memory.process = try files.running(DaemonRecord(configuration))
+        memory.process = nil
+        memory.ordered = kind
+        guard let starts else {
+            try conclude(DaemonStarts.run(order, on: host), kind)
+            return
+        }
+        starts.add(order)
+        report.wait(forStartOf: configuration.key)
+    }
+
+    /// Takes note of the end of the program that starts the daemon.
+    private mutating func conclude(_ outcome: DaemonStarts.Outcome, _ kind: DaemonAction.Kind) throws(KernelError) {
+        memory.ordered = nil
+        memory.backoff.started(at: now)
+        if case .failed(let error) = outcome { throw error }
+        report.daemonActions.append(DaemonAction(memory.configuration.key, kind))
+        memory.process = try files.running(DaemonRecord(memory.configuration))
         if memory.process != nil {
             memory.isDirty = false
         } else {

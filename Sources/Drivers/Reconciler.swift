@@ -51,12 +51,16 @@ public final class Reconciler {
     var missing: [NamespaceName?: Set<String>] = [:]
 
     /// `stateDirectory` is where daemons are registered (see ``DaemonSupervisor``); `width` is how many namespaces are worked on at the same time; `clock` gives monotonic milliseconds.
+    /// `onStartEnd` is called, on any thread, when the start of a daemon has ended, of which the next cycle takes note; without it, cycles wait for the
+    /// starts of daemons themselves.
     public init(
-        kernel: any NetworkKernel, processes: any ProcessHost, stateDirectory: String, width: Int = defaultWidth, clock: @escaping () -> Int
+        kernel: any NetworkKernel, processes: any ProcessHost, stateDirectory: String, width: Int = defaultWidth,
+        onStartEnd: (@Sendable () -> Void)? = nil, clock: @escaping () -> Int
     ) {
         self.kernel = kernel
         self.width = width
-        supervisor = DaemonSupervisor(host: processes, stateDirectory: stateDirectory, width: Self.daemonWidth, clock: clock)
+        supervisor = DaemonSupervisor(
+            host: processes, stateDirectory: stateDirectory, width: Self.daemonWidth, onStartEnd: onStartEnd, clock: clock)
     }
 
     /// The cycles that follow look at everything, a slice of namespaces each, after what changed: ``ApplyReport/isResyncing`` says whether some is left.

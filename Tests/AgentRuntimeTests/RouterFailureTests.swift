@@ -1,4 +1,5 @@
 import Converters
+import Dispatch
 import FakeKernel
 import HostModel
 import NetworkModel
@@ -32,6 +33,33 @@ struct RouterFailureTests {
                 bench.server.reports.flatMap(\.routers).last { $0.routerID == id(5) }.map { $0.failure == nil } == true
             }
             #expect(kernel.runningProcesses.contains { $0.command.contains { $0.contains(id(5).description) } })
+        }
+    }
+
+    @Test("While the keepalived of one router takes its time to start, what changes of another one is realised")
+    func slowStart() async throws {
+        let kernel = FakeKernel()
+        let gate = DispatchSemaphore(value: 0)
+        kernel.beforeStart { command in
+            let isSlow = command.first == "sh" && command.contains { $0.contains(id(5).description) && $0.contains("keepalived") }
+            if isSlow { gate.wait() }
+        }
+        func isRunning(_ router: ResourceID) -> Bool {
+            kernel.runningProcesses.contains { $0.command.contains { $0.contains(router.description) && $0.contains("keepalived") } }
+        }
+        try await AgentBench.run(kernel) { bench in
+            let feed = try await bench.server.nextFeed()
+            defer { gate.signal() }
+            feed.send(network(1), router(5, haNetwork: 1, haPort: 6), router(7, haNetwork: 1, haPort: 8), .bookmark(revision: 3))
+            try await bench.eventually("the keepalived of the other router") { isRunning(id(7)) }
+            guard case .put(.router(var changed)) = router(7, haNetwork: 1, haPort: 8) else { return }
+            changed.redundancy?.priority = 150
+            feed.send(.put(.router(changed)), .bookmark(revision: 4))
+            let file = RouterConverter.paths(of: id(7), settings: AgentBench.settings).configuration
+            try await bench.eventually("the change") { (try? kernel.readFile(file))?.contains("priority 150") == true }
+            #expect(!isRunning(id(5)))
+            gate.signal()
+            try await bench.eventually("the slow keepalived") { isRunning(id(5)) }
         }
     }
 
