@@ -76,7 +76,7 @@ public actor Agent: Service {
     var routerReview: Task<Void, Never>?
     /// What the agent counts its milliseconds from.
     let clockStart = ContinuousClock.now
-    private var cleaner = ConnectionCleaner()
+    private var cleaner: ConnectionCleaner
     private let groupConnections: GroupConnectionCleaner?
     private var needsFullCheck = true
     /// Whether the last cycle left something of a resync to look at.
@@ -109,6 +109,9 @@ public actor Agent: Service {
             availabilityZone: configuration.availabilityZone, servesMetadata: configuration.settings.servesMetadata)
         connection = ServerConnection(configuration: configuration)
         groupConnections = senses.connections.map { GroupConnectionCleaner(tracker: $0, logger: logger) }
+        cleaner = ConnectionCleaner(
+            connections: RouterConnections(
+                processes: processes, stateDirectory: configuration.settings.stateDirectory, logger: logger))
         errands = RouterErrands(kernel: kernel, processes: processes, settings: configuration.settings, logger: logger)
         reconciler = Reconciler(
             kernel: kernel, processes: processes, stateDirectory: configuration.settings.stateDirectory,
@@ -243,7 +246,6 @@ public actor Agent: Service {
         refreshWatches()
         refreshElection()
         cleaner.clean(view, after: result, settings: configuration.settings, processes: processes, logger: logger)
-        if cleaner.hasWork { cycleWakeUp() }
         if !result.concernsFirewall { groupConnections?.review(view) }
         noteRouters(conversion, result)
         for report in reports.update(view: view, unrealised: conversion.unrealisedNetworks, result: result) { outbox.add(report) }
