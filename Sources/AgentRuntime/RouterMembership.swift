@@ -102,8 +102,9 @@ extension Agent {
     func expectWords(after result: ApplyReport) {
         for action in result.daemonActions where action.kind == .started || action.kind == .restarted {
             guard let id = KeepalivedDaemon.router(ofKey: action.key).flatMap({ ResourceID($0) }) else { continue }
+            guard let member = members[id] else { continue }
             // Its word may have come before the cycle that tells of its start.
-            members[id]?.expectsWord = members[id]?.hasSpoken == false
+            members[id]?.expectsWord = !member.hasSpoken
         }
     }
 
