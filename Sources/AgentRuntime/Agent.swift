@@ -76,7 +76,7 @@ public actor Agent: Service {
     var routerReview: Task<Void, Never>?
     /// What the agent counts its milliseconds from.
     let clockStart = ContinuousClock.now
-    private var cleaner = ConnectionCleaner()
+    private var cleaner: ConnectionCleaner
     private let groupConnections: GroupConnectionCleaner?
     private var needsFullCheck = true
     /// Whether the last cycle left something of a resync to look at.
@@ -110,10 +110,13 @@ public actor Agent: Service {
             availabilityZone: configuration.availabilityZone, servesMetadata: configuration.settings.servesMetadata)
         connection = ServerConnection(configuration: configuration)
         groupConnections = senses.connections.map { GroupConnectionCleaner(tracker: $0, logger: logger) }
+        cleaner = ConnectionCleaner(
+            connections: RouterConnections(
+                processes: processes, stateDirectory: configuration.settings.stateDirectory, logger: logger))
         errands = RouterErrands(kernel: kernel, processes: processes, settings: configuration.settings, logger: logger)
         reconciler = Reconciler(
             kernel: kernel, processes: processes, stateDirectory: configuration.settings.stateDirectory,
-            rulesets: senses.rulesetHistory,
+            rulesets: senses.rulesetHistory, onStartEnd: { [cycleWakeUp] in cycleWakeUp() },
             clock: { [clockStart] in Int((ContinuousClock.now - clockStart) / .milliseconds(1)) })
     }
 
@@ -242,10 +245,10 @@ public actor Agent: Service {
         let isResynced = isResyncing && !result.isResyncing
         isResyncing = result.isResyncing
         refreshMembers(lookingAt: mode == .full || isResynced || result.isCutShort ? nil : result.routersOfKeepalived)
+        expectWords(after: result)
         refreshWatches()
         refreshElection()
         cleaner.clean(view, after: result, settings: configuration.settings, processes: processes, logger: logger)
-        if cleaner.hasWork { cycleWakeUp() }
         if !result.concernsFirewall { groupConnections?.review(view) }
         noteRouters(conversion, result)
         for report in reports.update(view: view, unrealised: conversion.unrealisedNetworks, result: result) { outbox.add(report) }

@@ -26,6 +26,14 @@ extension ApplyReport {
         return isCutShort || failures.contains { $0.subject.namespace == namespace || $0.subject == .daemon(daemon) }
     }
 
+    /// Whether the DHCP service of a network is only coming up.
+    func isStarting(network id: ResourceID) -> Bool { startingDaemons.contains(DnsmasqRenderer.key(id.description)) }
+
+    /// Whether a daemon of the router is only coming up.
+    func isStarting(router id: ResourceID) -> Bool {
+        !startingDaemons.isEmpty && Self.daemonKeys(ofRouter: id).contains(where: startingDaemons.contains)
+    }
+
     /// Routers whose keepalived was started, stopped or told something, or does not run as it should: one that cannot be started leaves what
     /// the one before it held.
     var routersOfKeepalived: Set<ResourceID> {

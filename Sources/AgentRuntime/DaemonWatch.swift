@@ -1,3 +1,4 @@
+import NetworkModel
 import ServiceProcesses
 
 /// Waits for the end of one daemon's process.
@@ -30,6 +31,7 @@ extension Agent {
         guard let watch = watches[key], watch.process == process else { return }
         watches[key] = nil
         logger.warning("A daemon ended by itself", metadata: ["key": "\(key)", "process": "\(process)"])
+        if let id = KeepalivedDaemon.router(ofKey: key).flatMap({ ResourceID($0) }) { noteEnd(ofKeepalivedOf: id) }
         if senses.election != nil, !watch.isReleased, KeepalivedDaemon.router(ofKey: key) != nil {
             // Its start would take the master's addresses away: first another member shall have them. The election says when.
             reconciler.holdDaemon(key, forMilliseconds: Self.successionMilliseconds)

@@ -42,6 +42,12 @@ struct PortReports {
         _ view: HostView, _ unrealised: Set<ResourceID>, _ result: ApplyReport, to current: inout [Key: Acknowledged]
     ) {
         for service in view.dhcp.values {
+            // Of what is only coming up there is nothing new to say.
+            if result.isStarting(network: service.networkID) {
+                keep([Key(portID: service.portID, component: .dhcp), Key(portID: service.portID, component: .l2)], in: &current)
+                keep(view.reservations.items(of: service.networkID).map { Key(portID: $0.portID, component: .dhcp) }, in: &current)
+                continue
+            }
             let isServed = !unrealised.contains(service.networkID) && !result.concerns(network: service.networkID)
             let state: HostStatus.PortReport.State = isServed ? .up : .failed
             current[Key(portID: service.portID, component: .dhcp)] = Acknowledged(state: state, revision: service.portRevision)
@@ -52,12 +58,20 @@ struct PortReports {
         }
     }
 
+    private func keep(_ keys: [Key], in current: inout [Key: Acknowledged]) {
+        for key in keys { current[key] = sent[key] }
+    }
+
     private func addRouters(
         _ view: HostView, _ unrealised: Set<ResourceID>, _ result: ApplyReport, to current: inout [Key: Acknowledged]
     ) {
         for router in view.routers.values {
             let hasFailed = result.concerns(router: router.id)
             let ports = router.interfaces + [router.gateway, router.redundancy?.port].compactMap { $0 }
+            if !hasFailed, result.isStarting(router: router.id) {
+                keep(ports.flatMap { [Key(portID: $0.id, component: .l2), Key(portID: $0.id, component: .l3)] }, in: &current)
+                continue
+            }
             for port in ports {
                 // Of a router that is down nothing is to be realised: that is done. Clients wait for its interfaces to become ACTIVE, and only
                 // then change it or take them away.

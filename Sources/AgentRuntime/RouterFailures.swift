@@ -4,7 +4,7 @@ import NetworkModel
 /// Which routers this host cannot realise, as the server shall hear it. What passes within a moment is not told: a daemon may need a second
 /// try, and one that is refused again and again lives for a moment each time.
 ///
-///                   not realised                 for 2 s; when it only starts, for 5 s
+///                   not realised                 for 2 s; when it only starts or is silent, for 5 s
 ///      ┌────────┐ ──────────────▶ ┌──────────┐ ─────────────────────────────────────▶ ┌────────┐
 ///      │  well  │                 │ doubtful │                                         │ failed │
 ///      └────────┘ ◀────────────── └──────────┘                                         └────────┘
@@ -21,6 +21,8 @@ struct RouterFailures {
     static let replaceMilliseconds = 60_000
 
     private static let startingSentence = "a daemon of the router does not stay up"
+    private static let silentSentence =
+        "keepalived runs, but has not said whether it is master or backup: see keepalived.log in the router's directory below ha_confs/"
 
     /// What one cycle says of a router.
     enum Finding: Hashable {
@@ -28,6 +30,8 @@ struct RouterFailures {
         case failing(String)
         /// Nothing failed, but a daemon does not run yet.
         case starting
+        /// keepalived runs, and has not said what it is: it has no instance, or hangs.
+        case silent
     }
 
     private struct Case {
@@ -86,14 +90,15 @@ struct RouterFailures {
         found.wellSince = nil
         if case .failing(let sentence) = finding {
             let isReplaced =
-                found.sentence == nil || found.sentence == Self.startingSentence || now - found.seen >= Self.replaceMilliseconds
+                found.sentence == nil || found.sentence == Self.startingSentence || found.sentence == Self.silentSentence
+                || now - found.seen >= Self.replaceMilliseconds
             if isReplaced { found.sentence = sentence }
             if found.sentence == sentence { found.seen = now }
         }
         let patience = found.sentence == nil ? Self.startMilliseconds : Self.confirmMilliseconds
         if now - found.since >= patience {
             found.isReported = true
-            found.sentence = found.sentence ?? Self.startingSentence
+            found.sentence = found.sentence ?? (finding == .silent ? Self.silentSentence : Self.startingSentence)
         }
         cases[id] = found
         return found.isReported && before != found.sentence

@@ -33,14 +33,14 @@ extension Agent {
     }
 
     private func findRouters(_ conversion: HostConverter.Conversion, _ result: ApplyReport) -> [ResourceID: RouterFailures.Finding] {
-        guard !result.isComplete || !conversion.routerProblems.isEmpty else { return [:] }
         var findings = conversion.routerProblems.mapValues { RouterFailures.Finding.failing($0) }
+        for (id, member) in members where member.expectsWord && findings[id] == nil { findings[id] = .silent }
         guard !result.isComplete else { return findings }
         let processes = reconciler.daemonProcesses
         for id in view.routers.keys {
             if let sentence = result.failure(ofRouter: id) {
                 findings[id] = .failing(sentence)
-            } else if findings[id] == nil {
+            } else if findings[id] == nil || findings[id] == .silent {
                 let isStarting = ApplyReport.daemonKeys(ofRouter: id).contains {
                     conversion.configuration.daemons[$0] != nil && processes[$0] == nil
                 }
@@ -50,12 +50,17 @@ extension Agent {
         return findings
     }
 
+    /// Whether a known problem says more than the finding.
+    private static func givesWay(_ finding: RouterFailures.Finding?) -> Bool {
+        if case .failing = finding { false } else { true }
+    }
+
     /// Reports what has lasted long enough, and looks again when time alone decides.
-    private func reviewRouters() {
+    func reviewRouters() {
         routerReview?.cancel()
         routerReview = nil
         var findings = routerFindings
-        for (id, sentence) in routerProblems where findings[id] == nil || findings[id] == .starting { findings[id] = .failing(sentence) }
+        for (id, sentence) in routerProblems where Self.givesWay(findings[id]) { findings[id] = .failing(sentence) }
         guard !findings.isEmpty || !routerFailures.isEmpty else { return }
         let now = Int((ContinuousClock.now - clockStart) / .milliseconds(1))
         let news = routerFailures.update(findings, routers: { view.routers[$0] != nil }, now: now)

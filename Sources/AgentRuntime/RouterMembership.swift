@@ -1,4 +1,5 @@
 import Converters
+import Drivers
 import Glibc
 import HostModel
 import KernelInterface
@@ -17,6 +18,10 @@ struct RouterMembership {
     /// Nil before anything was heard or seen.
     var state: HAState?
     var keepalived = KeepalivedMember()
+    /// Whether the keepalived that runs has said what it is.
+    var hasSpoken = false
+    /// Whether it has still to: it was started here. Of one that was adopted nobody knows what it said.
+    var expectsWord = false
     /// Nil where the election reads the pipe.
     var reader: Task<Void, Never>?
     var close: @Sendable () -> Void = {}
@@ -81,7 +86,32 @@ extension Agent {
     func heard(_ line: String, of id: ResourceID) {
         guard let notification = KeepalivedNotification(line: line), members[id] != nil else { return }
         if members[id]?.keepalived.note(notification) == true { reloadKeepalived(of: id) }
+        noteWord(of: id, isLast: notification.state == .stop || notification.state == .deleted)
         set(HAState(notification.state), of: id)
+    }
+
+    private func noteWord(of id: ResourceID, isLast: Bool) {
+        members[id]?.hasSpoken = !isLast
+        members[id]?.expectsWord = false
+        guard routerFindings[id] == .silent else { return }
+        routerFindings[id] = nil
+        reviewRouters()
+    }
+
+    /// After a cycle: a keepalived that was started says within milliseconds that it is backup. One that does without its instance says nothing.
+    func expectWords(after result: ApplyReport) {
+        for action in result.daemonActions where action.kind == .started || action.kind == .restarted {
+            guard let id = KeepalivedDaemon.router(ofKey: action.key).flatMap({ ResourceID($0) }) else { continue }
+            guard let member = members[id] else { continue }
+            // Its word may have come before the cycle that tells of its start.
+            members[id]?.expectsWord = !member.hasSpoken
+        }
+    }
+
+    /// The next one begins anew.
+    func noteEnd(ofKeepalivedOf id: ResourceID) {
+        members[id]?.hasSpoken = false
+        members[id]?.expectsWord = false
     }
 
     /// Compares a member with the addresses in its namespace, and takes away what a killed keepalived left on a standby.

@@ -9,13 +9,18 @@ import HostModel
 public struct ConntrackFlush: Hashable, Sendable {
     /// Addresses of the router, sorted: floating IPs and gateway addresses that no longer translate as they did.
     public var addresses: [IPAddress]
-    /// Port forwardings were removed or lead elsewhere: ``StaleConnections`` finds theirs, since `conntrack` takes no ranges of ports.
+    /// Port forwardings were removed or lead elsewhere, or a network is in another address scope: ``StaleConnections`` finds theirs, since `conntrack`
+    /// takes no ranges of ports, and knows no scopes.
     public var changesForwardings: Bool
+    /// A network is in another address scope: connections may be stale that are not translated.
+    public var changesScopes: Bool
 
     public init(from old: HostRouter, to new: HostRouter) {
         let before = Self.translations(of: old)
         let after = Self.translations(of: new)
-        changesForwardings = !Self.forwardings(of: old).isSubset(of: Self.forwardings(of: new))
+        changesScopes =
+            Self.scopes(of: old, besides: new) || RouterScopes.routedInterfaces(of: old) != RouterScopes.routedInterfaces(of: new)
+        changesForwardings = changesScopes || !Self.forwardings(of: old).isSubset(of: Self.forwardings(of: new))
         addresses = before.filter { after[$0.key] != $0.value }.keys.sorted()
     }
 
@@ -24,6 +29,12 @@ public struct ConntrackFlush: Hashable, Sendable {
         addresses.flatMap { address in
             [["conntrack", "-D", "-d", "\(address)"], ["conntrack", "-D", "-q", "\(address)"]]
         }
+    }
+
+    /// Whether an interface that both have is in another scope in the new one.
+    private static func scopes(of old: HostRouter, besides new: HostRouter) -> Bool {
+        let scopes = Dictionary(new.interfaces.map { ($0.id, $0.scope4) }, uniquingKeysWith: { $1 })
+        return old.interfaces.contains { port in scopes[port.id].map { $0 != port.scope4 } ?? false }
     }
 
     /// What an address of the router stands for.

@@ -70,7 +70,8 @@ extension RouterConverter {
         guard redundancy.replicatesConnections, let peer = peers.first else { return nil }
         let device = RouterLayout.redundancyDevice(redundancy)
         let configuration = ConntrackdConfiguration(
-            interface: device, source: source, peer: peer, mode: peers.count == 1 ? .reliable : .unconfirmed)
+            interface: device, source: source, peer: peer, mode: peers.count == 1 ? .reliable : .unconfirmed,
+            tellsExpectations: !router.connectionHelpers.isEmpty)
         let primary = KeepalivedConfiguration.primaryAddress(virtualRouterID: redundancy.virtualRouterID, interface: device)
         return ConntrackdDaemon.daemon(
             router: router.id.description, namespace: namespace, paths: conntrackdPaths(of: router.id, settings: settings),

@@ -1,3 +1,4 @@
+import Addressing
 import HostModel
 import KernelInterface
 import NetworkModel
@@ -58,6 +59,44 @@ enum RouterScopes {
         let names = router.interfaces.filter { $0.scope4 != nil && $0.scope4 == router.gateway?.scope4 }
             .map { "\"\(ServiceLink.innerName(.routerInterface, $0.id))\"" }
         return .init(type: "type ifname", elements: Set(names))
+    }
+
+    /// Where two addresses are, as far as scopes decide whether a packet may pass between them: one for each network that the router leads to; what it
+    /// does not know is outside. Longer prefixes first.
+    struct Areas {
+        private let areas: [(prefix: IPPrefix, port: HostRouter.RouterPort)]
+        private let gateway: HostRouter.RouterPort?
+        private let own: Set<IPAddress>
+
+        init(_ router: HostRouter) {
+            let networks = router.interfaces.flatMap { port in port.addresses.map { (prefix: $0.prefix, port: port) } }
+            let routes = router.routes.compactMap { route in
+                networks.first { $0.prefix.contains(route.nextHop) }.map { (prefix: route.destination, port: $0.port) }
+            }
+            areas = (networks + routes).sorted { $0.prefix.length > $1.prefix.length }
+            gateway = router.gateway
+            own = Set((router.interfaces + [router.gateway].compactMap { $0 }).flatMap { $0.addresses.map(\.address) })
+        }
+
+        /// Whether packets between two IPv4 addresses may pass as they are.
+        func areOne(_ first: IPAddress, _ second: IPAddress) -> Bool {
+            own.contains(first) || own.contains(second) || scope(of: first) == scope(of: second)
+        }
+
+        /// Whether what an address sends to the outside goes as it is: see ``RouterScopes/routedInterfaces(of:)``.
+        func isRouted(_ address: IPAddress) -> Bool {
+            guard let scope = port(of: address)?.scope4 else { return false }
+            return scope == gateway?.scope4
+        }
+
+        private func scope(of address: IPAddress) -> ResourceID? { (port(of: address) ?? gateway)?.scope4 }
+
+        private func port(of address: IPAddress) -> HostRouter.RouterPort? { areas.first { $0.prefix.contains(address) }?.port }
+    }
+
+    /// Whether any network of the router is in a scope.
+    static func areUsed(by router: HostRouter) -> Bool {
+        router.gateway?.scope4 != nil || router.interfaces.contains { $0.scope4 != nil }
     }
 
     private static func devices(of router: HostRouter) -> [RouterLayout.Device] {

@@ -7,13 +7,19 @@ public enum StaleConnections {
     /// Connections that one round ends; of more, the rest ends by itself.
     public static let maximumDeletions = 65_536
 
-    /// Words of the command that lists the translated IPv4 connections of the namespace, on standard output.
-    public static let listing = ["conntrack", "-L", "-f", "ipv4", "-j"]
+    /// Words of the command that lists the IPv4 connections of the namespace that a router's configuration may forbid, on standard output: only the
+    /// translated ones, unless address scopes forbid others too.
+    ///
+    /// - Parameter changesScopes: whether the router had scopes before: see ``ConntrackFlush/changesScopes``.
+    public static func listing(for router: HostRouter, changesScopes: Bool) -> [String] {
+        let all = ["conntrack", "-L", "-f", "ipv4"]
+        return changesScopes || RouterScopes.areUsed(by: router) ? all : all + ["-j"]
+    }
 
     /// The lines of a file for `conntrack -R`, which does all of them in one process; empty when every connection is as it should be. A
     /// connection that ended meanwhile is no failure of the others.
     ///
-    /// - Parameter list: What ``listing`` said.
+    /// - Parameter list: What ``listing(for:changesScopes:)`` said.
     public static func deletions(_ list: String, for router: HostRouter) -> [String] {
         let translation = Translation(router)
         var lines: [String] = []
@@ -38,9 +44,11 @@ private struct Translation {
     private var sources: Set<IPAddress> = []
     private var forwardings: [Endpoint: [HostRouter.PortForwarding]] = [:]
     private let isSNATEnabled: Bool
+    private let areas: RouterScopes.Areas
 
     init(_ router: HostRouter) {
         isSNATEnabled = router.isSNATEnabled
+        areas = RouterScopes.Areas(router)
         guard router.isAdminStateUp, let gateway = router.gateway, gateway.isAdminStateUp else { return }
         sources = Set(gateway.addresses.map(\.address).filter { $0.version == .v4 })
         for floating in router.floatingIPs where floating.address.version == .v4 { fixed[floating.address] = floating.fixedAddress }
@@ -53,10 +61,13 @@ private struct Translation {
     func gives(_ connection: Connection) -> Bool {
         let isRedirected = connection.redirectedAddress != connection.destination || connection.redirectedPort != connection.destinationPort
         if isRedirected, !redirects(connection) { return false }
-        if connection.translatedSource == connection.source { return true }
+        if connection.translatedSource == connection.source {
+            // What is redirected may go into any scope.
+            return isRedirected || areas.areOne(connection.source, connection.destination)
+        }
         if let owner = fixed[connection.translatedSource] { return owner == connection.source }
         // The gateway's address speaks for all, and without source translation still for hairpins.
-        return sources.contains(connection.translatedSource) && (isSNATEnabled || isRedirected)
+        return sources.contains(connection.translatedSource) && (isRedirected || isSNATEnabled && !areas.isRouted(connection.source))
     }
 
     private func redirects(_ connection: Connection) -> Bool {

@@ -46,6 +46,8 @@ public struct ApplyReport: Hashable, Sendable {
     public var retryAfterMilliseconds: Int?
     /// Whether something that is wanted is not there yet although it did not fail: a daemon that is starting.
     public private(set) var isWaiting = false
+    /// Daemons whose start is under way.
+    public private(set) var startingDaemons: Set<String> = []
     /// Whether a resync (``Reconciler/requestResync()``) has more to look at: another cycle shall follow at once.
     public var isResyncing = false
 
@@ -82,12 +84,19 @@ public struct ApplyReport: Hashable, Sendable {
         daemonActions += part.daemonActions
         if let milliseconds = part.retryAfterMilliseconds { lookAgain(afterMilliseconds: milliseconds) }
         isWaiting = isWaiting || part.isWaiting
+        startingDaemons.formUnion(part.startingDaemons)
     }
 
     /// Something that is wanted has to wait.
     mutating func retry(afterMilliseconds milliseconds: Int) {
         isWaiting = true
         lookAgain(afterMilliseconds: milliseconds)
+    }
+
+    /// A daemon is being started, whose end wakes the next cycle.
+    mutating func wait(forStartOf key: String) {
+        isWaiting = true
+        startingDaemons.insert(key)
     }
 
     mutating func lookAgain(afterMilliseconds milliseconds: Int) {

@@ -3,7 +3,7 @@ import KernelInterface
 
 /// Makes the daemons of a host what their configurations say.
 ///
-///                  start                     process id file names a process with the mark
+///                  start (``DaemonStarts``)   process id file names a process with the mark
 ///     absent -----------------> starting ------------------------------------------------> running
 ///     ^ ^  ^                       |                                                       |   |  |
 ///     | |  +---- grace is over ----+                           files changed: signal ------+   |  |
@@ -23,7 +23,9 @@ final class DaemonSupervisor {
 
     private let host: any ProcessHost
     private let files: DaemonFiles
+    private let checks = ConfigurationChecks()
     private let width: Int
+    private let starts: DaemonStarts?
     private let clock: () -> Int
     private var memories: [String: DaemonWork.Memory] = [:]
     /// By key: daemons that nobody wants and that are still there.
@@ -31,8 +33,13 @@ final class DaemonSupervisor {
     /// By key: when a daemon may be started again.
     private var holds: [String: Int] = [:]
 
-    /// `width`: how many daemons are handled at once. Most of a start is waiting.
-    init(host: any ProcessHost, stateDirectory: String, width: Int, clock: @escaping () -> Int) {
+    /// `width`: how many daemons are handled at once. Most of a start is waiting. `onStartEnd` is called, on any thread, when a start has ended and the
+    /// next cycle is due; without it the cycle waits for starts itself.
+    init(
+        host: any ProcessHost, stateDirectory: String, width: Int, onStartEnd: (@Sendable () -> Void)? = nil,
+        clock: @escaping () -> Int
+    ) {
+        starts = onStartEnd.map { DaemonStarts(host: host, width: width, onEnd: $0) }
         self.host = host
         self.width = width
         self.clock = clock
@@ -59,9 +66,10 @@ final class DaemonSupervisor {
 
     var processes: [String: Int32] { memories.compactMapValues(\.process) }
 
-    /// Namespaces that processes are still in that were told to end.
+    /// Namespaces that processes are still in that were told to end, or will be when their start has ended.
     var occupiedNamespaces: Set<NamespaceName> {
-        Set(leaving.values.compactMap { $0.record.namespace.map { NamespaceName($0) } })
+        let starting = memories.values.compactMap { $0.ordered == nil ? nil : $0.configuration.namespace }
+        return Set(leaving.values.compactMap { $0.record.namespace.map { NamespaceName($0) } } + starting)
     }
 
     /// Starts, adopts, reloads, restarts and stops. `restartingIn`: namespaces that are not those that their daemons run in, or whose devices
@@ -71,12 +79,22 @@ final class DaemonSupervisor {
         holdingIn unready: Set<NamespaceName>, report: inout ApplyReport
     ) {
         let now = clock()
+        let outcomes = starts?.takeEnded() ?? [:]
+        for key in outcomes.keys where wanted[key] == nil { memories[key]?.ordered = nil }
         stopUnwanted(wanted, isFull: isFull, now, &report)
         holds = holds.filter { $0.value > now }
         var works: [DaemonWork] = []
         for (key, configuration) in wanted.sorted(by: { $0.key < $1.key }) {
             let mustRestart = configuration.namespace.map(renewed.contains) ?? false
-            guard isFull || mustRestart || memories[key].map({ $0.isDirty || $0.configuration != configuration }) ?? true else { continue }
+            let outcome = outcomes[key]
+            if memories[key]?.ordered != nil, outcome == nil {
+                // What changed meanwhile is done when it has started.
+                if mustRestart { memories[key]?.mustRestart = true }
+                report.wait(forStartOf: key)
+                continue
+            }
+            guard outcome != nil || isFull || mustRestart || memories[key].map({ $0.isDirty || $0.configuration != configuration }) ?? true
+            else { continue }
             var memory = memories[key] ?? DaemonWork.Memory(configuration: configuration)
             if let ending = leaving.removeValue(forKey: key) {
                 // Wanted again before it has ended.
@@ -89,7 +107,8 @@ final class DaemonSupervisor {
             memory.isDirty = true
             works.append(
                 DaemonWork(
-                    host: host, files: files, now: now, isHeld: configuration.namespace.map(unready.contains) ?? false,
+                    host: host, files: files, checks: checks, starts: starts, outcome: outcome, now: now,
+                    isHeld: configuration.namespace.map(unready.contains) ?? false,
                     heldMilliseconds: holds[key].map { $0 - now }, isNew: memories[key] == nil, memory: memory))
         }
         let done = Parallel.map(works, width: width) { work in
@@ -107,6 +126,11 @@ final class DaemonSupervisor {
 
     private func stopUnwanted(_ wanted: [String: DaemonConfiguration], isFull: Bool, _ now: Int, _ report: inout ApplyReport) {
         for record in unwanted(wanted, isFull: isFull, &report) {
+            if memories[record.key]?.ordered != nil, starts?.cancel(record.key) != true {
+                // Its program would be ended in the middle of something: its end wakes the next cycle.
+                report.lookAgain(afterMilliseconds: DaemonWork.startTimeoutMilliseconds)
+                continue
+            }
             do throws(KernelError) {
                 if let ending = memories[record.key]?.ending {
                     leaving[record.key] = ending

@@ -14,6 +14,8 @@ struct DaemonWork: Sendable {
     struct Memory: Sendable {
         var configuration: DaemonConfiguration
         var backoff = RestartBackoff()
+        /// What its start, which was ordered, will have been; nil: none is under way.
+        var ordered: DaemonAction.Kind?
         /// Started, and its process id is not written yet.
         var isStarting = false
         /// Must be looked at in the next cycle even if nothing changed.
@@ -36,6 +38,11 @@ struct DaemonWork: Sendable {
 
     let host: any ProcessHost
     let files: DaemonFiles
+    let checks: ConfigurationChecks
+    /// Where programs are started; nil: here, while the cycle waits.
+    let starts: DaemonStarts?
+    /// How a start that was ordered has ended.
+    var outcome: DaemonStarts.Outcome?
     let now: Int
     /// Nothing is started or ended: the namespace is not ready.
     var isHeld: Bool
@@ -47,6 +54,7 @@ struct DaemonWork: Sendable {
 
     mutating func run() {
         do throws(KernelError) {
+            if let outcome, let kind = memory.ordered { try conclude(outcome, kind) }
             try ensure()
         } catch {
             memory.isDirty = true
@@ -57,13 +65,20 @@ struct DaemonWork: Sendable {
 
     private mutating func ensure() throws(KernelError) {
         if try isStillEnding() { return }
-        let configuration = memory.configuration
-        let record = try files.record(of: configuration.key)
-        let found = try files.running(record ?? DaemonRecord(configuration))
+        let record = try files.record(of: memory.configuration.key)
+        let found = try files.running(record ?? DaemonRecord(memory.configuration))
         memory.process = found
-        let action = try writeFiles(record)
+        let refusal = try checks.refusal(of: memory.configuration, host: host, now: now)
+        let configuration = refusal == nil ? memory.configuration : try acceptable()
+        if let refusal { note(refusal, of: configuration) }
+        try bring(found, to: configuration, record)
+        if refusal != nil { memory.isDirty = true }
+    }
+
+    private mutating func bring(_ found: Int32?, to configuration: DaemonConfiguration, _ record: DaemonRecord?) throws(KernelError) {
+        let action = try writeFiles(of: configuration, record)
         guard let found else {
-            try startIfDue(record)
+            try startIfDue(configuration, record)
             return
         }
         if memory.mustRestart || action == .restart || record.map({ !$0.runs(configuration) }) == true {
@@ -73,7 +88,7 @@ struct DaemonWork: Sendable {
                 return
             }
             memory.cleared = .daemon
-            if try end(record ?? DaemonRecord(configuration), process: found) { try startIfDue(record) }
+            if try end(record ?? DaemonRecord(configuration), process: found) { try startIfDue(configuration, record) }
             return
         }
         if case .signal(let signal) = action {
@@ -85,6 +100,28 @@ struct DaemonWork: Sendable {
         memory.isStarting = false
         memory.cleared = nil
         memory.isDirty = false
+    }
+
+    // MARK: Refusal
+
+    /// The configuration with what is on disk in place of the file that is refused: what the daemon took before. Without one before, what it
+    /// understands of the refused one is better than nothing.
+    private func acceptable() throws(KernelError) -> DaemonConfiguration {
+        var configuration = memory.configuration
+        for index in configuration.files.indices where configuration.files[index].path == configuration.check?.path {
+            guard let contents = try host.readFile(configuration.files[index].path) else { continue }
+            configuration.files[index].contents = contents
+        }
+        return configuration
+    }
+
+    /// Said in every cycle for as long as it is so, and looked at again when the verdict may be another one.
+    private mutating func note(_ refusal: String, of configuration: DaemonConfiguration) {
+        let isOld = configuration != memory.configuration
+        let doing =
+            isOld ? "its new configuration is refused, it keeps the one before" : "its configuration is refused, it runs with a part of it"
+        report.add(Failure(.daemon(configuration.key), "\(doing): \(refusal)"))
+        report.retry(afterMilliseconds: ConfigurationChecks.refusedMilliseconds)
     }
 
     // MARK: Ending
@@ -114,44 +151,59 @@ struct DaemonWork: Sendable {
 
     // MARK: Starting
 
-    private mutating func startIfDue(_ record: DaemonRecord?) throws(KernelError) {
+    private mutating func startIfDue(_ configuration: DaemonConfiguration, _ record: DaemonRecord?) throws(KernelError) {
         if isHeld { return }
         if let heldMilliseconds {
             report.retry(afterMilliseconds: heldMilliseconds)
             return
         }
         if memory.isStarting, let started = memory.backoff.lastStart, now - started < Self.startGraceMilliseconds,
-            record?.runs(memory.configuration) == true
+            record?.runs(configuration) == true
         {
             report.retry(afterMilliseconds: Self.startPollMilliseconds)
             return
         }
         let wait = memory.cleared == nil ? memory.backoff.wait(at: now) : 0
         if wait > 0 {
-            let words = memory.configuration.log.flatMap { try? host.readFile($0) }.flatMap(LastWords.of)
+            let words = configuration.log.flatMap { try? host.readFile($0) }.flatMap(LastWords.of)
             let sentence = "ended soon after its start; the next attempt waits" + (words.map { "; it said: \($0)" } ?? "")
-            report.add(Failure(.daemon(memory.configuration.key), sentence))
+            report.add(Failure(.daemon(configuration.key), sentence))
             report.retry(afterMilliseconds: wait)
             return
         }
-        try start(record)
+        try start(configuration, record)
     }
 
     /// Starts a daemon whose files are written. The record is written first: whatever happens next, the process will be recognised.
-    private mutating func start(_ record: DaemonRecord?) throws(KernelError) {
-        let configuration = memory.configuration
+    private mutating func start(_ configuration: DaemonConfiguration, _ record: DaemonRecord?) throws(KernelError) {
         memory.isStarting = false
         if try !clear(record) { return }
         let kind: DaemonAction.Kind = memory.cleared == .daemon ? .restarted : .started
         memory.cleared = nil
-        memory.backoff.started(at: now)
         try host.removeFile(configuration.processIDFile)
         for pipe in configuration.namedPipes { try makePipe(pipe) }
         try files.write(DaemonRecord(configuration))
-        try host.start(configuration.command, in: configuration.namespace, timeoutMilliseconds: Self.startTimeoutMilliseconds)
-        report.daemonActions.append(DaemonAction(configuration.key, kind))
+        let order = DaemonStarts.Order(
+            key: configuration.key, command: configuration.command, namespace: configuration.namespace,
+            isRepeated: memory.backoff.isRepeat(at: now))
         memory.mustRestart = false
-        memory.process = try files.running(DaemonRecord(configuration))
+        memory.process = nil
+        memory.ordered = kind
+        guard let starts else {
+            try conclude(DaemonStarts.run(order, on: host), kind)
+            return
+        }
+        starts.add(order)
+        report.wait(forStartOf: configuration.key)
+    }
+
+    /// Takes note of the end of the program that starts the daemon.
+    private mutating func conclude(_ outcome: DaemonStarts.Outcome, _ kind: DaemonAction.Kind) throws(KernelError) {
+        memory.ordered = nil
+        memory.backoff.started(at: now)
+        if case .failed(let error) = outcome { throw error }
+        report.daemonActions.append(DaemonAction(memory.configuration.key, kind))
+        memory.process = try files.running(DaemonRecord(memory.configuration))
         if memory.process != nil {
             memory.isDirty = false
         } else {
@@ -182,15 +234,15 @@ struct DaemonWork: Sendable {
 
     /// Writes the files that differ from what is on disk, and says what the running process must be told: of that, the record knows more than
     /// the disk, since an agent may have ended between writing a file and telling the process.
-    private func writeFiles(_ record: DaemonRecord?) throws(KernelError) -> ReloadAction {
+    private func writeFiles(of configuration: DaemonConfiguration, _ record: DaemonRecord?) throws(KernelError) -> ReloadAction {
         var action = ReloadAction.none
-        for file in memory.configuration.files {
+        for file in configuration.files {
             let differs = try host.readFile(file.path) != file.contents
             if differs { try host.writeFile(file.path, file.contents) }
             let isUnread = record.map { $0.files[file.path] != DaemonRecord.digest(file.contents) } ?? false
             if differs || isUnread { action = stronger(action, file.onChange) }
         }
-        let kept = Set(memory.configuration.files.map(\.path))
+        let kept = Set(configuration.files.map(\.path))
         for path in record?.files.keys.sorted() ?? [] where !kept.contains(path) { try host.removeFile(path) }
         return action
     }

@@ -29,6 +29,13 @@ enum Parallel {
         return results.withLock { results in items.indices.compactMap { results[$0] } }
     }
 
+    /// Runs the body on a thread of its own that nobody waits for; false when none can be started.
+    static func detach(_ body: @escaping @Sendable () -> Void) -> Bool {
+        guard let thread = start(Work(body)) else { return false }
+        pthread_detach(thread)
+        return true
+    }
+
     private final class Work: Sendable {
         let body: @Sendable () -> Void
         init(_ body: @escaping @Sendable () -> Void) { self.body = body }

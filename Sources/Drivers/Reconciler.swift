@@ -53,14 +53,17 @@ public final class Reconciler {
 
     /// `stateDirectory` is where daemons are registered (see ``DaemonSupervisor``); `width` is how many namespaces are worked on at the same time; `clock` gives monotonic milliseconds.
     /// Without `rulesets` every change of a ruleset that others made counts as one of ours.
+    /// `onStartEnd` is called, on any thread, when the start of a daemon has ended, of which the next cycle takes note; without it, cycles wait for the
+    /// starts of daemons themselves.
     public init(
         kernel: any NetworkKernel, processes: any ProcessHost, stateDirectory: String, width: Int = defaultWidth,
-        rulesets: (any RulesetHistory)? = nil, clock: @escaping () -> Int
+        rulesets: (any RulesetHistory)? = nil, onStartEnd: (@Sendable () -> Void)? = nil, clock: @escaping () -> Int
     ) {
         self.kernel = kernel
         self.width = width
         self.rulesets = rulesets
-        supervisor = DaemonSupervisor(host: processes, stateDirectory: stateDirectory, width: Self.daemonWidth, clock: clock)
+        supervisor = DaemonSupervisor(
+            host: processes, stateDirectory: stateDirectory, width: Self.daemonWidth, onStartEnd: onStartEnd, clock: clock)
     }
 
     /// The cycles that follow look at everything, a slice of namespaces each, after what changed: ``ApplyReport/isResyncing`` says whether some is left.

@@ -22,6 +22,9 @@ struct RestartBackoff: Hashable, Sendable {
         return max(0, lastStart + delay - now)
     }
 
+    /// Whether a start now would follow one that the daemon did not outlive.
+    func isRepeat(at now: Int) -> Bool { lastStart.map { now - $0 < Self.stableMilliseconds + delay } ?? false }
+
     private var delay: Int {
         if shortLives == 0 { return 0 }
         return min(Self.firstDelayMilliseconds << min(shortLives - 1, 16), Self.longestDelayMilliseconds)

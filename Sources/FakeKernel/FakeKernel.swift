@@ -39,6 +39,7 @@ public final class FakeKernel: NetworkKernel, ProcessHost {
         var reads: [String] = []
         var signals: [FakeSignal] = []
         var behaviour: @Sendable ([String]) -> StartBehaviour = { _ in .runs }
+        var beforeStart: @Sendable ([String]) -> Void = { _ in }
     }
 
     private let state = Mutex(State())
@@ -81,6 +82,11 @@ public final class FakeKernel: NetworkKernel, ProcessHost {
 
     public func onStart(_ behaviour: @escaping @Sendable ([String]) -> StartBehaviour) {
         state.withLock { $0.behaviour = behaviour }
+    }
+
+    /// What is called with each command before anything comes of it; it may take its time.
+    public func beforeStart(_ body: @escaping @Sendable ([String]) -> Void) {
+        state.withLock { $0.beforeStart = body }
     }
 
     // MARK: Others on the host
@@ -217,11 +223,14 @@ public final class FakeKernel: NetworkKernel, ProcessHost {
     // MARK: ProcessHost
 
     public func start(_ command: [String], in namespace: NamespaceName?, timeoutMilliseconds: Int) throws(KernelError) {
+        let beforeStart = state.withLock { $0.beforeStart }
+        beforeStart(command)
         try state.withLock { state throws(KernelError) in
             _ = try state.host.read(namespace)
             switch state.behaviour(command) {
             case .fails(let message): throw KernelError(code: 0, message)
             case .endsAtOnce: state.processes.nextID += 1
+            case .runs where FakeProcesses.isBrief(command), .runsWithoutProcessID where FakeProcesses.isBrief(command): break
             case .runsWithoutProcessID: _ = state.processes.spawn(command, namespace)
             case .runs:
                 let id = state.processes.spawn(command, namespace)

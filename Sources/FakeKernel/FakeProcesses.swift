@@ -41,6 +41,9 @@ struct FakeProcesses {
         return Set(names).sorted()
     }
 
+    /// Whether the program ends when it has done what it was started for: a look at a configuration.
+    static func isBrief(_ command: [String]) -> Bool { command.first == "keepalived" && command.contains("-t") }
+
     /// Where a program writes its process id, as dnsmasq, keepalived, haproxy, radvd and conntrackd are told it.
     static func processIDFile(in command: [String]) -> String? {
         for (index, word) in command.enumerated() {

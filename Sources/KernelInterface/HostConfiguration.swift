@@ -41,6 +41,19 @@ public struct ConfigurationFile: Hashable, Sendable {
     }
 }
 
+/// A program that says whether a daemon would take one of its files, before the daemon is told to read it.
+public struct ConfigurationCheck: Hashable, Sendable {
+    /// The path of the file, one of the daemon's.
+    public var path: String
+    /// The program and its arguments; the path of a copy is added at their end. An exit code other than 0 refuses, and standard error says why.
+    public var command: [String]
+
+    public init(path: String, command: [String]) {
+        self.path = path
+        self.command = command
+    }
+}
+
 /// A daemon that shall run. It is adopted, not restarted, when the agent restarts: the process in `processIDFile` is ours if its command
 /// line holds `mark`.
 public struct DaemonConfiguration: Hashable, Sendable {
@@ -60,13 +73,16 @@ public struct DaemonConfiguration: Hashable, Sendable {
     public var directory: String?
     /// Where it says why it ends, if it writes that into a file.
     public var log: String?
+    /// What a change of its files must pass: without it the daemon keeps the files that it has.
+    public var check: ConfigurationCheck?
     /// The signal that ends it, and how long it may take before SIGKILL.
     public var stopSignal: Int32
     public var stopTimeoutMilliseconds: Int
 
     public init(
         key: String, namespace: NamespaceName?, command: [String], processIDFile: String, mark: String, files: [ConfigurationFile] = [],
-        namedPipes: [String] = [], directory: String? = nil, log: String? = nil, stopSignal: Int32 = 15, stopTimeoutMilliseconds: Int = 2000
+        namedPipes: [String] = [], directory: String? = nil, log: String? = nil, check: ConfigurationCheck? = nil, stopSignal: Int32 = 15,
+        stopTimeoutMilliseconds: Int = 2000
     ) {
         self.key = key
         self.namespace = namespace
@@ -77,6 +93,7 @@ public struct DaemonConfiguration: Hashable, Sendable {
         self.namedPipes = namedPipes
         self.directory = directory
         self.log = log
+        self.check = check
         self.stopSignal = stopSignal
         self.stopTimeoutMilliseconds = stopTimeoutMilliseconds
     }

@@ -17,6 +17,8 @@ import Addressing
 ///   the others, and nothing brings the entry back.
 /// - `StartupResync` asks the others for what they made. A connection that a master took over from another and that did not change its
 ///   state since is not among that: see ``ConntrackdDaemon/adoptCommand``.
+/// - A connection's helper is told with it. What a helper expects (an FTP client's next connection) is told only with `ExpectationSync`, of every
+///   helper with `yes`, and then known to the others within milliseconds. It costs a second stream of events: only for routers that have helpers.
 /// - Without `Scheduler` it runs at the highest real-time priority, above everything else on the host.
 /// - Paths have to begin with a slash and may have 107 octets, so they are told by way of the working directory.
 public struct ConntrackdConfiguration: Hashable, Sendable {
@@ -34,12 +36,15 @@ public struct ConntrackdConfiguration: Hashable, Sendable {
     /// The member to speak to.
     public var peer: IPv4Address
     public var mode: Mode
+    /// Whether connections that helpers expect are told as well.
+    public var tellsExpectations: Bool
 
-    public init(interface: String, source: IPv4Address, peer: IPv4Address, mode: Mode) {
+    public init(interface: String, source: IPv4Address, peer: IPv4Address, mode: Mode, tellsExpectations: Bool = false) {
         self.interface = interface
         self.source = source
         self.peer = peer
         self.mode = mode
+        self.tellsExpectations = tellsExpectations
     }
 
     /// The UDP port of all members: what conntrackd's documentation uses.
@@ -66,8 +71,7 @@ public struct ConntrackdConfiguration: Hashable, Sendable {
             "        Interface \(interface)",
             "        Checksum yes",
             "    }",
-            "}",
-        ]
+        ] + (tellsExpectations ? ["    Options {", "        ExpectationSync yes", "    }"] : []) + ["}"]
     }
 
     private var modeLines: [String] {

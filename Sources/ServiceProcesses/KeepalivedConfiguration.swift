@@ -27,6 +27,7 @@ import KernelInterface
 /// - Addresses and routes are tracked (no `no_track`): when somebody deletes one by hand, the master resigns, and the next one has
 ///   everything within the skew (22 ms here). That may be the same one, which waits no longer than the others. With `no_track` the
 ///   address would stay deleted until the next election.
+/// - The device of the advertisements is tracked by itself; `track_interface` for it is a remark of `keepalived -t`.
 /// - `dynamic_interfaces`: without it, a reload that names a missing device ends keepalived and leaves all addresses behind.
 ///   With it the member is in FAULT until the device is there.
 /// - A master that hears a lower priority stays silent (`lower_prio_no_advert`) and announces its addresses again; one that hears a
@@ -140,7 +141,6 @@ extension KeepalivedConfiguration {
         }
         lines.append("    unicast_src_ip \(source)")
         lines += block("unicast_peer", (peers.isEmpty ? [VRRPAdvertisement.group] : peers.sorted()).map(\.description))
-        lines += block("track_interface", [interface])
         lines += block("virtual_ipaddress", [Self.text(primaryAddress)])
         lines += block("virtual_ipaddress_excluded", sortedAddresses.map(Self.text))
         lines += block("virtual_routes", sortedRoutes.map(Self.text))

@@ -28,9 +28,14 @@ public enum KeepalivedDaemon {
             namedPipes: [paths.notifyPipe],
             directory: paths.directory,
             log: paths.log,
+            check: ConfigurationCheck(path: paths.configuration, command: testCommand),
             stopSignal: terminateSignal,
             stopTimeoutMilliseconds: stopTimeoutMilliseconds)
     }
+
+    /// Answers 0 when keepalived takes a configuration without a remark, and says on standard error what it does not take: that it leaves out, and does
+    /// with the rest what it can. Not to syslog (`-G`). It costs 12 ms of processor time (2.2.7), a quarter of a start.
+    static let testCommand = ["keepalived", "-t", "-G", "-f"]
 
     static let hangUpSignal: Int32 = 1
     static let terminateSignal: Int32 = 15

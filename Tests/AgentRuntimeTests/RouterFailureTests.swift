@@ -1,3 +1,5 @@
+import Converters
+import Dispatch
 import FakeKernel
 import HostModel
 import NetworkModel
@@ -11,12 +13,14 @@ struct RouterFailureTests {
     func keepalivedDoesNotStart() async throws {
         let kernel = FakeKernel()
         kernel.onStart { command in
-            let isBroken = command.contains { $0.contains(id(5).description) && $0.contains("keepalived") }
+            let isBroken = command.first == "sh" && command.contains { $0.contains(id(5).description) && $0.contains("keepalived") }
             return isBroken ? .fails("keepalived: refused") : .runs
         }
         try await AgentBench.run(kernel) { bench in
             let feed = try await bench.server.nextFeed()
             feed.send(network(1), router(5, haNetwork: 1, haPort: 6), router(7, haNetwork: 1, haPort: 8), .bookmark(revision: 3))
+            try await bench.eventually("the pipe") { bench.pipes.isOpen(Self.pipe(of: id(7))) }
+            Self.speak(id(7), bench)
             try await bench.eventually("the failure") { Self.failure(of: id(5), bench) != nil }
             #expect(Self.failure(of: id(5), bench)?.contains("keepalived: refused") == true)
             #expect(bench.server.reports.flatMap(\.routers).allSatisfy { $0.routerID == id(5) || $0.failure == nil })
@@ -24,6 +28,7 @@ struct RouterFailureTests {
             #expect(!kernel.runningProcesses.contains { $0.command.contains { $0.contains(id(5).description) } })
 
             kernel.onStart { _ in .runs }
+            Self.speak(id(5), bench)
             try await bench.eventually("that the router is well") {
                 bench.server.reports.flatMap(\.routers).last { $0.routerID == id(5) }.map { $0.failure == nil } == true
             }
@@ -31,11 +36,62 @@ struct RouterFailureTests {
         }
     }
 
+    @Test("While the keepalived of one router takes its time to start, what changes of another one is realised")
+    func slowStart() async throws {
+        let kernel = FakeKernel()
+        let gate = DispatchSemaphore(value: 0)
+        kernel.beforeStart { command in
+            let isSlow = command.first == "sh" && command.contains { $0.contains(id(5).description) && $0.contains("keepalived") }
+            if isSlow { gate.wait() }
+        }
+        func isRunning(_ router: ResourceID) -> Bool {
+            kernel.runningProcesses.contains { $0.command.contains { $0.contains(router.description) && $0.contains("keepalived") } }
+        }
+        try await AgentBench.run(kernel) { bench in
+            let feed = try await bench.server.nextFeed()
+            defer { gate.signal() }
+            feed.send(network(1), router(5, haNetwork: 1, haPort: 6), router(7, haNetwork: 1, haPort: 8), .bookmark(revision: 3))
+            try await bench.eventually("the keepalived of the other router") { isRunning(id(7)) }
+            guard case .put(.router(var changed)) = router(7, haNetwork: 1, haPort: 8) else { return }
+            changed.redundancy?.priority = 150
+            feed.send(.put(.router(changed)), .bookmark(revision: 4))
+            let file = RouterConverter.paths(of: id(7), settings: AgentBench.settings).configuration
+            try await bench.eventually("the change") { (try? kernel.readFile(file))?.contains("priority 150") == true }
+            #expect(!isRunning(id(5)))
+            gate.signal()
+            try await bench.eventually("the slow keepalived") { isRunning(id(5)) }
+        }
+    }
+
     private static func failure(of router: ResourceID, _ bench: AgentBench) -> String? {
         bench.server.reports.flatMap(\.routers).last { $0.routerID == router }?.failure
     }
 
+    private static func pipe(of router: ResourceID) -> String {
+        RouterConverter.paths(of: router, settings: AgentBench.settings).notifyPipe
+    }
+
+    /// What keepalived does at its start.
+    private static func speak(_ router: ResourceID, _ bench: AgentBench) {
+        bench.pipes.write("INSTANCE \"VR_5\" BACKUP 200", to: pipe(of: router))
+    }
+
     // MARK: When the server hears of it
+
+    @Test("A keepalived that runs and says nothing is reported after five seconds, until it has spoken")
+    func silent() {
+        var failures = RouterFailures()
+        #expect(update(&failures, .starting, at: 0).isEmpty)
+        #expect(update(&failures, .silent, at: 100).isEmpty)
+        #expect(update(&failures, .silent, at: 4999).isEmpty)
+        #expect(update(&failures, .silent, at: 5000) == [id(1)])
+        #expect(failures.sentence(of: id(1))?.hasPrefix("keepalived runs, but has not said") == true)
+        #expect(update(&failures, .failing("refused"), at: 6000) == [id(1)])
+        #expect(failures.sentence(of: id(1)) == "refused")
+        #expect(update(&failures, nil, at: 7000).isEmpty)
+        #expect(update(&failures, nil, at: 10_000) == [id(1)])
+        #expect(failures.isEmpty)
+    }
 
     private func update(
         _ failures: inout RouterFailures, _ finding: RouterFailures.Finding?, at now: Int, of router: Int = 1

@@ -3,6 +3,8 @@ import Converters
 import Foundation
 import Glibc
 import HostModel
+import KernelInterface
+import KernelLinux
 import NetworkModel
 import ServiceProcesses
 import Testing
@@ -50,7 +52,7 @@ struct RouterRedundancyTests {
 
     private static let all: Set<String> = ["10.0.0.1/24", "10.0.2.1/24", "203.0.113.10/24", "203.0.113.50/32"]
 
-    @Test("keepalived accepts the configuration, and only finds the tracking of its own device superfluous")
+    @Test("keepalived accepts the configuration without a remark")
     func accepted() throws {
         let scene = try Scene()
         defer { scene.host.remove() }
@@ -58,10 +60,36 @@ struct RouterRedundancyTests {
         // With a route on the link, too.
         try member.note { $0.gateway?.gateways = [ip("198.51.100.1")] }
         let path = try scene.host.write("test.conf", try #require(try member.daemon().files.first).contents)
-        let output = try scene.host.run("keepalived -t -f \(path)", in: member.namespace)
-        #expect(output.text == "(VR_5) Ignoring track_interface \(device("ha-", 21)) since own interface\n")
-        // 5 is its exit status for a configuration with remarks.
-        #expect(output.status == 5)
+        let check = try #require(try member.daemon().check)
+        let output = try scene.host.run((check.command + [path]).joined(separator: " "), in: member.namespace)
+        #expect(output.text == "")
+        #expect(output.status == 0)
+    }
+
+    @Test(
+        "keepalived says what it would leave out of a configuration",
+        arguments: [
+            ("garp_master_delay", "garp_master_dely", "Unknown keyword 'garp_master_dely'"),
+            ("10.0.0.1/24", "10.0.0.1000/24", "invalid IP 10.0.0.1000/24"),
+            ("virtual_router_id 5", "virtual_router_id 500", "VRID '500' not valid"),
+        ])
+    func refused(text: String, wrong: String, words: String) throws {
+        let scene = try Scene()
+        defer { scene.host.remove() }
+        let daemon = try scene.members[0].daemon()
+        let contents = try #require(daemon.files.first).contents.replacing(text, with: wrong)
+        let path = try scene.host.write("test.conf", contents)
+        let command = try #require(daemon.check).command
+        var refusal: KernelError?
+        do throws(KernelError) {
+            try LinuxProcessHost().start(
+                command + [path], in: NamespaceName(scene.members[0].namespace), timeoutMilliseconds: 10_000)
+        } catch {
+            refusal = error
+        }
+        // That is what a refusal is known by: see ``ConfigurationChecks``.
+        #expect(refusal?.code == 0)
+        #expect(refusal?.description.contains(words) == true, "\(refusal?.description ?? "accepted")")
     }
 
     @Test("One member gets all addresses and routes and forwards; the other has none and is silent")

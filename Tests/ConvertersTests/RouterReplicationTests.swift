@@ -88,36 +88,6 @@ struct RouterReplicationTests {
         }
     }
 
-    /// A connection that echoes what is sent into it.
-    private final class Conversation {
-        let host: TestHost
-        private let pipe: Int32
-        private let received: String
-
-        init(_ host: TestHost, _ name: String, from client: String, to server: String, at address: String, port: Int) throws {
-            self.host = host
-            let base = "\(host.directory)/\(name)"
-            received = base + ".received"
-            try host.expect("mkfifo \(base).lines")
-            pipe = open(base + ".lines", O_RDWR | O_CLOEXEC)
-            try #require(pipe >= 0)
-            let listening = "busybox timeout 60 busybox nc -l -p \(port) -e cat >/dev/null 2>&1 &"
-            #expect(try runDetaching(["ip", "netns", "exec", server, "sh", "-c", listening]) == 0)
-            #expect(try eventually { try host.run("ss -ltn | grep -q :\(port)", in: server).status == 0 })
-            let talking = "busybox timeout 60 busybox nc \(address) \(port) < \(base).lines > \(received) 2>&1 &"
-            #expect(try runDetaching(["ip", "netns", "exec", client, "sh", "-c", talking]) == 0)
-        }
-
-        deinit { close(pipe) }
-
-        /// Whether the line comes back.
-        func say(_ line: String) throws -> Bool {
-            let octets = Array("\(line)\n".utf8)
-            #expect(write(pipe, octets, octets.count) == octets.count)
-            return try eventually { try host.run("cat \(received)").text.hasSuffix(String(decoding: octets, as: UTF8.self)) }
-        }
-    }
-
     /// Members of which the first is master, and two conversations through it that every member's kernel knows. The caller removes the scene.
     private func converse(members count: Int) throws -> (scene: Scene, conversations: [Conversation]) {
         let scene = try Scene(members: count)
@@ -189,6 +159,34 @@ struct RouterReplicationTests {
         for member in scene.members { try scene.tell(member, ConntrackdDaemon.requestCommand) }
         #expect(try conversations[0].say("after"))
         #expect(try scene.know(1, 0))
+    }
+
+    @Test("What a helper expects is known to every member, so that the connection finds its way after a failover", arguments: [2, 3])
+    func expectation(count: Int) throws {
+        let scene = try Scene(members: count)
+        defer { scene.host.remove() }
+        for member in scene.members {
+            try member.note { $0.connectionHelpers = [.init(id: id(90), helper: "ftp", protocolNumber: 6, port: 2121)] }
+            try scene.start(member)
+        }
+        try scene.makeMaster(scene.members[0])
+        let control = try Conversation(scene.host, "control", from: scene.instance, to: scene.outside, at: "203.0.113.1", port: 2121)
+        // The helper looks at what follows the first line.
+        #expect(try control.say("USER anonymous\r"))
+        #expect(try control.say("PORT 10,0,0,5,19,137\r"))
+        for member in scene.members {
+            let isKnown = try eventually {
+                let expected = try scene.host.run("conntrack -L expect 2>/dev/null", in: member.namespace).text
+                return expected.contains("dst=203.0.113.10 ") && expected.contains("dport=5001 ") && expected.contains("helper=ftp")
+            }
+            #expect(isKnown, "\(member.namespace)")
+        }
+        // The server connects after the failover, through a master that never saw the command.
+        try scene.makeMaster(scene.members[1])
+        try scene.host.launch("busybox timeout 20 busybox nc -l -p 5001 > \(scene.host.directory)/data 2>&1 &", in: scene.instance)
+        #expect(try eventually { try scene.host.run("ss -ltn | grep -q :5001", in: scene.instance).status == 0 })
+        try scene.host.expect("echo data | busybox timeout 5 busybox nc 203.0.113.10 5001", in: scene.outside)
+        #expect(try eventually { try scene.host.run("cat \(scene.host.directory)/data").text == "data\n" })
     }
 
     @Test("conntrackd is one small process that ends when told, and a killed one starts again")

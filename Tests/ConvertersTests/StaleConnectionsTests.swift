@@ -1,6 +1,7 @@
 import Addressing
 import Converters
 import HostModel
+import NetworkModel
 import Testing
 
 @Suite("Connections whose translation is no longer given")
@@ -83,6 +84,57 @@ struct StaleConnectionsTests {
         #expect(!ConntrackFlush(from: router, to: router).changesForwardings)
         #expect(ConntrackFlush(from: router, to: fewer).addresses.isEmpty)
     }
+
+    // MARK: Address scopes
+
+    /// Network 1 in a scope, networks 2 and the external one in others, or in none.
+    private func scoped(_ first: Int?, _ second: Int?, outside: Int?) -> HostRouter {
+        var router = router
+        router.interfaces[0].scope4 = first.map(id)
+        router.interfaces[1].scope4 = second.map(id)
+        router.gateway?.scope4 = outside.map(id)
+        router.routes = [StaticRoute(destination: prefix("10.9.0.0/16"), nextHop: ip("10.0.2.9"))]
+        return router
+    }
+
+    @Test("What leaves as it is, or translated, must do so by the scopes of today")
+    func scopesToTheOutside() {
+        let plain = line("10.0.0.7:999", "198.51.100.1:80", "198.51.100.1:80", "10.0.0.7:999")
+        let translated = line("10.0.0.7:999", "198.51.100.1:80", "198.51.100.1:80", "203.0.113.10:999")
+        let floating = line("10.0.0.5:999", "198.51.100.1:80", "198.51.100.1:80", "203.0.113.50:999")
+        let incoming = line("198.51.100.1:999", "10.0.0.7:80", "10.0.0.7:80", "198.51.100.1:999")
+        let (routed, apart) = (scoped(100, nil, outside: 100), scoped(101, nil, outside: 100))
+        for connection in [plain, incoming] { #expect(!isStale(connection, routed) && isStale(connection, apart)) }
+        #expect(isStale(translated, routed) && !isStale(translated, apart))
+        for router in [routed, apart] {
+            #expect(!isStale(floating, router))
+            #expect(!isStale(line("10.0.0.7:999", "203.0.113.50:22", "10.0.0.5:22", "203.0.113.10:4321"), router))
+        }
+    }
+
+    @Test("Between two networks, and what is behind them, nothing passes when their scopes differ, but for the router's own addresses")
+    func scopesInside() {
+        let direct = line("10.0.0.7:999", "10.0.2.7:80", "10.0.2.7:80", "10.0.0.7:999")
+        let behind = line("10.0.0.7:999", "10.9.0.7:80", "10.9.0.7:80", "10.0.0.7:999")
+        let own = line("10.0.0.7:999", "10.0.2.1:80", "10.0.2.1:80", "10.0.0.7:999")
+        let forwarded = line("10.0.2.7:999", "203.0.113.50:80", "10.0.0.5:80", "10.0.2.7:999")
+        let (same, apart) = (scoped(100, 100, outside: nil), scoped(100, nil, outside: nil))
+        for connection in [direct, behind] { #expect(!isStale(connection, same) && isStale(connection, apart)) }
+        for router in [same, apart] { #expect(!isStale(own, router) && !isStale(forwarded, router)) }
+    }
+
+    @Test("A network that changes its scope asks for a look at all connections, in both directions")
+    func scopeChange() {
+        let (none, routed, apart) = (scoped(nil, nil, outside: nil), scoped(100, nil, outside: 100), scoped(101, nil, outside: 100))
+        for (old, new) in [(routed, apart), (apart, routed), (none, routed), (routed, none), (none, scoped(100, nil, outside: nil))] {
+            let flush = ConntrackFlush(from: old, to: new)
+            #expect(flush.changesForwardings && flush.changesScopes && flush.addresses.isEmpty)
+        }
+        #expect(!ConntrackFlush(from: routed, to: routed).changesScopes)
+        #expect(!StaleConnections.listing(for: routed, changesScopes: false).contains("-j"))
+        #expect(!StaleConnections.listing(for: none, changesScopes: true).contains("-j"))
+        #expect(StaleConnections.listing(for: none, changesScopes: false).contains("-j"))
+    }
 }
 
 @Suite("Ending connections of forwardings with real packets", .enabled(if: isRoot, needsRoot), .serialized)
@@ -107,9 +159,9 @@ struct StaleConnectionsPacketTests {
         for target in ["203.0.113.60:80", "203.0.113.60:81", "203.0.113.50:9", "203.0.113.51:9"] {
             try host.expect("echo x | socat -u - UDP4-SENDTO:\(target)", in: outside)
         }
+        let listing = StaleConnections.listing(for: router, changesScopes: false).joined(separator: " ")
         func destinations() throws -> Set<String> {
-            let lines = try host.run("\(StaleConnections.listing.joined(separator: " ")) 2>/dev/null", in: real.namespace).text.split(
-                separator: "\n")
+            let lines = try host.run("\(listing) 2>/dev/null", in: real.namespace).text.split(separator: "\n")
             return Set(
                 lines.compactMap { line in
                     let words = line.split(separator: " ")
@@ -124,7 +176,7 @@ struct StaleConnectionsPacketTests {
             router.portForwardings.removeLast()
             router.floatingIPs.removeLast()
         }
-        let list = try host.run("\(StaleConnections.listing.joined(separator: " ")) 2>/dev/null", in: real.namespace).text
+        let list = try host.run("\(listing) 2>/dev/null", in: real.namespace).text
         let deletions = StaleConnections.deletions(list, for: real.router)
         #expect(deletions.count == 2)
         let path = try host.write("deletions", (["-D -f ipv4 -p 6 -s 192.0.2.1 -d 192.0.2.2"] + deletions).map { $0 + "\n" }.joined())

@@ -104,6 +104,59 @@ struct RouterFaultTests {
         }
     }
 
+    @Test("A configuration that keepalived refuses puts its router in ERROR and leaves it as it was; other routers are untouched")
+    func refusedConfiguration() async throws {
+        try await withLab(hosts: 2) { lab in
+            let external = try await lab.createExternalNetwork()
+            let (_, subnet) = try await lab.createNetwork("private", prefix: "10.0.0.0/24")
+            let refused = try await lab.createRouter("r1", externalNetwork: nil, subnets: [subnet])
+            let other = try await lab.createRouter("r2", externalNetwork: nil, subnets: [])
+            func waitForStatus(_ status: String) async throws {
+                try await waitUntil("the router to be \(status)", timeoutMilliseconds: 90_000) {
+                    try await lab.api.show("routers", refused.id)["status"]?.stringValue == status
+                }
+            }
+            func owners() async throws -> [String] { try await lab.hosts(withAddress: "10.0.0.1", router: refused.id) }
+            try await waitUntil("a master", timeoutMilliseconds: 60_000) { try await owners().count == 1 }
+            try await waitForStatus("ACTIVE")
+            for host in lab.hosts { try await refuseRoutes(on: host) }
+            let path = "/v2.0/routers/\(refused.id)"
+            try await lab.api.call("PUT", path, ["router": ["external_gateway_info": ["network_id": .string(external)]]])
+            try await waitForStatus("ERROR")
+            // The status may be there before the line.
+            let search = "grep 'A host cannot realise a router' \"$1\" | grep \"$2\" | grep -q 'virtual_routes are refused here'"
+            try await waitUntil("the server's log to say why", timeoutMilliseconds: 10_000) {
+                try await lab.hosts[0].place.run(["sh", "-c", search, "sh", lab.logPath("server"), refused.id]).exitCode == 0
+            }
+            #expect(try await owners().count == 1)
+            #expect(try await lab.api.show("routers", other.id)["status"] == "ACTIVE")
+            try await lab.api.call("PUT", path, ["router": ["external_gateway_info": [:]]])
+            try await waitForStatus("ACTIVE")
+        }
+    }
+
+    /// Puts a keepalived in the place of the host's that takes no configuration with routes, and is otherwise the same.
+    private func refuseRoutes(on host: LabHost) async throws {
+        let script = """
+            set -e
+            directory=$1 program=$(command -v keepalived)
+            mkdir -p "$directory"
+            cp "$program" "$directory/real"
+            cat >"$directory/keepalived" <<END
+            #!/bin/sh
+            for file; do :; done
+            if [ "\\$1" = -t ] && grep -q virtual_routes "\\$file"; then
+                echo "virtual_routes are refused here" >&2
+                exit 5
+            fi
+            exec "$directory/real" "\\$@"
+            END
+            chmod 755 "$directory/keepalived"
+            mount --bind "$directory/keepalived" "$program"
+            """
+        try await host.place.output(["sh", "-c", script, "sh", "\(host.lab.stateDirectory)/keepalived-\(host.name)"])
+    }
+
     /// Runs a body with an HA router on three hosts and an instance with a floating IP on a host that is not the master's.
     private func withRouter(_ body: (TestCloud, Instance, String) async throws -> Void) async throws {
         try await withLab(hosts: 3) { lab in

@@ -83,7 +83,7 @@ func measure(_ name: String, _ body: () -> ApplyReport) {
     fflush(nil)
     // Until it is complete, as the agent does.
     while !report.isComplete || report.retryAfterMilliseconds != nil, now() - start < 60 {
-        _ = poll(nil, 0, Int32(report.retryAfterMilliseconds ?? 100))
+        ends.wait(milliseconds: report.retryAfterMilliseconds ?? 100)
         report = body()
         cycles += 1
     }
@@ -100,10 +100,11 @@ func measure(_ name: String, _ body: () -> ApplyReport) {
 func reconciler() -> Reconciler {
     Reconciler(
         kernel: TimedKernel(LinuxKernel(), watch), processes: TimedProcesses(LinuxProcessHost(), watch), stateDirectory: state,
-        clock: { Int(now() * 1000) })
+        onStartEnd: { ends.signal() }, clock: { Int(now() * 1000) })
 }
 
 let watch = Stopwatch()
+let ends = WakeUp()
 if CommandLine.arguments.count > 4, CommandLine.arguments[3] == "ports" {
     measurePorts(routers, members: count(CommandLine.arguments[4]))
     exit(0)

@@ -97,9 +97,6 @@ struct KeepalivedConfigurationTests {
                         169.254.192.2
                         169.254.192.3
                     }
-                    track_interface {
-                        ha-1
-                    }
                     virtual_ipaddress {
                         169.254.0.5/24 dev ha-1
                     }
@@ -167,6 +164,7 @@ struct KeepalivedConfigurationTests {
         #expect(daemon.processIDFile == "/state/ha_confs/r.pid")
         #expect(daemon.namedPipes == ["/state/ha_confs/r/notify.fifo"])
         #expect(daemon.files == [ConfigurationFile(path: daemon.mark, contents: member().rendered, onChange: .signal(1))])
+        #expect(daemon.check == ConfigurationCheck(path: daemon.mark, command: ["keepalived", "-t", "-G", "-f"]))
         #expect(daemon.command.contains(daemon.mark))
         var other = member()
         other.addresses = [try address("10.0.0.1/24", "qr-9")]
