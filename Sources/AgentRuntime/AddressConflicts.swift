@@ -5,10 +5,18 @@ import HostModel
 import NetworkModel
 
 extension ExternalAddress {
-    /// What a router answers for on its external network where it forwards, sorted. IPv6 hosts find conflicts themselves, and are not asked.
+    /// What a router answers for on its external networks where it forwards, sorted. IPv6 hosts find conflicts themselves, and are not asked.
     static func all(of router: HostRouter) -> [ExternalAddress] {
-        guard router.isAdminStateUp, let gateway = router.gateway, gateway.isAdminStateUp else { return [] }
-        let all = gateway.addresses.map(\.address) + router.floatingIPs.map(\.address) + router.portForwardings.map(\.externalAddress)
+        guard router.isAdminStateUp else { return [] }
+        return router.gatewayPorts.filter(\.isAdminStateUp).flatMap { addresses(of: router, on: $0) }
+    }
+
+    private static func addresses(of router: HostRouter, on gateway: HostRouter.RouterPort) -> [ExternalAddress] {
+        // What names no gateway is on the first.
+        let key = gateway.id == router.gateway?.id ? nil : Optional(gateway.id)
+        let floating = router.floatingIPs.filter { $0.gatewayID == key }.map(\.address)
+        let forwarding = router.portForwardings.filter { $0.gatewayID == key }.map(\.externalAddress)
+        let all = gateway.addresses.map(\.address) + floating + forwarding
         let addresses = Set(all.compactMap { if case .v4(let address) = $0 { address } else { nil } })
         let bridge = L2Names.bridge(gateway.networkID)
         return addresses.sorted().map { ExternalAddress(routerID: router.id, bridge: bridge, address: $0, mac: gateway.mac) }

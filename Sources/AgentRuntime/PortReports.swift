@@ -57,7 +57,7 @@ struct PortReports {
     ) {
         for router in view.routers.values {
             let hasFailed = result.concerns(router: router.id)
-            let ports = router.interfaces + [router.gateway, router.redundancy?.port].compactMap { $0 }
+            let ports = router.interfaces + router.gatewayPorts + [router.redundancy?.port].compactMap { $0 }
             for port in ports {
                 // Of a router that is down nothing is to be realised: that is done. Clients wait for its interfaces to become ACTIVE, and only
                 // then change it or take them away.

@@ -23,6 +23,13 @@ struct RouterRoutes: Sendable {
             let changed = try await operations.removeExtraRoutes(context.id, body: request.jsonObject(), caller: context.caller)
             return try await operations.answer(changed, to: context.caller)
         }
+        for action in GatewayAction.allCases {
+            router.put("/v2.0/routers/:id/\(action.rawValue)") { request, context in
+                let changed = try await operations.changeGateways(
+                    context.id, action, body: request.jsonObject(), caller: context.caller)
+                return try await operations.answer(changed, to: context.caller)
+            }
+        }
         router.get("/v2.0/floatingip_pools") { request, context in
             let parameters = request.queryParameters
             let filters = Dictionary(grouping: parameters.filter { !$0.value.isEmpty }, by: \.name).mapValues { Set($0.map(\.value)) }

@@ -21,6 +21,8 @@ public struct ServerSettings: Sendable {
     public var maximumHostRoutes = 20
     public var maximumAddressPairs = 10
     public var maximumRoutes = 30
+    /// External gateways of one router.
+    public var maximumGateways = 16
 
     /// The longest page of a list, also for clients that ask for none; nil: any length.
     public var maximumPageLength: Int?

@@ -166,12 +166,21 @@ struct RandomCloud {
         let helpers = oneIn(3) ? [helper(1, "ftp", "tcp", 21 + number(2))] : []
         let policy = oneIn(3) ? nil : policyID(number(Self.counts.policies))
         let hasGateway = !oneIn(4)
+        let further = oneIn(2) ? nil : (network: number(2), port: 1 + number(3))
+        let sharesDefaultRoute = oneIn(4)
         return router(number(Self.counts.routers)) {
             $0.isHighlyAvailable = isHighlyAvailable
             $0.virtualRouterID = group
             $0.isAdminStateUp = isUp
             $0.helpers = helpers
             if hasGateway { $0.gateway = ExternalGateway(networkID: networkID(0), portID: portID(0), qosPolicyID: policy) }
+            if hasGateway, let further {
+                $0.furtherGateways = [
+                    ExternalGateway(
+                        networkID: networkID(further.network), portID: portID(further.port), isSNATEnabled: false, qosPolicyID: policy)
+                ]
+            }
+            $0.sharesDefaultRoute = sharesDefaultRoute
             if hasRoute { $0.routes = [StaticRoute(destination: prefix("172.16.0.0/16"), nextHop: address("10.0.0.7"))] }
         }
     }
