@@ -67,7 +67,7 @@ struct PortReports {
     ) {
         for router in view.routers.values {
             let hasFailed = result.concerns(router: router.id)
-            let ports = router.interfaces + [router.gateway, router.redundancy?.port].compactMap { $0 }
+            let ports = router.interfaces + router.gatewayPorts + [router.redundancy?.port].compactMap { $0 }
             if !hasFailed, result.isStarting(router: router.id) {
                 keep(ports.flatMap { [Key(portID: $0.id, component: .l2), Key(portID: $0.id, component: .l3)] }, in: &current)
                 continue

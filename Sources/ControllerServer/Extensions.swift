@@ -43,6 +43,9 @@ struct ExtensionDescription: Sendable {
             alias: "ecmp_routes", name: "Equal Cost Multipath Routing",
             description: "Allows traffic to reach the same destination via multiple different links", updated: "2020-11-26T18:00:00-00:00"),
         .init(
+            alias: "enable-default-route-ecmp", name: "Enable Default Route ECMP",
+            description: "Enables configurable ECMP behavior for default routes", updated: "2023-02-27T00:00:00-00:00"),
+        .init(
             alias: "expose-l3-conntrack-helper", name: "Expose CT target rules conntrack helper in Router",
             description: "Expose CT target rules conntrack helper to Router", updated: "2019-04-04T10:00:00-00:00"),
         .init(
@@ -52,6 +55,9 @@ struct ExtensionDescription: Sendable {
             alias: "ext-gw-mode", name: "Neutron L3 Configurable external gateway mode",
             description: "Extension of the router abstraction for specifying whether SNAT should occur on the external gateway",
             updated: "2013-03-28T10:00:00-00:00"),
+        .init(
+            alias: "external-gateway-multihoming", name: "Neutron L3 External Gateway Multihoming",
+            description: "Allow multiple external gateway ports per router", updated: "2023-01-18T00:00:00-00:00"),
         .init(
             alias: "external-net", name: "Neutron external network", description: "Adds external network attribute to network resource.",
             updated: "2013-01-14T10:00:00-00:00"),

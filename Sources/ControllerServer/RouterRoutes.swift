@@ -29,6 +29,13 @@ struct RouterRoutes: Sendable {
                 context.id, body: request.jsonObject(), ifMatch: request.revisionConstraint(), caller: context.caller)
             return try await operations.answer(changed, to: context.caller)
         }
+        for action in GatewayAction.allCases {
+            router.put("/v2.0/routers/:id/\(action.rawValue)") { request, context in
+                let changed = try await operations.changeGateways(
+                    context.id, action, body: request.jsonObject(), caller: context.caller)
+                return try await operations.answer(changed, to: context.caller)
+            }
+        }
         router.get("/v2.0/floatingip_pools") { request, context in
             let page = try operations.page(.floatingIPPools, called: "floatingip_pools", of: request)
             let pools = try await operations.floatingIPPools(caller: context.caller)

@@ -44,25 +44,28 @@ public struct ConntrackFlush: Hashable, Sendable {
     }
 
     private static func translations(of router: HostRouter) -> [IPAddress: Translation] {
-        guard router.isAdminStateUp, let gateway = router.gateway, gateway.isAdminStateUp else { return [:] }
+        guard router.isAdminStateUp else { return [:] }
         var translations: [IPAddress: Translation] = [:]
-        if router.isSNATEnabled {
-            // The first speaks for new connections; one that was the first and is still there serves those that it has.
-            for source in gateway.addresses.map(\.address) where source.version == .v4 { translations[source] = .source }
-        }
-        for floating in router.floatingIPs where floating.address.version == .v4 {
-            translations[floating.address] = .fixed(floating.fixedAddress)
+        for gateway in RouterGateways(router).all {
+            if gateway.isSNATEnabled {
+                // The first speaks for new connections; one that was the first and is still there serves those that it has.
+                for source in gateway.port.addresses.map(\.address) where source.version == .v4 { translations[source] = .source }
+            }
+            for floating in gateway.floatingIPs where floating.address.version == .v4 {
+                translations[floating.address] = .fixed(floating.fixedAddress)
+            }
         }
         return translations
     }
 
-    /// Without what does not translate: ids.
+    /// Without what does not translate: ids, and by which gateway.
     private static func forwardings(of router: HostRouter) -> Set<HostRouter.PortForwarding> {
-        guard router.isAdminStateUp, let gateway = router.gateway, gateway.isAdminStateUp else { return [] }
+        guard router.isAdminStateUp, !RouterGateways(router).all.isEmpty else { return [] }
         return Set(
             RouterForwardings.effective(router).map { forwarding in
                 var forwarding = forwarding
                 forwarding.id = router.id
+                forwarding.gatewayID = nil
                 return forwarding
             })
     }

@@ -174,7 +174,7 @@ public enum L2Converter {
     private static func announcingNetworks(_ view: HostView) -> Set<ResourceID> {
         var networks: Set<ResourceID> = []
         for router in view.routers.values {
-            if let gateway = router.gateway { networks.insert(gateway.networkID) }
+            networks.formUnion(router.gatewayPorts.map(\.networkID))
             guard let redundancy = router.redundancy else { continue }
             networks.insert(redundancy.port.networkID)
             networks.formUnion(router.interfaces.map(\.networkID))

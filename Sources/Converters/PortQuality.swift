@@ -50,7 +50,7 @@ enum PortQuality {
         for dhcp in view.dhcp.values { qualities[ServiceLink.outerName(dhcp.portID)] = dhcp.portQuality }
         for router in view.routers.values {
             for port in router.interfaces { qualities[ServiceLink.outerName(port.id)] = port.quality }
-            if let port = router.gateway { qualities[ServiceLink.outerName(port.id)] = port.quality }
+            for port in router.gatewayPorts { qualities[ServiceLink.outerName(port.id)] = port.quality }
         }
         return qualities
     }

@@ -12,6 +12,8 @@ import ServiceProcesses
 ///                     addresses          addresses          169.254.192.0/18, the agent's
 ///                                        floating IPs /32   169.254.0.<VRID>/24, the master's
 ///
+/// A router with several gateways has a qg- for each, see ``RouterPaths``.
+///
 /// Of a standalone router, the agent owns addresses and routes. Of an HA router, keepalived owns those of qr- and qg-: only the master
 /// has them, and its agent is not needed for that. NAT is the same on every member, so that it is there before the addresses are.
 public enum RouterConverter {
@@ -29,6 +31,7 @@ public enum RouterConverter {
             return pieces
         }
         let layout = RouterLayout(router)
+        let gateways = RouterGateways(router)
         for device in layout.devices {
             let link = ServiceLink(
                 device.prefix, portID: device.port.id, networkID: device.port.networkID, mac: device.port.mac, mtu: device.port.mtu,
@@ -40,9 +43,10 @@ public enum RouterConverter {
         pieces.configuration.firewall = [
             RouterTranslation.table(for: router), RouterScopes.table(for: router), RouterLimits.table(for: router),
             RouterHelpers.table(for: router, known: settings.trackingHelpers), RouterSilence.table(for: router),
-            RouterReplication.table(for: router),
+            RouterReplication.table(for: router), RouterPaths.table(for: gateways),
         ].compactMap { $0 }
         pieces.problems = RouterForwardings(of: router).problems + RouterHelpers.problems(of: router, known: settings.trackingHelpers)
+        pieces.configuration.rules = RouterPaths.rules(for: gateways, carriesIPv6: layout.carriesIPv6)
         if let daemon = RouterAdvertisements.daemon(for: router, layout, settings) { pieces.daemons.append(daemon) }
         if let redundancy = router.redundancy {
             addRedundancy(router, redundancy, layout, settings, to: &pieces)

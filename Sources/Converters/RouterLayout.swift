@@ -20,21 +20,20 @@ struct RouterLayout {
 
     init(_ router: HostRouter) {
         var devices = router.interfaces.sorted { $0.id < $1.id }.map { Device(prefix: .routerInterface, port: $0) }
-        if let gateway = router.gateway { devices.append(Device(prefix: .routerGateway, port: gateway)) }
+        devices += router.gatewayPorts.map { Device(prefix: .routerGateway, port: $0) }
         var addresses: Set<LinkAddress> = []
         for device in devices where device.port.isAdminStateUp {
             for address in device.port.addresses { addresses.insert(LinkAddress(link: device.name, address: address)) }
         }
         let connected = addresses
-        if let gateway = router.gateway, gateway.isAdminStateUp {
-            let link = ServiceLink.innerName(.routerGateway, gateway.id)
-            let external = router.floatingIPs.map(\.address) + router.portForwardings.map(\.externalAddress)
-            for address in external where address.version == .v4 {
-                addresses.insert(LinkAddress(link: link, address: InterfaceAddress(address, prefixLength: 32)))
+        let gateways = RouterGateways(router)
+        for gateway in gateways.all {
+            for address in gateway.externalAddresses {
+                addresses.insert(LinkAddress(link: gateway.device, address: InterfaceAddress(address, prefixLength: 32)))
             }
         }
         carriesIPv6 = connected.contains { $0.address.address.version == .v6 }
-        routes = Self.routes(of: router, connected: connected)
+        routes = Self.routes(of: router, gateways, connected: connected).union(Self.tables(of: gateways, connected))
         if router.redundancy != nil { addresses.formUnion(devices.compactMap(Self.linkLocalAddress)) }
         addresses.formUnion(devices.compactMap(Self.metadataAddress))
         if let redundancy = router.redundancy { devices.append(Device(prefix: .redundancy, port: redundancy.port)) }
@@ -59,16 +58,22 @@ struct RouterLayout {
         ServiceLink.innerName(.redundancy, redundancy.port.id)
     }
 
-    /// The default route of each family, further subnets on the gateway's link, then the routes that the router's owner asked for: these
+    /// The default route of each family, further subnets on the gateways' links, then the routes that the router's owner asked for: these
     /// win over others for the same destination, and several of them for one destination share its traffic. A next hop that no address of
     /// the router is on a link with cannot be routed to.
-    private static func routes(of router: HostRouter, connected: Set<LinkAddress>) -> Set<Route> {
+    private static func routes(of router: HostRouter, _ gateways: RouterGateways, connected: Set<LinkAddress>) -> Set<Route> {
         var byDestination: [IPPrefix: Route] = [:]
-        if let gateway = router.gateway, gateway.isAdminStateUp {
-            let link = ServiceLink.innerName(.routerGateway, gateway.id)
-            for route in onLinkRoutes(of: gateway, link: link, connected) + defaultRoutes(of: gateway, link: link, connected: connected) {
-                byDestination[route.destination] = route
+        var shared: [IPPrefix: [Route.NextHop]] = [:]
+        for gateway in gateways.all {
+            let onLink = onLinkRoutes(of: gateway.port, link: gateway.device, connected)
+            for route in onLink + defaultRoutes(of: gateway.port, link: gateway.device, connected: connected) {
+                if route.destination.length == 0 { shared[route.destination, default: []] += route.nextHops }
+                // The first gateway comes first.
+                if byDestination[route.destination] == nil { byDestination[route.destination] = route }
             }
+        }
+        if router.sharesDefaultRoute == true {
+            for (destination, hops) in shared { byDestination[destination] = Route(destination: destination, nextHops: hops) }
         }
         var hops: [IPPrefix: [Route.NextHop]] = [:]
         for route in router.routes where route.destination.version == route.nextHop.version {
@@ -77,6 +82,19 @@ struct RouterLayout {
         }
         for (destination, hops) in hops { byDestination[destination] = Route(destination: destination, nextHops: hops) }
         return Set(byDestination.values)
+    }
+
+    /// Of several gateways each one's own default routes, in a table of its own: see ``RouterPaths``.
+    private static func tables(of gateways: RouterGateways, _ connected: Set<LinkAddress>) -> Set<Route> {
+        guard gateways.isMultiple else { return [] }
+        var routes: Set<Route> = []
+        for gateway in gateways.all {
+            for var route in defaultRoutes(of: gateway.port, link: gateway.device, connected: connected) {
+                route.table = gateway.number
+                routes.insert(route)
+            }
+        }
+        return routes
     }
 
     /// Subnets of the external network that the router has no address in, of the families that it speaks there.

@@ -10,14 +10,14 @@ import KernelInterface
 enum RouterLimits {
     static let tableName = "neutrino_limits"
 
-    /// Nil for a router without gateway or limits.
+    /// Nil for a router without gateways or limits.
     static func table(for router: HostRouter) -> FirewallTable? {
-        guard let gateway = router.gateway, gateway.isAdminStateUp else { return nil }
-        let device = "\"\(ServiceLink.innerName(.routerGateway, gateway.id))\""
+        let gateways = RouterGateways(router)
+        guard !gateways.all.isEmpty else { return nil }
         // A floating IP that only forwards ports is limited as well.
         let addresses = router.floatingIPs.map { ($0.address, $0.limits) } + router.portForwardings.map { ($0.externalAddress, $0.limits) }
         let limited = addresses.filter { $0.0.version == .v4 && $0.1 != nil }
-        guard !limited.isEmpty || router.gatewayLimits != nil else { return nil }
+        guard !limited.isEmpty || gateways.all.contains(where: { $0.limits != nil }) else { return nil }
         var table = FirewallTable(family: .inet, name: tableName)
         for direction in [Direction.ingress, .egress] {
             var buckets: [IPAddress: String] = [:]
@@ -29,7 +29,7 @@ enum RouterLimits {
             table.sets["\(direction.rawValue)_buckets"] = .init(
                 type: "type ipv4_addr; limit rate over 1 bytes/second", elements: Set(buckets.map { "\($0.key) \($0.value)" }))
             table.sets["\(direction.rawValue)_limited"] = .init(type: "type ipv4_addr", elements: Set(buckets.keys.map { "\($0)" }))
-            table.chains[direction.rawValue] = .init(hook: direction.hook, rules: rules(direction, device, router.gatewayLimits))
+            table.chains[direction.rawValue] = .init(hook: direction.hook, rules: rules(direction, gateways))
         }
         return table
     }
@@ -48,17 +48,18 @@ enum RouterLimits {
     }
 
     /// A lookup in the buckets matches what is over the address's limit.
-    private static func rules(_ direction: Direction, _ device: String, _ gateway: HostRouter.RateLimits?) -> [String] {
-        var rules = [
-            "\(direction.device) != \(device) accept",
+    private static func rules(_ direction: Direction, _ gateways: RouterGateways) -> [String] {
+        let rules = [
+            "\(direction.device) != \(gateways.devices) accept",
             "\(direction.address) @\(direction.rawValue)_buckets drop",
             "\(direction.address) @\(direction.rawValue)_limited accept",
         ]
-        if let text = gateway?[keyPath: direction.limit].flatMap({ TokenBucket.text($0) }) {
-            // Without its neighbours a router passes nothing at all.
-            rules.append("icmpv6 type { nd-router-solicit, nd-router-advert, nd-neighbor-solicit, nd-neighbor-advert } accept")
-            rules.append("\(text) drop")
+        let limits = gateways.all.compactMap { gateway -> String? in
+            guard let text = gateway.limits?[keyPath: direction.limit].flatMap({ TokenBucket.text($0) }) else { return nil }
+            return gateways.isMultiple ? "\(direction.device) \"\(gateway.device)\" \(text) drop" : "\(text) drop"
         }
-        return rules
+        // Without its neighbours a router passes nothing at all.
+        let neighbours = "icmpv6 type { nd-router-solicit, nd-router-advert, nd-neighbor-solicit, nd-neighbor-advert } accept"
+        return limits.isEmpty ? rules : rules + [neighbours] + limits
     }
 }

@@ -11,7 +11,7 @@ import NetworkModel
 enum RouterScopes {
     static let tableName = "neutrino_scopes"
     /// A set of the translation's table: interfaces whose networks leave by the gateway as they are.
-    static let routedSet = "routed"
+    static func routedSet(_ gateway: RouterGateways.Gateway) -> String { "routed\(gateway.suffix)" }
 
     /// Nil when all of the router's interfaces are in one scope.
     static func table(for router: HostRouter) -> FirewallTable? {
@@ -28,8 +28,12 @@ enum RouterScopes {
             table.sets["inside\(family)"] = .init(type: "type ifname . mark", elements: Set(numbered.map { "\"\($0.0)\" . \($0.1)" }))
             table.chains["forward\(family)"] = .init(rules: rules(family))
         }
-        let floating = router.floatingIPs.filter { $0.fixedAddress.version == .v4 }.map { "\($0.fixedAddress)" }
-        table.sets["translated"] = .init(type: "type ipv4_addr", elements: Set(floating))
+        // The first one's set is there without a gateway too.
+        table.sets["translated"] = .init(type: "type ipv4_addr")
+        for gateway in RouterGateways(router).all {
+            let floating = gateway.floatingIPs.filter { $0.fixedAddress.version == .v4 }.map { "\($0.fixedAddress)" }
+            table.sets[translatedSet(gateway)] = .init(type: "type ipv4_addr", elements: Set(floating))
+        }
         table.chains["forward4"]?.rules += exits(of: router) + ["drop"]
         table.chains["forward6"]?.rules.append("drop")
         table.chains["forward"] = .init(
@@ -50,13 +54,16 @@ enum RouterScopes {
 
     /// What leaves by the gateway and is translated there, which happens after this hook.
     private static func exits(of router: HostRouter) -> [String] {
-        guard let gateway = router.gateway, gateway.isAdminStateUp else { return [] }
-        let device = "oifname \"\(ServiceLink.innerName(.routerGateway, gateway.id))\""
-        return [router.isSNATEnabled ? "\(device) accept" : "\(device) ip saddr @translated accept"]
+        RouterGateways(router).all.map { gateway in
+            let device = "oifname \"\(gateway.device)\""
+            return gateway.isSNATEnabled ? "\(device) accept" : "\(device) ip saddr @\(translatedSet(gateway)) accept"
+        }
     }
 
-    static func routedInterfaces(of router: HostRouter) -> FirewallTable.ElementSet {
-        let names = router.interfaces.filter { $0.scope4 != nil && $0.scope4 == router.gateway?.scope4 }
+    private static func translatedSet(_ gateway: RouterGateways.Gateway) -> String { "translated\(gateway.suffix)" }
+
+    static func routedInterfaces(of router: HostRouter, by gateway: RouterGateways.Gateway) -> FirewallTable.ElementSet {
+        let names = router.interfaces.filter { $0.scope4 != nil && $0.scope4 == gateway.port.scope4 }
             .map { "\"\(ServiceLink.innerName(.routerInterface, $0.id))\"" }
         return .init(type: "type ifname", elements: Set(names))
     }
@@ -101,6 +108,6 @@ enum RouterScopes {
 
     private static func devices(of router: HostRouter) -> [RouterLayout.Device] {
         router.interfaces.map { .init(prefix: .routerInterface, port: $0) }
-            + (router.gateway.map { [.init(prefix: .routerGateway, port: $0)] } ?? [])
+            + router.gatewayPorts.map { .init(prefix: .routerGateway, port: $0) }
     }
 }

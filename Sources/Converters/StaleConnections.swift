@@ -41,17 +41,23 @@ private struct Translation {
     }
 
     private var fixed: [IPAddress: IPAddress] = [:]
+    /// IPv4 addresses of gateways.
     private var sources: Set<IPAddress> = []
+    /// Those of gateways that translate.
+    private var translatingSources: Set<IPAddress> = []
     private var forwardings: [Endpoint: [HostRouter.PortForwarding]] = [:]
-    private let isSNATEnabled: Bool
     private let areas: RouterScopes.Areas
 
     init(_ router: HostRouter) {
-        isSNATEnabled = router.isSNATEnabled
         areas = RouterScopes.Areas(router)
-        guard router.isAdminStateUp, let gateway = router.gateway, gateway.isAdminStateUp else { return }
-        sources = Set(gateway.addresses.map(\.address).filter { $0.version == .v4 })
-        for floating in router.floatingIPs where floating.address.version == .v4 { fixed[floating.address] = floating.fixedAddress }
+        let gateways = RouterGateways(router).all
+        guard router.isAdminStateUp, !gateways.isEmpty else { return }
+        for gateway in gateways {
+            let addresses = gateway.port.addresses.map(\.address).filter { $0.version == .v4 }
+            sources.formUnion(addresses)
+            if gateway.isSNATEnabled { translatingSources.formUnion(addresses) }
+            for floating in gateway.floatingIPs where floating.address.version == .v4 { fixed[floating.address] = floating.fixedAddress }
+        }
         for forwarding in RouterForwardings.effective(router) {
             let endpoint = Endpoint(protocolNumber: forwarding.protocolNumber, address: forwarding.externalAddress)
             forwardings[endpoint, default: []].append(forwarding)
@@ -67,7 +73,8 @@ private struct Translation {
         }
         if let owner = fixed[connection.translatedSource] { return owner == connection.source }
         // The gateway's address speaks for all, and without source translation still for hairpins.
-        return sources.contains(connection.translatedSource) && (isRedirected || isSNATEnabled && !areas.isRouted(connection.source))
+        let isTranslated = translatingSources.contains(connection.translatedSource) && !areas.isRouted(connection.source)
+        return isTranslated || isRedirected && sources.contains(connection.translatedSource)
     }
 
     private func redirects(_ connection: Connection) -> Bool {

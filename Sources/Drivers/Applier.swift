@@ -150,7 +150,7 @@ extension KernelOperation {
     /// Whether "exists already" means that the operation's goal is reached.
     var isSatisfiedByExistence: Bool {
         switch self {
-        case .addNamespace, .addAddress, .addForwarding: true
+        case .addNamespace, .addAddress, .addForwarding, .addRule: true
         default: false
         }
     }
@@ -170,6 +170,7 @@ extension KernelOperation {
         case .addAddress(let address, let place), .removeAddress(let address, let place), .announce(let address, let place):
             OperationTarget(place: place, link: address.link)
         case .setRoute(let route, let place), .removeRoute(let route, let place): OperationTarget(place: place, link: route.link)
+        case .addRule(_, let place), .removeRule(_, let place): OperationTarget(place: place)
         case .addForwarding(let entry, let place), .removeForwarding(let entry, let place):
             OperationTarget(place: place, link: entry.link)
         case .setNeighbour(let neighbour, let place), .removeNeighbour(let neighbour, let place):

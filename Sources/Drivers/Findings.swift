@@ -41,7 +41,8 @@ enum Findings {
         let routes = left.routes.subtracting(found.routes).filter { found.links[$0.link] != nil }.map {
             "route to \($0.destination) on \($0.link) is gone"
         }
-        return forwarding.sorted() + neighbours.sorted() + addresses.sorted() + routes.sorted()
+        let rules = left.rules.subtracting(found.rules).sorted().map { "rule \($0.priority) of table \($0.table) is gone" }
+        return forwarding.sorted() + neighbours.sorted() + addresses.sorted() + routes.sorted() + rules
     }
 
     private static func settings(_ left: NamespaceObservation, _ found: NamespaceObservation) -> [String] {

@@ -7,6 +7,8 @@ public struct NamespaceObservation: Hashable, Sendable {
     public var links: [String: Link] = [:]
     public var addresses: Set<LinkAddress> = []
     public var routes: Set<Route> = []
+    /// Ours only.
+    public var rules: Set<RoutingRule> = []
     public var forwarding: Set<ForwardingEntry> = []
     public var neighbours: Set<Neighbour> = []
     /// Only the paths that the configuration names; a path that the kernel does not have is absent.
@@ -34,6 +36,7 @@ public struct NamespaceObservation: Hashable, Sendable {
         result.links = configuration.links
         result.addresses = configuration.addresses
         result.routes = configuration.routes
+        result.rules = configuration.rules
         result.forwarding = configuration.forwarding
         result.neighbours = configuration.neighbours
         result.sysctls = configuration.sysctls

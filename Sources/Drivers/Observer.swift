@@ -16,6 +16,7 @@ struct Observer {
         if !configuration.managesAddresses.isEmpty || !configuration.routes.isEmpty {
             result.routes = try kernel.routes(in: namespace)
         }
+        if Ownership.ownsRules(in: namespace) { result.rules = try kernel.rules(in: namespace) }
         let canForward = result.links.keys.contains(where: Ownership.ownsForwarding)
         if canForward || !configuration.forwarding.isEmpty { result.forwarding = try kernel.forwardingEntries(in: namespace) }
         let hasNeighbours = result.links.keys.contains { Ownership.ownsNeighbours(on: $0, in: namespace) }

@@ -7,7 +7,8 @@ public enum Ownership {
     static let innerPrefixes = ["qr-", "qg-", "ha-", "ns-"]
     /// Devices with other names (the bridge's end of a router's veth is called `tap…`, like an instance's) carry this alias.
     static let aliasPrefix = "neutrino"
-    static let namespacePrefixes = ["qrouter-", "qdhcp-"]
+    static let routerNamespacePrefix = "qrouter-"
+    static let namespacePrefixes = [routerNamespacePrefix, "qdhcp-"]
     static let tablePrefix = "neutrino"
     static let bridgePrefix = "brq"
     static let tunnelPrefix = "vxlan-"
@@ -26,6 +27,9 @@ public enum Ownership {
         guard let space = table.firstIndex(of: " ") else { return false }
         return table[table.index(after: space)...].hasPrefix(tablePrefix)
     }
+
+    /// Whether rules of policy routing that were made as the agent makes them are ours: elsewhere they are somebody else's.
+    static func ownsRules(in place: NamespaceName?) -> Bool { place?.description.hasPrefix(routerNamespacePrefix) == true }
 
     static func isBridge(_ name: String) -> Bool { name.hasPrefix(bridgePrefix) }
 

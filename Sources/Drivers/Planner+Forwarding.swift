@@ -128,14 +128,14 @@ extension Planner {
         let observation = observation(place)
         let found = observation.routes.filter { $0.nextHops.allSatisfy { links.keeps($0.link, place) } }
         let added = configuration.routes.subtracting(found).filter { $0.nextHops.allSatisfy { exists($0.link, place, observation) } }
-        let destinations = Set(configuration.routes.map(\.destination))
+        let destinations = Set(configuration.routes.map(RouteKey.init))
         for route in added.sorted(by: order) {
             phases.routes.append(PlannedOperation(.setRoute(route, place), for: .link(route.link, place), role: .make))
         }
         for route in found.subtracting(configuration.routes).sorted(by: order) {
             // Setting a route replaces the one to the same destination.
             guard route.nextHops.allSatisfy({ configuration.managesAddresses.contains($0.link) }),
-                !destinations.contains(route.destination)
+                !destinations.contains(RouteKey(route))
             else { continue }
             phases.removedRoutes.append(PlannedOperation(.removeRoute(route, place), for: .link(route.link, place), role: .remove))
         }
@@ -144,7 +144,35 @@ extension Planner {
     /// Routes to a link come first: a gateway may be behind one.
     private func order(_ left: Route, _ right: Route) -> Bool {
         if (left.gateway == nil) != (right.gateway == nil) { return left.gateway == nil }
+        guard left.table == right.table else { return left.table < right.table }
         return left.destination == right.destination ? left.link < right.link : left.destination < right.destination
+    }
+
+    // MARK: Rules
+
+    /// A new rule comes after the routes of its table, and goes before them.
+    mutating func planRules(_ place: NamespaceName?) {
+        guard Ownership.ownsRules(in: place) else { return }
+        let wanted = configuration(place).rules
+        let found = observation(place).rules
+        if wanted == found { return }
+        for rule in wanted.subtracting(found).sorted() {
+            phases.rules.append(PlannedOperation(.addRule(rule, place), for: .namespace(place), role: .make))
+        }
+        for rule in found.subtracting(wanted).sorted() {
+            phases.removedRules.append(PlannedOperation(.removeRule(rule, place), for: .namespace(place), role: .remove))
+        }
+    }
+}
+
+/// What the kernel finds a route by.
+private struct RouteKey: Hashable {
+    var table: UInt32
+    var destination: IPPrefix
+
+    init(_ route: Route) {
+        table = route.table
+        destination = route.destination
     }
 }
 

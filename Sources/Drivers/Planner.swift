@@ -11,9 +11,9 @@ import KernelInterface
 ///     detach            foreign links leave their bridge before the rules that name them go
 ///     firewall          one transaction for each namespace
 ///     attach            foreign links enter their bridge: never before the rules that name them are loaded
-///     addresses, forwarding entries, neighbours, routes, announcements
+///     addresses, forwarding entries, neighbours, routes, rules of routing, announcements
 ///     (daemons)         started and stopped by ``DaemonSupervisor``
-///     remove            the same in reverse: routes, neighbours, forwarding entries, addresses, tables, links, namespaces
+///     remove            the same in reverse: rules, routes, neighbours, forwarding entries, addresses, tables, links, namespaces
 ///
 /// Pure: the same values give the same plan. Only namespaces that were looked into are planned, and those that must be made.
 public struct Planner {
@@ -50,6 +50,7 @@ public struct Planner {
             planForwarding(place)
             planNeighbours(place)
             planRoutes(place)
+            planRules(place)
         }
         plan.build = phases.build
         plan.remove = phases.remove
@@ -176,8 +177,10 @@ struct Phases {
     var forwarding: [PlannedOperation] = []
     var neighbours: [PlannedOperation] = []
     var routes: [PlannedOperation] = []
+    var rules: [PlannedOperation] = []
     var announcements: [PlannedOperation] = []
 
+    var removedRules: [PlannedOperation] = []
     var removedRoutes: [PlannedOperation] = []
     var removedNeighbours: [PlannedOperation] = []
     var removedForwarding: [PlannedOperation] = []
@@ -190,11 +193,11 @@ struct Phases {
 
     var build: [PlannedOperation] {
         let made = clear + namespaces + sysctls + firstFirewall + bridges + tunnels + pairs + linkSysctls + changes
-        return made + detachments + firewall + attachments + addresses + forwarding + neighbours + routes + announcements
+        return made + detachments + firewall + attachments + addresses + forwarding + neighbours + routes + rules + announcements
     }
 
     var remove: [PlannedOperation] {
-        let traffic = removedRoutes + removedNeighbours + removedForwarding + removedAddresses + removedTables
+        let traffic = removedRules + removedRoutes + removedNeighbours + removedForwarding + removedAddresses + removedTables
         return traffic + removedPairs + removedTunnels + removedBridges + removedNamespaces
     }
 }

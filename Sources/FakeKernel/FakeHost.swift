@@ -41,6 +41,8 @@ struct FakeHost {
         case .removeAddress(let address, let place): try change(place) { space throws(KernelError) in try space.remove(address) }
         case .setRoute(let route, let place): try change(place) { space throws(KernelError) in try space.set(route) }
         case .removeRoute(let route, let place): try change(place) { space throws(KernelError) in try space.remove(route) }
+        case .addRule(let rule, let place): try change(place) { space throws(KernelError) in try space.add(rule) }
+        case .removeRule(let rule, let place): try change(place) { space throws(KernelError) in try space.remove(rule) }
         case .addForwarding(let entry, let place): try change(place) { space throws(KernelError) in try space.add(entry) }
         case .removeForwarding(let entry, let place): try change(place) { space throws(KernelError) in try space.remove(entry) }
         case .setNeighbour(let neighbour, let place): try change(place) { space throws(KernelError) in try space.set(neighbour) }

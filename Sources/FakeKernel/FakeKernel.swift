@@ -200,6 +200,8 @@ public final class FakeKernel: NetworkKernel, ProcessHost {
 
     public func routes(in namespace: NamespaceName?) throws(KernelError) -> Set<Route> { try read("routes", namespace).routes }
 
+    public func rules(in namespace: NamespaceName?) throws(KernelError) -> Set<RoutingRule> { try read("rules", namespace).rules }
+
     public func forwardingEntries(in namespace: NamespaceName?) throws(KernelError) -> Set<ForwardingEntry> {
         try read("forwarding", namespace).forwarding
     }

@@ -16,6 +16,7 @@ struct FakeNamespace: Hashable {
     /// By link, in the order in which they came: the first IPv4 address of a subnet is the primary one.
     var addresses: [String: [InterfaceAddress]] = [:]
     var routes: Set<Route> = []
+    var rules: Set<RoutingRule> = []
     var forwarding: Set<ForwardingEntry> = []
     var neighbours: Set<Neighbour> = []
     var sysctls: [String: String] = [:]
@@ -138,7 +139,7 @@ struct FakeNamespace: Hashable {
                 throw KernelError(code: ENETUNREACH, "gateway \(gateway) is not reachable on \(hop.link)")
             }
         }
-        routes = routes.filter { $0.destination != route.destination }
+        routes = routes.filter { $0.destination != route.destination || $0.table != route.table }
         routes.insert(route)
     }
 
@@ -155,6 +156,14 @@ struct FakeNamespace: Hashable {
     mutating func remove(_ route: Route) throws(KernelError) {
         _ = try require(route.link)
         guard routes.remove(route) != nil else { throw KernelError(code: ESRCH, "no route to \(route.destination)") }
+    }
+
+    mutating func add(_ rule: RoutingRule) throws(KernelError) {
+        guard rules.insert(rule).inserted else { throw KernelError(code: EEXIST, "rule \(rule.priority) exists") }
+    }
+
+    mutating func remove(_ rule: RoutingRule) throws(KernelError) {
+        guard rules.remove(rule) != nil else { throw KernelError(code: ENOENT, "no rule \(rule.priority)") }
     }
 
     // MARK: Forwarding entries and neighbours

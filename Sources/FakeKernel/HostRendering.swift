@@ -32,7 +32,12 @@ enum HostRendering {
         lines += space.addresses.flatMap { link, all in all.map { "address \(link) \($0)" } }.sorted()
         lines += space.routes.map { route in
             "route \(route.destination)" + route.nextHops.map { ($0.gateway.map { " via \($0)" } ?? "") + " dev \($0.link)" }.joined()
+                + (route.table == Route.mainTable ? "" : " table \(route.table)")
         }.sorted()
+        lines += space.rules.sorted().map { rule in
+            "rule \(rule.version) \(rule.priority)" + (rule.mark.map { " mark \($0)" } ?? "") + " table \(rule.table)"
+                + (rule.ignoresDefaultRoutes ? " without default routes" : "")
+        }
         lines += space.forwarding.map(line).sorted()
         lines += space.neighbours.map { "neighbour \($0.link) \($0.address) \($0.mac)" }.sorted()
         lines += space.sysctls.filter { FakeNamespace.fresh.sysctls[$0.key] != $0.value }.map { "sysctl \($0.key) = \($0.value)" }.sorted()

@@ -181,17 +181,36 @@ public struct HostRouter: Hashable, Sendable, Codable {
         }
     }
 
+    /// A gateway beside the first.
+    public struct FurtherGateway: Hashable, Sendable, Codable {
+        public var port: RouterPort
+        public var isSNATEnabled: Bool
+        /// Limits of everything that passes this gateway and belongs to no floating IP with limits of its own.
+        public var limits: RateLimits?
+
+        public init(port: RouterPort, isSNATEnabled: Bool = true, limits: RateLimits? = nil) {
+            self.port = port
+            self.isSNATEnabled = isSNATEnabled
+            self.limits = limits
+        }
+    }
+
     public struct Floating: Hashable, Sendable, Codable {
         public var id: ResourceID
         public var address: IPAddress
         public var fixedAddress: IPAddress
         public var limits: RateLimits?
+        /// The port of the further gateway that the address is on; nil: it is on the first gateway.
+        public var gatewayID: ResourceID?
 
-        public init(id: ResourceID, address: IPAddress, fixedAddress: IPAddress, limits: RateLimits? = nil) {
+        public init(
+            id: ResourceID, address: IPAddress, fixedAddress: IPAddress, limits: RateLimits? = nil, gatewayID: ResourceID? = nil
+        ) {
             self.id = id
             self.address = address
             self.fixedAddress = fixedAddress
             self.limits = limits
+            self.gatewayID = gatewayID
         }
     }
 
@@ -205,10 +224,12 @@ public struct HostRouter: Hashable, Sendable, Codable {
         public var internalPorts: ClosedRange<Int>
         /// Of the floating IP, for all of its forwardings together.
         public var limits: RateLimits?
+        /// As a floating IP's: the port of the further gateway that the external address is on.
+        public var gatewayID: ResourceID?
 
         public init(
             id: ResourceID, protocolNumber: Int, externalAddress: IPAddress, externalPorts: ClosedRange<Int>, internalAddress: IPAddress,
-            internalPorts: ClosedRange<Int>, limits: RateLimits? = nil
+            internalPorts: ClosedRange<Int>, limits: RateLimits? = nil, gatewayID: ResourceID? = nil
         ) {
             self.id = id
             self.protocolNumber = protocolNumber
@@ -217,6 +238,7 @@ public struct HostRouter: Hashable, Sendable, Codable {
             self.internalAddress = internalAddress
             self.internalPorts = internalPorts
             self.limits = limits
+            self.gatewayID = gatewayID
         }
     }
 
@@ -240,8 +262,14 @@ public struct HostRouter: Hashable, Sendable, Codable {
     public var isAdminStateUp: Bool
     /// Nil for a standalone router.
     public var redundancy: Redundancy?
+    /// The first gateway, which has the default route.
     public var gateway: RouterPort?
+    /// Whether the first gateway translates.
     public var isSNATEnabled: Bool
+    /// Those beside ``gateway``, in the order of the router's owner; nil where there are none.
+    public var furtherGateways: [FurtherGateway]?
+    /// Whether all gateways share what has no more specific route (ECMP); nil: the first one has all of it.
+    public var sharesDefaultRoute: Bool?
     /// Sorted by id.
     public var interfaces: [RouterPort]
     /// Sorted by id.
@@ -250,7 +278,7 @@ public struct HostRouter: Hashable, Sendable, Codable {
     public var portForwardings: [PortForwarding]
     /// Sorted by id.
     public var connectionHelpers: [ConnectionHelper]
-    /// Limits of everything that passes the gateway and belongs to no floating IP with limits of its own.
+    /// Limits of everything that passes the first gateway and belongs to no floating IP with limits of its own.
     public var gatewayLimits: RateLimits?
     /// Several with one destination share its traffic (ECMP).
     public var routes: [StaticRoute]
@@ -260,7 +288,8 @@ public struct HostRouter: Hashable, Sendable, Codable {
     public init(
         id: ResourceID, isAdminStateUp: Bool = true, redundancy: Redundancy? = nil, gateway: RouterPort? = nil, isSNATEnabled: Bool = true,
         interfaces: [RouterPort] = [], floatingIPs: [Floating] = [], portForwardings: [PortForwarding] = [],
-        connectionHelpers: [ConnectionHelper] = [], gatewayLimits: RateLimits? = nil, routes: [StaticRoute] = [], revision: Int = 0
+        connectionHelpers: [ConnectionHelper] = [], gatewayLimits: RateLimits? = nil, routes: [StaticRoute] = [], revision: Int = 0,
+        furtherGateways: [FurtherGateway]? = nil, sharesDefaultRoute: Bool? = nil
     ) {
         self.id = id
         self.isAdminStateUp = isAdminStateUp
@@ -274,5 +303,10 @@ public struct HostRouter: Hashable, Sendable, Codable {
         self.gatewayLimits = gatewayLimits
         self.routes = routes
         self.revision = revision
+        self.furtherGateways = furtherGateways
+        self.sharesDefaultRoute = sharesDefaultRoute
     }
+
+    /// All ports on external networks, the first gateway's first.
+    public var gatewayPorts: [RouterPort] { [gateway].compactMap { $0 } + (furtherGateways ?? []).map(\.port) }
 }

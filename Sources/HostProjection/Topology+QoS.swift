@@ -78,9 +78,14 @@ extension Topology {
     }
 
     mutating func indexGateway(_ id: ResourceID, of old: Router?, _ new: Router?) {
-        if let network = old?.gateway?.networkID { routersByGatewayNetwork.remove(id, at: network) }
-        if let network = new?.gateway?.networkID { routersByGatewayNetwork.insert(id, at: network) }
-        if let policy = old?.gateway?.qosPolicyID { routersByQoSPolicy.remove(id, at: policy) }
-        if let policy = new?.gateway?.qosPolicyID { routersByQoSPolicy.insert(id, at: policy) }
+        // Several gateways may be on one network, or have one policy: what is lost is removed before what is there is put in.
+        for gateway in old?.gateways ?? [] {
+            routersByGatewayNetwork.remove(id, at: gateway.networkID)
+            if let policy = gateway.qosPolicyID { routersByQoSPolicy.remove(id, at: policy) }
+        }
+        for gateway in new?.gateways ?? [] {
+            routersByGatewayNetwork.insert(id, at: gateway.networkID)
+            if let policy = gateway.qosPolicyID { routersByQoSPolicy.insert(id, at: policy) }
+        }
     }
 }

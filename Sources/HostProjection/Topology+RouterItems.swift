@@ -11,22 +11,33 @@ extension Topology {
         let redundancy = redundancy(of: router, member: member)
         guard redundancy != nil || !router.isHighlyAvailable else { return nil }
         let ports = portsByRouter[id].sorted().compactMap { self.ports[$0] }
+        let gateways = gateways(of: router, ports)
+        let further = gateways.dropFirst().map { gateway in
+            HostRouter.FurtherGateway(
+                port: gateway.port, isSNATEnabled: gateway.row.isSNATEnabled,
+                limits: limits(of: gateway.row.qosPolicyID, on: gateway.port.networkID))
+        }
         return HostRouter(
-            id: id, isAdminStateUp: router.isAdminStateUp, redundancy: redundancy,
-            gateway: gatewayPort(of: router).flatMap(routerPort),
+            id: id, isAdminStateUp: router.isAdminStateUp, redundancy: redundancy, gateway: gateways.first?.port,
             isSNATEnabled: router.gateway?.isSNATEnabled ?? true,
             interfaces: ports.filter { DeviceOwner.isRouterInterface($0.deviceOwner) }.compactMap(routerPort),
-            floatingIPs: floating(of: id), portForwardings: portForwardings(of: id), connectionHelpers: connectionHelpers(of: router),
+            floatingIPs: floating(of: id, gateways.map(\.port)), portForwardings: portForwardings(of: id, gateways.map(\.port)),
+            connectionHelpers: connectionHelpers(of: router),
             gatewayLimits: limits(of: router.gateway?.qosPolicyID, on: router.gateway?.networkID), routes: router.routes,
-            revision: router.standard.revisionNumber)
+            revision: router.standard.revisionNumber, furtherGateways: further.isEmpty ? nil : further,
+            sharesDefaultRoute: router.sharesDefaultRoute ? true : nil)
     }
 
-    /// The one that the router's row names. Among the router's ports there may be further gateways.
-    private func gatewayPort(of router: Router) -> Port? {
-        guard let port = router.gateway.flatMap({ ports[$0.portID] }), port.routerID == router.id,
-            port.deviceOwner == DeviceOwner.routerGateway
-        else { return nil }
-        return port
+    /// The router's ports on external networks in the order of its row, each with what the row says of it. What the row does not know is no gateway.
+    private func gateways(of router: Router, _ ports: [Port]) -> [(port: HostRouter.RouterPort, row: ExternalGateway)] {
+        let external = ports.filter { $0.deviceOwner == DeviceOwner.routerGateway }.compactMap(routerPort)
+        return router.gateways.compactMap { row in external.first { $0.id == row.portID }.map { (port: $0, row: row) } }
+    }
+
+    /// Which further gateway is on the network; nil when the first one is, and when none is.
+    private static func furtherGateway(on network: ResourceID, _ gateways: [HostRouter.RouterPort]) -> ResourceID? {
+        guard let index = gateways.firstIndex(where: { $0.networkID == network }), index > 0 else { return nil }
+        return gateways[index].id
     }
 
     private func redundancy(of router: Router, member: RouterMember) -> HostRouter.Redundancy? {
@@ -98,16 +109,17 @@ extension Topology {
     }
 
     /// Those that lead somewhere.
-    private func floating(of router: ResourceID) -> [HostRouter.Floating] {
+    private func floating(of router: ResourceID, _ gateways: [HostRouter.RouterPort]) -> [HostRouter.Floating] {
         floatingIPsByRouter[router].sorted().compactMap { id in
             guard let row = floatingIPs[id], row.portID != nil, let fixedAddress = row.fixedAddress else { return nil }
             return HostRouter.Floating(
-                id: id, address: row.address, fixedAddress: fixedAddress, limits: limits(of: row.qosPolicyID, on: row.floatingNetworkID))
+                id: id, address: row.address, fixedAddress: fixedAddress, limits: limits(of: row.qosPolicyID, on: row.floatingNetworkID),
+                gatewayID: Self.furtherGateway(on: row.floatingNetworkID, gateways))
         }
     }
 
     /// Those of all floating IPs on the router. A protocol that is not known is left out.
-    private func portForwardings(of router: ResourceID) -> [HostRouter.PortForwarding] {
+    private func portForwardings(of router: ResourceID, _ gateways: [HostRouter.RouterPort]) -> [HostRouter.PortForwarding] {
         floatingIPsByRouter[router].sorted().compactMap { floatingIPs[$0] }.flatMap { row in
             row.portForwardings.compactMap { forwarding -> HostRouter.PortForwarding? in
                 guard let networkProtocol = NetworkProtocol(forwarding.networkProtocol, version: .v4)?.number else { return nil }
@@ -116,7 +128,8 @@ extension Topology {
                     externalPorts: forwarding.externalPorts.first...forwarding.externalPorts.last,
                     internalAddress: forwarding.internalAddress,
                     internalPorts: forwarding.internalPorts.first...forwarding.internalPorts.last,
-                    limits: limits(of: row.qosPolicyID, on: row.floatingNetworkID))
+                    limits: limits(of: row.qosPolicyID, on: row.floatingNetworkID),
+                    gatewayID: Self.furtherGateway(on: row.floatingNetworkID, gateways))
             }
         }.sorted { $0.id < $1.id }
     }

@@ -11,9 +11,12 @@ public struct LinkAddress: Hashable, Sendable {
     }
 }
 
-/// A route of the main table. `destination` of length 0 is the default route. One with several next hops shares its traffic among
+/// A route of a table. `destination` of length 0 is the default route. One with several next hops shares its traffic among
 /// them by connection (ECMP, RFC 2992).
 public struct Route: Hashable, Sendable {
+    /// What routes where no ``RoutingRule`` says otherwise (`RT_TABLE_MAIN`).
+    public static let mainTable: UInt32 = 254
+
     /// One way to the destination.
     public struct NextHop: Hashable, Sendable, Comparable {
         /// Nil for a destination that is on the link.
@@ -39,6 +42,8 @@ public struct Route: Hashable, Sendable {
     public var link: String
     /// Next hops beside the first, all of the same weight; greater than it, and sorted.
     public private(set) var furtherHops: [NextHop] = []
+    /// Which table it is in.
+    public var table = Route.mainTable
 
     public init(destination: IPPrefix, gateway: IPAddress? = nil, link: String) {
         self.destination = destination

@@ -9,6 +9,8 @@ public struct NamespaceConfiguration: Hashable, Sendable {
     /// Links whose addresses (and routes) the agent owns. On an HA router's qr- and qg- devices keepalived owns them.
     public var managesAddresses: Set<String> = []
     public var routes: Set<Route> = []
+    /// Only in the namespaces of routers.
+    public var rules: Set<RoutingRule> = []
     public var forwarding: Set<ForwardingEntry> = []
     public var neighbours: Set<Neighbour> = []
     /// At most one table per family and name; tables of ours that are not here are removed. Ours are named `neutrino…`.

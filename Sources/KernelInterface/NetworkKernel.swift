@@ -15,9 +15,12 @@ public enum KernelOperation: Hashable, Sendable {
     case removeLink(name: String, NamespaceName?)
     case addAddress(LinkAddress, NamespaceName?)
     case removeAddress(LinkAddress, NamespaceName?)
-    /// Adds the route, or replaces one for the same destination.
+    /// Adds the route, or replaces one for the same destination in the same table.
     case setRoute(Route, NamespaceName?)
     case removeRoute(Route, NamespaceName?)
+    /// EEXIST when there is the same rule.
+    case addRule(RoutingRule, NamespaceName?)
+    case removeRule(RoutingRule, NamespaceName?)
     case addForwarding(ForwardingEntry, NamespaceName?)
     case removeForwarding(ForwardingEntry, NamespaceName?)
     case setNeighbour(Neighbour, NamespaceName?)
@@ -50,8 +53,11 @@ public protocol NetworkKernel: AnyObject, Sendable {
     func links(in namespace: NamespaceName?) throws(KernelError) -> [Link]
     /// Global and link-local addresses; the kernel's own link-local addresses (fe80:: derived) are left out.
     func addresses(in namespace: NamespaceName?) throws(KernelError) -> Set<LinkAddress>
-    /// Routes of the main table that were set by somebody (protocol static or boot), not the kernel's connected ones.
+    /// Routes of the main table that were set by somebody (protocol static or boot), not the kernel's connected ones, and those of other tables
+    /// that were set by ``KernelOperation/setRoute(_:_:)`` (protocol static).
     func routes(in namespace: NamespaceName?) throws(KernelError) -> Set<Route>
+    /// Rules that were made by ``KernelOperation/addRule(_:_:)`` (protocol static): neither the kernel's three nor those of others.
+    func rules(in namespace: NamespaceName?) throws(KernelError) -> Set<RoutingRule>
     /// Permanent entries only, without those that the kernel makes for a device's own MAC.
     func forwardingEntries(in namespace: NamespaceName?) throws(KernelError) -> Set<ForwardingEntry>
     /// Permanent entries only.

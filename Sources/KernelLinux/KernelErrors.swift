@@ -35,6 +35,8 @@ extension KernelOperation {
         case .removeAddress(let address, let namespace): "remove address \(address.address) from \(address.link)\(place(namespace))"
         case .setRoute(let route, let namespace): "set route \(route.words)\(place(namespace))"
         case .removeRoute(let route, let namespace): "remove route \(route.words)\(place(namespace))"
+        case .addRule(let rule, let namespace): "add rule \(rule.words)\(place(namespace))"
+        case .removeRule(let rule, let namespace): "remove rule \(rule.words)\(place(namespace))"
         case .addForwarding(let entry, let namespace): "add forwarding entry \(entry.words)\(place(namespace))"
         case .removeForwarding(let entry, let namespace): "remove forwarding entry \(entry.words)\(place(namespace))"
         case .setNeighbour(let neighbour, let namespace): "set neighbour \(neighbour.words)\(place(namespace))"
@@ -48,6 +50,15 @@ extension KernelOperation {
 extension Route {
     fileprivate var words: String {
         "\(destination)" + nextHops.map { ($0.gateway.map { " via \($0)" } ?? "") + " dev \($0.link)" }.joined()
+            + (table == Route.mainTable ? "" : " table \(table)")
+    }
+}
+
+extension RoutingRule {
+    /// As ip-rule(8) has it.
+    fileprivate var words: String {
+        "\(priority): \(version == .v4 ? "" : "-6 ")" + (mark.map { "fwmark \($0) " } ?? "") + "lookup \(table)"
+            + (ignoresDefaultRoutes ? " suppress_prefixlength 0" : "")
     }
 }
 

@@ -25,16 +25,32 @@ extension LinuxKernel {
         var routes: Set<Route> = []
         for version in [IPVersion.v4, .v6] {
             let found = try attempt("list routes\(place(namespace))") { () throws(NetlinkError) in
-                try socket.dumpIfThere(RouteMessages.dump(version), RouteMessages.parse)
+                try socket.dumpIfThere(RouteMessages.dump(version), RouteMessages.parse).filter { $0.table == Route.mainTable }
+                    + socket.dumpIfThere(RouteMessages.dumpOfOurs(version), RouteMessages.parse).filter { $0.table != Route.mainTable }
             }
             for entry in found {
                 let hops = entry.hops.compactMap { hop in
                     names[hop.index].map { Route.NextHop(gateway: hop.gateway, link: $0) }
                 }
-                if hops.count == entry.hops.count { routes.insert(Route(destination: entry.destination, nextHops: hops)) }
+                guard hops.count == entry.hops.count else { continue }
+                var route = Route(destination: entry.destination, nextHops: hops)
+                route.table = entry.table
+                routes.insert(route)
             }
         }
         return routes
+    }
+
+    public func rules(in namespace: NamespaceName?) throws(KernelError) -> Set<RoutingRule> {
+        let socket = try handles.handle(namespace).route
+        var rules: Set<RoutingRule> = []
+        for version in [IPVersion.v4, .v6] {
+            rules.formUnion(
+                try attempt("list rules\(place(namespace))") { () throws(NetlinkError) in
+                    try socket.dumpIfThere(RuleMessages.dump(version), RuleMessages.parse)
+                })
+        }
+        return rules
     }
 
     public func forwardingEntries(in namespace: NamespaceName?) throws(KernelError) -> Set<ForwardingEntry> {

@@ -35,6 +35,8 @@ public final class LinuxKernel: NetworkKernel {
             try send(operation, route, namespace) { RouteMessages.replacement(route, index: $0, furtherIndices: $1) }
         case .removeRoute(let route, let namespace):
             try send(operation, route, namespace) { RouteMessages.removal(route, index: $0, furtherIndices: $1) }
+        case .addRule(let rule, let namespace): try send(operation, namespace, RuleMessages.addition(rule))
+        case .removeRule(let rule, let namespace): try send(operation, namespace, RuleMessages.removal(rule))
         case .addForwarding(let entry, let namespace):
             try send(operation, entry.link, namespace) { NeighbourMessages.addition(entry, index: $0) }
         case .removeForwarding(let entry, let namespace):
@@ -44,6 +46,11 @@ public final class LinuxKernel: NetworkKernel {
         case .removeNeighbour(let neighbour, let namespace):
             try send(operation, neighbour.link, namespace) { NeighbourMessages.removal(neighbour, index: $0) }
         }
+    }
+
+    private func send(_ operation: KernelOperation, _ namespace: NamespaceName?, _ message: NetlinkMessage) throws(KernelError) {
+        let socket = try handles.handle(namespace).route
+        try attempt(operation.action) { () throws(NetlinkError) in try socket.perform(message) }
     }
 
     /// One message about a link that exists.

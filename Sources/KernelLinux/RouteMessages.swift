@@ -2,7 +2,7 @@ import Addressing
 import CLinux
 import KernelInterface
 
-/// RTM_*ROUTE requests and answers, for the main table.
+/// RTM_*ROUTE requests and answers.
 enum RouteMessages {
     /// Length of `struct rtmsg`.
     static let headerLength = 12
@@ -34,15 +34,23 @@ enum RouteMessages {
         return message
     }
 
+    /// Of all tables what ``replacement(_:index:furtherIndices:)`` made: the kernel picks by protocol.
+    static func dumpOfOurs(_ version: IPVersion) -> NetlinkMessage {
+        var message = NetlinkMessage(type: Int(RTM_GETROUTE), flags: Int(NLM_F_ROOT | NLM_F_MATCH))
+        message.appendRouteHeader(
+            family: version.family, destinationLength: 0, protocol: UInt8(RTPROT_STATIC), scope: 0, type: 0)
+        return message
+    }
+
     /// A next hop by its link's index.
     struct Hop: Hashable {
         var index: Int32
         var gateway: IPAddress?
     }
 
-    /// The destination and where it is reached; nil for what the kernel, a routing daemon or keepalived made, and for kinds of route that
+    /// The table, the destination and where it is reached; nil for what the kernel, a routing daemon or keepalived made, and for kinds of route that
     /// ``Route`` does not say (blackhole).
-    static func parse(_ reply: NetlinkReply) -> (destination: IPPrefix, hops: [Hop])? {
+    static func parse(_ reply: NetlinkReply) -> (table: UInt32, destination: IPPrefix, hops: [Hop])? {
         guard reply.type == Int(RTM_NEWROUTE), reply.payload.count >= headerLength else { return nil }
         let header = reply.payload
         let version: IPVersion = header.number(at: 0, as: UInt8.self) == IPVersion.v4.family ? .v4 : .v6
@@ -63,10 +71,10 @@ enum RouteMessages {
             }
         }
         if let index { hops = [Hop(index: index, gateway: gateway(in: reply.attributes(after: headerLength)))] }
-        guard table == UInt32(RT_TABLE_MAIN.rawValue), !hops.isEmpty, let destination,
+        guard !hops.isEmpty, let destination,
             let prefix = IPPrefix(masking: destination, length: Int(header.number(at: 1, as: UInt8.self)))
         else { return nil }
-        return (prefix, hops)
+        return (table, prefix, hops)
     }
 
     private static func gateway(in attributes: NetlinkAttributes) -> IPAddress? {
@@ -102,7 +110,8 @@ enum RouteMessages {
         let length = UInt8(route.destination.length)
         message.appendRouteHeader(
             family: route.destination.version.family, destinationLength: length, protocol: origin, scope: scope, type: kind,
-            table: UInt8(RT_TABLE_MAIN.rawValue))
+            table: UInt8(exactly: route.table) ?? UInt8(RT_TABLE_UNSPEC.rawValue))
+        if route.table > UInt8.max { message.attribute(Int(RTA_TABLE.rawValue), route.table) }
         if length > 0 { message.attribute(Int(RTA_DST.rawValue), route.destination.address) }
         return message
     }

@@ -20,7 +20,7 @@ public struct ExternalGateway: Sendable, Hashable {
     }
 }
 
-/// A router: interfaces on internal networks, at most one gateway, and NAT between them.
+/// A router: interfaces on internal networks, gateways on external ones, and NAT between them.
 public struct Router: Sendable, Hashable {
     public var id: ResourceID
     public var projectID: String
@@ -31,6 +31,8 @@ public struct Router: Sendable, Hashable {
     public var gateway: ExternalGateway?
     /// Those beside ``gateway``, in the order in which they came.
     public var furtherGateways: [ExternalGateway] = []
+    /// Whether all gateways share what has no more specific route (`enable_default_route_ecmp`); else the first one has all of it.
+    public var sharesDefaultRoute: Bool = false
     public var flavorID: ResourceID?
     public var routes: [StaticRoute] = []
     /// The zones that the router's agents shall be in; empty: any.
@@ -51,7 +53,13 @@ public struct Router: Sendable, Hashable {
 
 extension Router {
     /// All gateways; the first one has the default route.
-    public var gateways: [ExternalGateway] { (gateway.map { [$0] } ?? []) + furtherGateways }
+    public var gateways: [ExternalGateway] {
+        get { (gateway.map { [$0] } ?? []) + furtherGateways }
+        set {
+            gateway = newValue.first
+            furtherGateways = Array(newValue.dropFirst())
+        }
+    }
 }
 
 /// What a member of an HA router is, as keepalived has it; the API says active, standby, unknown.

@@ -215,6 +215,26 @@ extension APIError {
                 + "more floating IPs.")
     }
 
+    // Neutron forgets to say of these that they are the client's errors, and to tell the reasons.
+
+    static func unableToRemoveGateways(_ routerID: ResourceID) -> APIError {
+        invalid(
+            "UnableToRemoveGateways",
+            "Unable to remove extra gateways from a router \(routerID): the router does not have any external gateways.")
+    }
+
+    static func unableToMatchGateways(_ routerID: ResourceID, _ reason: String) -> APIError {
+        invalid(
+            "UnableToMatchGateways",
+            "Unable to match a requested gateway port to existing gateway ports for router \(routerID): \(reason).")
+    }
+
+    static func unableToAddGateways(_ routerID: ResourceID, maximum: Int) -> APIError {
+        invalid(
+            "UnableToAddExtraGateways",
+            "Unable to add extra gateways to a router \(routerID): it would have more than \(maximum) external gateways.")
+    }
+
     static func subnetMismatchForPort(_ portID: ResourceID, subnetID: ResourceID) -> APIError {
         invalid("SubnetMismatchForPort", "Subnet on port \(portID) does not match the requested subnet \(subnetID).")
     }

@@ -195,7 +195,9 @@ extension Verb {
             [subnet.id.columnValue, .text(DeviceOwner.routerGateway)])
         var first: ResourceID?
         for row in interfaces {
-            guard let routerID = row[0].id, try find(Router.self, routerID)?.gateway?.networkID == externalNetworkID else { continue }
+            guard let routerID = row[0].id, let router = try find(Router.self, routerID),
+                router.gateways.contains(where: { $0.networkID == externalNetworkID })
+            else { continue }
             if row[1].text == subnet.gatewayAddress?.description { return routerID }
             first = first ?? routerID
         }

@@ -103,12 +103,12 @@ extension Verb {
         return port
     }
 
-    /// A router's row repeats the addresses of its gateway's port.
+    /// A router's row repeats the addresses of its gateways' ports.
     func showGatewayAddresses(of port: Port, was current: Port) throws {
         guard port.deviceOwner == DeviceOwner.routerGateway, port.fixedIPs != current.fixedIPs, let routerID = ResourceID(port.deviceID),
-            var router = try find(Router.self, routerID), router.gateway?.portID == port.id
+            var router = try find(Router.self, routerID), let index = router.gateways.firstIndex(where: { $0.portID == port.id })
         else { return }
-        router.gateway?.fixedIPs = port.fixedIPs
+        router.gateways[index].fixedIPs = port.fixedIPs
         try save(&router)
     }
 

@@ -79,22 +79,24 @@ extension Verb {
 
     // MARK: Deletion
 
-    /// What has a policy, in the order in which Neutron asks: the word of its error text, table and column.
+    /// What has a policy, in the order in which Neutron asks: the word of its error text, table and condition.
     private static let users = [
-        ("port", "ports", "qos_policy_id"), ("network", "networks", "qos_policy_id"), ("fip", "floatingips", "qos_policy_id"),
-        ("router", "routers", "gateway_qos_policy_id"),
+        ("port", "ports", "qos_policy_id = ?"), ("network", "networks", "qos_policy_id = ?"), ("fip", "floatingips", "qos_policy_id = ?"),
+        ("router", "routers", "gateway_qos_policy_id = ?"),
+        // A policy's id is nothing else's.
+        ("router", "routers", "further_gateways LIKE '%' || ? || '%'"),
     ]
 
     func refuseUsed(_ policy: QoSPolicy) throws {
-        for (word, table, column) in Self.users {
+        for (word, table, condition) in Self.users {
             let user = try transaction.rows(
-                "SELECT id FROM \(table) WHERE \(column) = ? ORDER BY id LIMIT 1", [policy.id.columnValue])
+                "SELECT id FROM \(table) WHERE \(condition) ORDER BY id LIMIT 1", [policy.id.columnValue])
             if let id = user.first?.first?.id { throw APIError.qosPolicyInUse(policy.id, by: word, id) }
         }
     }
 
     /// Statements that find the projects of what has a policy, each with the policy's id as its argument.
-    static let qosPolicyUsers = users.map { "SELECT DISTINCT project_id FROM \($0.1) WHERE \($0.2) = ?" }
+    static let qosPolicyUsers = users.map { "SELECT DISTINCT project_id FROM \($0.1) WHERE \($0.2)" }
 }
 
 extension APIError {

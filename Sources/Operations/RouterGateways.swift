@@ -3,7 +3,7 @@ import Addressing
 import NetworkModel
 import Store
 
-/// `external_gateway_info` of a request.
+/// One gateway of a request: `external_gateway_info`, or an entry of `external_gateways`.
 struct GatewayRequest: Sendable {
     var networkID: ResourceID
     var isSNATEnabled: Bool?
@@ -15,9 +15,14 @@ struct GatewayRequest: Sendable {
     /// Nil for null and for the empty object: no gateway.
     init?(_ request: ResourceRequest<Router>) throws(APIError) {
         guard let members = request["external_gateway_info"]?.objectValue, !members.isEmpty else { return nil }
+        try self.init(members, of: "external_gateway_info")
+    }
+
+    /// - Parameter members: As the attribute's type let them through.
+    init(_ members: [String: JSONValue], of attribute: String) throws(APIError) {
         guard let networkID = members["network_id"]?.stringValue.flatMap({ ResourceID($0) }) else {
             throw .invalidAttribute(
-                "external_gateway_info",
+                attribute,
                 "Validation of dictionary's keys failed. Expected keys: {'network_id'} Provided keys: \(members.keys.sorted())")
         }
         self.networkID = networkID
@@ -32,59 +37,81 @@ struct GatewayRequest: Sendable {
     }
 }
 
+/// The external network that a request names, as far as the caller may use it.
+struct ExternalSide {
+    var network: Network
+    var subnets: [Subnet]
+}
+
 extension Verb {
-    /// Sets, changes or clears the gateway of a router. The router's row is the caller's to write.
+    /// Sets, changes or clears the first gateway of a router. The next one takes the place of one that is cleared. The router's row is the caller's
+    /// to write.
     func setGateway(of router: inout Router, _ wanted: GatewayRequest?) throws {
-        guard let wanted else { return try clearGateway(of: &router) }
+        guard let wanted else {
+            if router.gateway != nil { try removeGateway(at: 0, of: &router) }
+            return
+        }
+        let side = try externalSide(of: wanted)
+        let formerPolicyID = router.gateway?.qosPolicyID
+        if let current = router.gateway, current.networkID == side.network.id {
+            router.gateway = try changed(current, side, wanted)
+        } else {
+            if router.gateway != nil { try removeGateway(at: 0, of: &router) }
+            router.gateways.insert(try newGateway(of: router, side, wanted), at: 0)
+        }
+        if wanted.qosPolicyID == nil { router.gateway?.qosPolicyID = formerPolicyID }
+    }
+
+    /// Throws unless the caller sees the network, it is external, and none of the wanted addresses is that of a subnet's gateway.
+    func externalSide(of wanted: GatewayRequest) throws -> ExternalSide {
         let network = try visible(Network.self, wanted.networkID)
         guard network.isExternal else { throw APIError.badRouterRequest("Network \(network.id) is not an external network") }
-        let policyID = try qosPolicy(wanted.qosPolicyID) ?? router.gateway?.qosPolicyID
         let external = try subnets(of: network)
         for request in wanted.fixedIPs ?? [] {
             guard let address = request.address, external.contains(where: { $0.gatewayAddress == address }) else { continue }
             throw APIError.badRouterRequest("External IP \(address) is the same as the gateway IP")
         }
-        if let current = router.gateway, current.networkID == network.id {
-            try changeGateway(of: &router, current, external, wanted)
-        } else {
-            try clearGateway(of: &router)
-            try checkSubnets(external, for: router)
-            try addGateway(to: &router, network, external, wanted)
+        return ExternalSide(network: network, subnets: external)
+    }
+
+    /// Floating IPs need a gateway on their network: the last one stays for as long as there are any.
+    func removeGateway(at index: Int, of router: inout Router) throws {
+        let gateway = router.gateways.remove(at: index)
+        if !router.gateways.contains(where: { $0.networkID == gateway.networkID }) {
+            let isNeeded = try list(FloatingIP.self, where: "router_id", router.id).contains { $0.floatingNetworkID == gateway.networkID }
+            guard !isNeeded else { throw APIError.routerGatewayInUseByFloatingIP(router.id, networkID: gateway.networkID) }
         }
-        router.gateway?.qosPolicyID = policyID
-    }
-
-    private func clearGateway(of router: inout Router) throws {
-        guard let gateway = router.gateway else { return }
-        let floating = try list(FloatingIP.self, where: "router_id", router.id)
-        guard floating.isEmpty else { throw APIError.routerGatewayInUseByFloatingIP(router.id, networkID: gateway.networkID) }
         try dropPort(try existing(Port.self, gateway.portID))
-        router.gateway = nil
     }
 
-    private func addGateway(to router: inout Router, _ network: Network, _ external: [Subnet], _ wanted: GatewayRequest) throws {
+    /// Makes the port of a gateway that the router does not have yet. Several may be on one network.
+    func newGateway(of router: Router, _ side: ExternalSide, _ wanted: GatewayRequest) throws -> ExternalGateway {
+        if !router.gateways.contains(where: { $0.networkID == side.network.id }) { try checkSubnets(side.subnets, for: router) }
         // The port belongs to no project: its users need not know it.
-        var port = Port(id: newID(), projectID: "", networkID: network.id, mac: try newMAC(on: network.id))
+        var port = Port(id: newID(), projectID: "", networkID: side.network.id, mac: try newMAC(on: side.network.id))
         port.deviceOwner = DeviceOwner.routerGateway
         port.deviceID = router.id.description
         port.isPortSecurityEnabled = false
         port.hostID = try activeHost(of: router) ?? ""
-        try insertPort(&port, on: network, external, wanted.fixedIPs)
+        try insertPort(&port, on: side.network, side.subnets, wanted.fixedIPs)
         try insertRouterPort(port, of: router.id)
-        router.gateway = ExternalGateway(
-            networkID: network.id, portID: port.id, isSNATEnabled: wanted.isSNATEnabled ?? true, fixedIPs: port.fixedIPs)
+        return ExternalGateway(
+            networkID: side.network.id, portID: port.id, isSNATEnabled: wanted.isSNATEnabled ?? true, fixedIPs: port.fixedIPs,
+            qosPolicyID: try qosPolicy(wanted.qosPolicyID) ?? nil)
     }
 
-    private func changeGateway(of router: inout Router, _ current: ExternalGateway, _ external: [Subnet], _ wanted: GatewayRequest) throws {
+    /// As in Neutron, who does not speak of source translation turns it on.
+    func changed(_ current: ExternalGateway, _ side: ExternalSide, _ wanted: GatewayRequest) throws -> ExternalGateway {
         var gateway = current
         gateway.isSNATEnabled = wanted.isSNATEnabled ?? true
+        if let policy = try qosPolicy(wanted.qosPolicyID) { gateway.qosPolicyID = policy }
         if let addresses = wanted.fixedIPs {
             var port = try existing(Port.self, current.portID)
-            try readdress(&port, external, addresses)
+            try readdress(&port, side.subnets, addresses)
             if port.fixedIPs != current.fixedIPs { try save(&port) }
             gateway.fixedIPs = port.fixedIPs
         }
-        router.gateway = gateway
+        return gateway
     }
 
     /// New subnets of a router must not be there already and must not overlap those that are.

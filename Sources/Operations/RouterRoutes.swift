@@ -80,11 +80,12 @@ extension Verb {
         router.routes.contains { subnet.prefix.contains($0.nextHop) }
     }
 
-    /// A gateway that goes or moves must not leave routes behind that lead through it.
-    func refuseLostNextHops(of router: Router, _ lost: ExternalGateway) throws {
-        guard !router.routes.isEmpty else { return }
+    /// Gateways that go or move must not leave routes behind that lead through them.
+    func refuseLostNextHops(of router: Router, was former: Router) throws {
+        let lost = Set(former.gateways.flatMap(\.fixedIPs)).subtracting(router.gateways.flatMap(\.fixedIPs))
+        guard !router.routes.isEmpty, !lost.isEmpty else { return }
         let prefixes = try prefixes(of: routerPorts(of: router.id).flatMap(\.fixedIPs))
-        for fixed in lost.fixedIPs {
+        for fixed in lost.sorted(by: { $0.address < $1.address }) {
             guard let subnet = try find(Subnet.self, fixed.subnetID) else { continue }
             let isLost = router.routes.contains { route in
                 subnet.prefix.contains(route.nextHop) && !prefixes.contains { $0.contains(route.nextHop) }

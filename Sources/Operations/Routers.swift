@@ -22,6 +22,7 @@ extension Verb {
         var router = Router(id: newID(), projectID: try project(of: request))
         try request.assign(to: &router)
         router.isHighlyAvailable = try request.value("ha", as: Bool?.self).flatMap { $0 } ?? settings.areRoutersHighlyAvailable
+        try applyDefaultRoute(request, to: &router)
         try applyFlavor(request, to: &router)
         try checkQuota("router", router.projectID)
         try checkZones(router.availabilityZoneHints, for: .l3)
@@ -39,6 +40,7 @@ extension Verb {
     func updateRouter(_ current: Router, _ request: ResourceRequest<Router>) throws -> Router {
         var router = current
         try request.assign(to: &router)
+        try applyDefaultRoute(request, to: &router)
         if let isHighlyAvailable = try request.value("ha", as: Bool?.self).flatMap({ $0 }), isHighlyAvailable != current.isHighlyAvailable {
             guard router.flavorID == nil else {
                 throw APIError.invalidInput(
@@ -57,25 +59,31 @@ extension Verb {
         if request.contains("routes") {
             router.routes = try request.value("routes", as: [StaticRoute]?.self).flatMap { $0 } ?? []
             try checkRoutes(of: router)
-        } else if let lost = current.gateway, lost.fixedIPs != router.gateway?.fixedIPs {
-            try refuseLostNextHops(of: router, lost)
+        } else {
+            try refuseLostNextHops(of: router, was: current)
         }
         try save(&router)
         return router
+    }
+
+    /// Null asks for nothing.
+    private func applyDefaultRoute(_ request: ResourceRequest<Router>, to router: inout Router) throws {
+        guard let isShared = try request.value("enable_default_route_ecmp", as: Bool?.self).flatMap({ $0 }) else { return }
+        router.sharesDefaultRoute = isShared
     }
 
     func deleteRouter(_ current: Router) throws {
         var router = current
         let interfaces = try routerPorts(of: router.id).filter { DeviceOwner.isRouterInterface($0.deviceOwner) }
         guard interfaces.isEmpty else { throw APIError.routerInUse(router.id, portIDs: interfaces.map(\.id)) }
-        try setGateway(of: &router, nil)
+        for index in router.gateways.indices.reversed() { try removeGateway(at: index, of: &router) }
         for member in try members(of: router.id) { try removeMember(member) }
         try transaction.execute("DELETE FROM router_ports WHERE router_id = ?", [router.id.columnValue])
         try transaction.delete(Router.self, router.id)
         if router.isHighlyAvailable { try leaveHANetwork(projectID: router.projectID) }
     }
 
-    /// The ports of the router's interfaces and of its gateway.
+    /// The ports of the router's interfaces and of its gateways.
     func routerPorts(of routerID: ResourceID) throws -> [Port] {
         try transaction.rows("SELECT port_id FROM router_ports WHERE router_id = ? ORDER BY port_id", [routerID.columnValue])
             .compactMap { row in try row[0].id.flatMap { try find(Port.self, $0) } }

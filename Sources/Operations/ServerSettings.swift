@@ -21,6 +21,8 @@ public struct ServerSettings: Sendable {
     public var maximumHostRoutes = 20
     public var maximumAddressPairs = 10
     public var maximumRoutes = 30
+    /// External gateways of one router.
+    public var maximumGateways = 16
 
     /// Where clients reach the server, such as `https://network.example.org`: where all links begin; nil: where each request came to.
     public var publicURL: String?

@@ -171,6 +171,7 @@ extension KeepalivedConfiguration {
     private var sortedRoutes: [Route] {
         routes.sorted { left, right in
             if (left.gateway == nil) != (right.gateway == nil) { return left.gateway == nil }
+            guard left.table == right.table else { return left.table < right.table }
             return left.destination == right.destination ? left.link < right.link : left.destination < right.destination
         }
     }
@@ -184,12 +185,13 @@ extension KeepalivedConfiguration {
     }
 
     private static func text(_ route: Route) -> String {
+        let table = route.table == Route.mainTable ? "" : " table \(route.table)"
         if route.isMultiPath {
             let hops = route.nextHops.map { " nexthop" + ($0.gateway.map { " via \($0)" } ?? "") + " dev \($0.link) weight 1" }
-            return "\(route.destination)" + hops.joined()
+            return "\(route.destination)\(table)" + hops.joined()
         }
-        guard let gateway = route.gateway else { return "\(route.destination) dev \(route.link) scope link" }
-        return "\(route.destination) via \(gateway) dev \(route.link)"
+        guard let gateway = route.gateway else { return "\(route.destination) dev \(route.link) scope link\(table)" }
+        return "\(route.destination) via \(gateway) dev \(route.link)\(table)"
     }
 
     /// Seconds. Version 3 counts hundredths (12 bits), version 2 whole seconds (8 bits): rounded up to what the version can say.

@@ -209,6 +209,9 @@ struct ForeignObjectTests {
             Attempt(.GET, "security-group-rules/\(other["rule"] ?? "")"), Attempt(.DELETE, "security-group-rules/\(other["rule"] ?? "")"),
             Attempt(.PUT, "\(router)/add_extraroutes", ["router": ["routes": []]]),
             Attempt(.PUT, "\(router)/remove_extraroutes", ["router": ["routes": []]]),
+            Attempt(.PUT, "\(router)/add_external_gateways", ["router": ["external_gateways": []]]),
+            Attempt(.PUT, "\(router)/update_external_gateways", ["router": ["external_gateways": []]]),
+            Attempt(.PUT, "\(router)/remove_external_gateways", ["router": ["external_gateways": []]]),
             Attempt(.GET, "\(router)/conntrack_helpers"),
             Attempt(
                 .POST, "\(router)/conntrack_helpers", ["conntrack_helper": ["protocol": "udp", "port": 69, "helper": "tftp"]], [403, 404]),

@@ -81,6 +81,35 @@ struct RouterFeatureTests {
         }
     }
 
+    @Test("Gateways are added, put in another order and removed by actions, and the first is external_gateway_info")
+    func gateways() async throws {
+        try await withServer { client in
+            let (first, router, _) = try await topology(client)
+            let second = try await client.make("networks", ["router:external": true])
+            _ = try await client.make(
+                "subnets", ["network_id": .string(second), "cidr": "198.51.100.0/24", "ip_version": 4, "enable_dhcp": false])
+            func change(_ action: String, _ networks: [String]) async throws -> [String?] {
+                let entries = networks.map { JSONValue.object(["network_id": .string($0)]) }
+                let answer = try await client.put(
+                    "routers/\(router)/\(action)_external_gateways", ["router": ["external_gateways": .array(entries)]])
+                #expect(answer.status == 200, "\(answer)")
+                let gateways = answer["external_gateways"]?.arrayValue ?? []
+                #expect(answer["external_gateway_info"]?["network_id"] == gateways.first?["network_id"])
+                return gateways.map { $0["network_id"]?.stringValue }
+            }
+            #expect(try await change("add", [second]) == [first, second])
+            #expect(try await change("update", [second, first]) == [second, first])
+            #expect(try await change("remove", [second]) == [first])
+            let missing = try await client.put(
+                "routers/\(router)/remove_external_gateways", ["router": ["external_gateways": [["network_id": .string(second)]]]])
+            #expect(missing.status == 400 && missing.errorType == "UnableToMatchGateways", "\(missing)")
+            let shared = try await client.put("routers/\(router)", ["router": ["enable_default_route_ecmp": true]])
+            #expect(shared["enable_default_route_ecmp"] == true, "\(shared)")
+            let aliases = try await client.list("extensions").compactMap { $0["alias"]?.stringValue }
+            #expect(aliases.contains("external-gateway-multihoming") && !aliases.contains("enable-default-route-bfd"))
+        }
+    }
+
     @Test("Extra routes are added and removed by actions, and pools of floating IPs are listed")
     func actions() async throws {
         try await withServer { client in

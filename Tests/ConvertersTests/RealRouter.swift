@@ -53,6 +53,7 @@ final class RealRouter {
     private(set) var router: HostRouter
     private var madeLinks: Set<String> = []
     private var madeTables: Set<String> = []
+    private var madeRules: Set<RoutingRule> = []
 
     init(_ router: HostRouter, _ name: String, on network: RealSwitch) throws {
         self.router = router
@@ -76,6 +77,20 @@ final class RealRouter {
         let addresses = pieces.configuration.addresses.map { "ip addr add \($0.address) dev \($0.link)" }
         let routes = pieces.configuration.routes.sorted { $0.nextHops[0] < $1.nextHops[0] }.map { "ip route add \(Self.words($0))" }
         try host.expect((["true"] + addresses + routes).joined(separator: " && "), in: namespace)
+        try applyRules()
+    }
+
+    private func applyRules() throws {
+        let wanted = pieces.configuration.rules
+        let removed = madeRules.subtracting(wanted).map { "ip \(Self.words($0, "del"))" }
+        let script = removed + wanted.subtracting(madeRules).map { "ip \(Self.words($0, "add"))" }
+        madeRules = wanted
+        try host.expect((["true"] + script).joined(separator: " && "), in: namespace)
+    }
+
+    private static func words(_ rule: RoutingRule, _ verb: String) -> String {
+        "\(rule.version == .v4 ? "-4" : "-6") rule \(verb) pref \(rule.priority)" + (rule.mark.map { " fwmark \($0)" } ?? "")
+            + " lookup \(rule.table)" + (rule.ignoresDefaultRoutes ? " suppress_prefixlength 0" : "")
     }
 
     private func makeLinks() throws {
@@ -97,8 +112,9 @@ final class RealRouter {
 
     /// As ip(8) has it.
     private static func words(_ route: Route) -> String {
-        if !route.isMultiPath { return "\(route.destination)" + (route.gateway.map { " via \($0)" } ?? "") + " dev \(route.link)" }
-        return "\(route.destination)"
+        let start = "\(route.destination) table \(route.table)"
+        if !route.isMultiPath { return start + (route.gateway.map { " via \($0)" } ?? "") + " dev \(route.link)" }
+        return start
             + route.nextHops.map { " nexthop" + ($0.gateway.map { " via \($0)" } ?? "") + " dev \($0.link)" }.joined()
     }
 
@@ -112,8 +128,10 @@ final class RealRouter {
         script += after.routes.subtracting(before.routes).sorted { $0.nextHops[0] < $1.nextHops[0] }.map {
             "ip route replace \(Self.words($0))"
         }
-        let kept = Set(after.routes.map(\.destination))
-        script += before.routes.subtracting(after.routes).filter { !kept.contains($0.destination) }.map { "ip route del \(Self.words($0))" }
+        let kept = Set(after.routes.map { "\($0.table) \($0.destination)" })
+        script += before.routes.subtracting(after.routes).filter { !kept.contains("\($0.table) \($0.destination)") }.map {
+            "ip route del \(Self.words($0))"
+        }
         script += before.addresses.subtracting(after.addresses).map { "ip addr del \($0.address) dev \($0.link)" }
         try host.expect(script.joined(separator: " && "), in: namespace)
     }
@@ -131,6 +149,7 @@ final class RealRouter {
         change(&router)
         try makeLinks()
         try applyFirewall()
+        try applyRules()
     }
 
     /// What the agent does with a change: links and rules, then the daemon's file and its signal.

@@ -139,6 +139,15 @@ struct HostBuilder {
             Route(destination: prefix(ip(0, 0, 0, 0), 0), gateway: gateway, link: "qr-\(router)-\(network)"))
     }
 
+    /// A table of its own for packets with a mark.
+    mutating func gatewayTable(_ router: Int, _ number: UInt32, via gateway: IPAddress, network: Int) {
+        let namespace = NamespaceName("qrouter-\(router)")
+        var route = Route(destination: prefix(ip(0, 0, 0, 0), 0), gateway: gateway, link: "qr-\(router)-\(network)")
+        route.table = number
+        host.namespaces[namespace]?.routes.insert(route)
+        host.namespaces[namespace]?.rules.insert(RoutingRule(version: .v4, priority: 30_001, mark: number, table: number))
+    }
+
     mutating func floatingIP(_ router: Int, _ outside: IPAddress, to inside: IPAddress) {
         host.namespaces[NamespaceName("qrouter-\(router)")]?.firewall[0].sets["floating"]?.elements.insert("\(outside) : \(inside)")
     }

@@ -47,6 +47,9 @@ struct RandomWorld {
             builder.address(extra, on: "qr-\(router)-\(network)", in: NamespaceName("qrouter-\(router)"))
         }
         if random.chance(60) { builder.defaultRoute(router, via: ip(10, network, 0, random.chance(50) ? 9 : 8), network: network) }
+        for number: UInt32 in [1001, 1002] where random.chance(30) {
+            builder.gatewayTable(router, number, via: ip(10, network, 0, random.chance(50) ? 9 : 8), network: network)
+        }
         for floating in 0..<3 where random.chance(50) {
             builder.floatingIP(router, ip(203, 0, 113, floating), to: ip(10, network, 0, Int.random(in: 20..<23, using: &random)))
         }

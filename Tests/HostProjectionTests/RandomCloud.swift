@@ -169,12 +169,22 @@ struct RandomCloud {
         let policy = oneIn(3) ? nil : policyID(number(Self.counts.policies))
         let hasGateway = !oneIn(4)
         let gatewayPort = somePort(ownedBy: DeviceOwner.routerGateway)
+        let furtherPort = somePort(ownedBy: DeviceOwner.routerGateway)
+        let further = oneIn(2) ? nil : (network: number(2), port: furtherPort)
+        let sharesDefaultRoute = oneIn(4)
         return router(number(Self.counts.routers)) {
             $0.isHighlyAvailable = isHighlyAvailable
             $0.virtualRouterID = group
             $0.isAdminStateUp = isUp
             $0.helpers = helpers
             if hasGateway { $0.gateway = ExternalGateway(networkID: networkID(0), portID: gatewayPort, qosPolicyID: policy) }
+            if hasGateway, let further {
+                $0.furtherGateways = [
+                    ExternalGateway(
+                        networkID: networkID(further.network), portID: further.port, isSNATEnabled: false, qosPolicyID: policy)
+                ]
+            }
+            $0.sharesDefaultRoute = sharesDefaultRoute
             if hasRoute { $0.routes = [StaticRoute(destination: prefix("172.16.0.0/16"), nextHop: address("10.0.0.7"))] }
         }
     }

@@ -71,6 +71,32 @@ import Testing
         #expect(item(rows, "h2") == nil)
     }
 
+    @Test("Gateways come in the order of the router's row, each with its translation, and floating IPs name theirs")
+    func furtherGateways() {
+        let rows: [TopologyChange.Row] =
+            surroundings + [
+                network(8, type: .flat) { $0.isExternal = true }, subnet(8, on: 8, "198.51.100.0/24"), policy(1, egress: 500),
+                port(3, on: 8, owner: DeviceOwner.routerGateway, device: Self.device, addresses: [(8, "198.51.100.10")]),
+                port(4, on: 8, owner: DeviceOwner.routerGateway, device: Self.device, addresses: [(8, "198.51.100.11")]),
+                router(1) {
+                    $0.gateways = [
+                        ExternalGateway(networkID: networkID(8), portID: portID(4)),
+                        ExternalGateway(networkID: networkID(9), portID: portID(2), isSNATEnabled: false),
+                        ExternalGateway(networkID: networkID(8), portID: portID(3)),
+                    ]
+                    $0.sharesDefaultRoute = true
+                }, member(1, on: "h1"), interfacePort, port(7, on: 1, addresses: [(1, "10.0.0.7")]),
+                floatingIP(1, "203.0.113.50", port: 7, fixed: "10.0.0.7", router: 1, policy: 1),
+                floatingIP(2, "198.51.100.50", port: 7, fixed: "10.0.0.7", router: 1) { $0.floatingNetworkID = networkID(8) },
+            ]
+        let router = item(rows, "h1")
+        #expect(router?.gatewayPorts.map(\.id) == [portID(4), portID(2), portID(3)])
+        #expect(router?.isSNATEnabled == true && router?.furtherGateways?.map(\.isSNATEnabled) == [false, true])
+        #expect(router?.sharesDefaultRoute == true)
+        #expect(router?.floatingIPs.map(\.gatewayID) == [portID(2), nil])
+        #expect(router?.furtherGateways?.map(\.port.addresses) == [[interface("203.0.113.10/24")], [interface("198.51.100.10/24")]])
+    }
+
     @Test("Each member of an HA router has the group's id, its own priority and its own HA port")
     func highlyAvailable() {
         let rows =

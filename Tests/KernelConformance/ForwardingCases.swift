@@ -85,6 +85,42 @@ extension KernelConformance {
                 try subject.expectRefusal(.removeRoute(last, subject.first))
             }
         },
+        Case(description: "Routes of several tables, and the rules that lead to the tables, come, stand side by side and go") { subject in
+            let kernel = subject.kernel
+            try kernel.perform(.addLink(Link(name: "brq-one", kind: .bridge), subject.first))
+            for text in ["192.0.2.1/24", "2001:db8::1/64"] {
+                try kernel.perform(
+                    .addAddress(LinkAddress(link: "brq-one", address: try subject.interfaceAddress(text)), subject.first))
+            }
+            var routes: Set<Route> = []
+            for (destination, hops) in [("0.0.0.0/0", ["192.0.2.8", "192.0.2.9"]), ("::/0", ["2001:db8::8", "2001:db8::9"])] {
+                for (table, hop) in zip([Route.mainTable, 60_001], hops) {
+                    var route = Route(destination: try subject.prefix(destination), gateway: try subject.address(hop), link: "brq-one")
+                    route.table = table
+                    routes.insert(route)
+                }
+            }
+            let rules: Set<RoutingRule> = [
+                RoutingRule(version: .v4, priority: 100, table: Route.mainTable, ignoresDefaultRoutes: true),
+                RoutingRule(version: .v4, priority: 101, mark: 7, table: 60_001),
+                RoutingRule(version: .v4, priority: 101, mark: 8, table: 60_001),
+                RoutingRule(version: .v6, priority: 101, mark: 7, table: 60_001),
+            ]
+            for route in routes { try kernel.perform(.setRoute(route, subject.first)) }
+            for rule in rules { try kernel.perform(.addRule(rule, subject.first)) }
+            try subject.expect(try kernel.routes(in: subject.first) == routes, "found \(try kernel.routes(in: subject.first))")
+            try subject.expect(try kernel.rules(in: subject.first) == rules, "found \(try kernel.rules(in: subject.first))")
+            try subject.expect(try kernel.rules(in: subject.second).isEmpty, "rules are in one namespace only")
+            for rule in rules {
+                try subject.expectRefusal(.addRule(rule, subject.first), code: ErrorCode.exists)
+                try kernel.perform(.removeRule(rule, subject.first))
+                try subject.expectRefusal(.removeRule(rule, subject.first))
+            }
+            for route in routes where route.table != Route.mainTable { try kernel.perform(.removeRoute(route, subject.first)) }
+            try subject.expect(try kernel.rules(in: subject.first).isEmpty, "all rules are gone")
+            let left = try kernel.routes(in: subject.first)
+            try subject.expect(left == routes.filter { $0.table == Route.mainTable }, "found \(left)")
+        },
         Case(description: "Forwarding entries of tunnels and bridge ports come and go") { subject in
             let kernel = subject.kernel
             try kernel.perform(.addLink(Link(name: "brq-one", kind: .bridge), subject.first))

@@ -50,6 +50,9 @@ final class TimedKernel: NetworkKernel {
     func routes(in namespace: NamespaceName?) throws(KernelError) -> Set<Route> {
         try watch.time("routes") { () throws(KernelError) in try kernel.routes(in: namespace) }
     }
+    func rules(in namespace: NamespaceName?) throws(KernelError) -> Set<RoutingRule> {
+        try watch.time("rules") { () throws(KernelError) in try kernel.rules(in: namespace) }
+    }
     func forwardingEntries(in namespace: NamespaceName?) throws(KernelError) -> Set<ForwardingEntry> {
         try watch.time("forwardingEntries") { () throws(KernelError) in try kernel.forwardingEntries(in: namespace) }
     }

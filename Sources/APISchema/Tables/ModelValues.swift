@@ -162,6 +162,18 @@ extension ExternalGateway: JSONAttributeValue {
         }
     }
 
+    /// As an entry of `external_gateways`.
+    func writeEntry(to writer: inout JSONWriter) {
+        writer.object {
+            $0.key("network_id")
+            networkID.write(to: &$0)
+            $0.key("external_fixed_ips")
+            fixedIPs.write(to: &$0)
+            $0.key("enable_snat")
+            $0.bool(isSNATEnabled)
+        }
+    }
+
     public init(json: JSONValue) throws(InvalidValue) {
         self.init(
             networkID: try ResourceID(json: json["network_id"] ?? .null), portID: try ResourceID(json: json["port_id"] ?? .null),

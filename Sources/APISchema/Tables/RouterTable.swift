@@ -9,6 +9,12 @@ extension Router: ProjectResource {
             .init("external_fixed_ips", .nullable(.list(of: .object([.init("subnet_id", .uuid), .init("ip_address", .ipAddress)])))),
         ]))
 
+    /// What an entry of `external_gateways` holds in requests of the actions on a router's gateways.
+    public static let externalGatewayType = AttributeType.object([
+        .init("network_id", .uuid, required: true), .init("enable_snat", .boolean), .init("qos_policy_id", .nullable(.uuid)),
+        .init("external_fixed_ips", .nullable(.list(of: .object([.init("subnet_id", .uuid), .init("ip_address", .ipAddress)])))),
+    ])
+
     public static let table = ResourceTable<Router>(
         singular: "router", plural: "routers", collection: "routers", notFoundName: "Router",
         attributes: identityAttributes + [
@@ -16,6 +22,12 @@ extension Router: ProjectResource {
             .stored("admin_state_up", \.isAdminStateUp, .boolean, [.create, .update, .filter, .sort], default: true),
             .keptRequest("status", \.status, .any, [.filter, .sort]),
             .keptRequest("external_gateway_info", \.gateway, gatewayType, [.create, .update, .guarded], from: "router"),
+            .request("external_gateways", .list(of: externalGatewayType), [], from: "external-gateway-multihoming") { router, writer in
+                writer.array { writer in for gateway in router.gateways { gateway.writeEntry(to: &writer) } }
+            },
+            .keptRequest(
+                "enable_default_route_ecmp", \.sharesDefaultRoute, .nullable(.boolean), [.create, .update, .guarded],
+                from: "enable-default-route-ecmp"),
             .keptRequest("ha", \.isHighlyAvailable, .nullable(.boolean), [.create, .update, .filter, .guarded], from: "l3-ha"),
             .keptRequest("routes", \.routes, .nullable(.routes), [.update], from: "extraroute"),
             .stored(

@@ -7,6 +7,7 @@
 // Before the uapi headers, which then leave struct in6_addr and its like alone.
 #include <netinet/in.h>
 
+#include <linux/fib_rules.h>
 #include <linux/if_addr.h>
 #include <linux/if_bridge.h>
 #include <linux/if_ether.h>

@@ -10,7 +10,7 @@ struct Migration: Sendable {
     /// In their order.
     static let all: [Migration] = [
         .version1, .version2, .version3, .version4, .version5, .version6, .version7, .version8, .version9, .version10, .version11,
-        .version12, .version13, .version14,
+        .version12, .version13, .version14, .version15,
     ]
 
     /// The version that this program works with.
