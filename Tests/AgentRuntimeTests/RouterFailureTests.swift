@@ -44,7 +44,7 @@ struct RouterFailureTests {
             let isSlow = command.first == "sh" && command.contains { $0.contains(id(5).description) && $0.contains("keepalived") }
             if isSlow { gate.wait() }
         }
-        func isRunning(_ router: ResourceID) -> Bool {
+        @Sendable func isRunning(_ router: ResourceID) -> Bool {
             kernel.runningProcesses.contains { $0.command.contains { $0.contains(router.description) && $0.contains("keepalived") } }
         }
         try await AgentBench.run(kernel) { bench in

@@ -26,17 +26,21 @@ final class Conversation {
 
     deinit { close(pipe) }
 
-    /// Whether the line comes back.
-    func say(_ line: String) throws -> Bool {
+    /// Sends a line.
+    func tell(_ line: String) {
         let octets = Array("\(line)\n".utf8)
         #expect(write(pipe, octets, octets.count) == octets.count)
-        return try eventually { try host.run("cat \(received)").text.hasSuffix(String(decoding: octets, as: UTF8.self)) }
+    }
+
+    /// Whether the line comes back.
+    func say(_ line: String) throws -> Bool {
+        tell(line)
+        return try eventually { try host.run("cat \(received)").text.hasSuffix("\(line)\n") }
     }
 
     /// Whether the client learns that it is over when it speaks.
     func isCut() throws -> Bool {
-        let octets = Array("?\n".utf8)
-        #expect(write(pipe, octets, octets.count) == octets.count)
+        tell("?")
         return try eventually { try host.run("ss -Htn | grep -q ':\(port) '", in: client).status != 0 }
     }
 }
