@@ -1,5 +1,6 @@
 import Addressing
 import HostModel
+import NetworkModel
 
 /// Connections that must not outlive a change of a router. Translation is decided by a connection's first packet: without this, whoever
 /// is connected through a floating IP stays so after the address was taken away or given to another instance.
@@ -19,7 +20,7 @@ public struct ConntrackFlush: Hashable, Sendable {
         let before = Self.translations(of: old)
         let after = Self.translations(of: new)
         changesScopes =
-            Self.scopes(of: old, besides: new) || RouterScopes.routedInterfaces(of: old) != RouterScopes.routedInterfaces(of: new)
+            Self.scopes(of: old, besides: new) || Self.routedInterfaces(of: old) != Self.routedInterfaces(of: new)
         changesForwardings = changesScopes || !Self.forwardings(of: old).isSubset(of: Self.forwardings(of: new))
         addresses = before.filter { after[$0.key] != $0.value }.keys.sorted()
     }
@@ -35,6 +36,13 @@ public struct ConntrackFlush: Hashable, Sendable {
     private static func scopes(of old: HostRouter, besides new: HostRouter) -> Bool {
         let scopes = Dictionary(new.interfaces.map { ($0.id, $0.scope4) }, uniquingKeysWith: { $1 })
         return old.interfaces.contains { port in scopes[port.id].map { $0 != port.scope4 } ?? false }
+    }
+
+    /// By the gateways' ports.
+    private static func routedInterfaces(of router: HostRouter) -> [ResourceID: Set<String>] {
+        let gateways = RouterGateways(router).all
+        return Dictionary(
+            gateways.map { ($0.port.id, RouterScopes.routedInterfaces(of: router, by: $0).elements) }, uniquingKeysWith: { $1 })
     }
 
     /// What an address of the router stands for.

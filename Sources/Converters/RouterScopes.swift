@@ -72,7 +72,7 @@ enum RouterScopes {
     /// does not know is outside. Longer prefixes first.
     struct Areas {
         private let areas: [(prefix: IPPrefix, port: HostRouter.RouterPort)]
-        private let gateway: HostRouter.RouterPort?
+        private let gateways: [HostRouter.RouterPort]
         private let own: Set<IPAddress>
 
         init(_ router: HostRouter) {
@@ -81,29 +81,34 @@ enum RouterScopes {
                 networks.first { $0.prefix.contains(route.nextHop) }.map { (prefix: route.destination, port: $0.port) }
             }
             areas = (networks + routes).sorted { $0.prefix.length > $1.prefix.length }
-            gateway = router.gateway
-            own = Set((router.interfaces + [router.gateway].compactMap { $0 }).flatMap { $0.addresses.map(\.address) })
+            gateways = router.gatewayPorts
+            own = Set((router.interfaces + gateways).flatMap { $0.addresses.map(\.address) })
         }
 
         /// Whether packets between two IPv4 addresses may pass as they are.
         func areOne(_ first: IPAddress, _ second: IPAddress) -> Bool {
-            own.contains(first) || own.contains(second) || scope(of: first) == scope(of: second)
+            own.contains(first) || own.contains(second) || !scopes(of: first).isDisjoint(with: scopes(of: second))
         }
 
-        /// Whether what an address sends to the outside goes as it is: see ``RouterScopes/routedInterfaces(of:)``.
-        func isRouted(_ address: IPAddress) -> Bool {
+        /// Whether what an address sends to the outside goes as it is by the gateway with another address: see ``RouterScopes/routedInterfaces(of:by:)``.
+        func isRouted(_ address: IPAddress, by gatewayAddress: IPAddress) -> Bool {
             guard let scope = port(of: address)?.scope4 else { return false }
+            let gateway = gateways.first { port in port.addresses.contains { $0.address == gatewayAddress } }
             return scope == gateway?.scope4
         }
 
-        private func scope(of address: IPAddress) -> ResourceID? { (port(of: address) ?? gateway)?.scope4 }
+        /// Outside is what any gateway leads to.
+        private func scopes(of address: IPAddress) -> Set<ResourceID?> {
+            if let port = port(of: address) { return [port.scope4] }
+            return gateways.isEmpty ? [nil] : Set(gateways.map(\.scope4))
+        }
 
         private func port(of address: IPAddress) -> HostRouter.RouterPort? { areas.first { $0.prefix.contains(address) }?.port }
     }
 
     /// Whether any network of the router is in a scope.
     static func areUsed(by router: HostRouter) -> Bool {
-        router.gateway?.scope4 != nil || router.interfaces.contains { $0.scope4 != nil }
+        (router.gatewayPorts + router.interfaces).contains { $0.scope4 != nil }
     }
 
     private static func devices(of router: HostRouter) -> [RouterLayout.Device] {

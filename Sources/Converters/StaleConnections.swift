@@ -73,7 +73,8 @@ private struct Translation {
         }
         if let owner = fixed[connection.translatedSource] { return owner == connection.source }
         // The gateway's address speaks for all, and without source translation still for hairpins.
-        let isTranslated = translatingSources.contains(connection.translatedSource) && !areas.isRouted(connection.source)
+        let source = connection.translatedSource
+        let isTranslated = translatingSources.contains(source) && !areas.isRouted(connection.source, by: source)
         return isTranslated || isRedirected && sources.contains(connection.translatedSource)
     }
 

@@ -22,7 +22,7 @@ final class ElectionLoop {
     static let pipeLookMilliseconds = 200
 
     /// What a descriptor is for.
-    private enum Source {
+    enum Source {
         case bell, pulses, echoes, links
         case pipe(ResourceID)
         case process(ResourceID)
@@ -42,21 +42,21 @@ final class ElectionLoop {
     private let sockets: PeerSockets
     /// Whom the sockets let in; nil: everybody.
     private var admitted: Set<IPAddress>?
-    private let frames: FrameSender
+    let frames: FrameSender
     private let carrier: CarrierWatch
     private let bell: Int32
     private let tell: (ElectionNews) -> Void
     private let forgotten: (ResourceID) -> Void
     private let waitSet: Int32
     private var sources: [Int32: Source] = [:]
-    private var members: [ResourceID: ElectionMember] = [:]
+    var members: [ResourceID: ElectionMember] = [:]
     private var pipes: [ResourceID: Pipe] = [:]
     /// Nil while all are there.
     private var nextPipeLook: Int?
     /// Without a descriptor: its end was told, and is not told again while the agent still believes in it.
     private var processes: [ResourceID: (process: Int32, descriptor: Int32?)] = [:]
-    private let listeners = AdvertisementListeners()
-    private var gateways: [String: GatewayProbe] = [:]
+    let listeners = AdvertisementListeners()
+    var gateways: [String: GatewayProbe] = [:]
     /// Peers that were told to be alive.
     private(set) var living: Set<IPAddress> = []
     private let silence = SilenceWatch()
@@ -327,65 +327,9 @@ final class ElectionLoop {
         }
     }
 
-    // MARK: Gateways
-
-    private func updateGateways() {
-        let wanted = Dictionary(members.values.compactMap(\.gateway).map { ($0.key, $0) }, uniquingKeysWith: { $1 })
-        for key in gateways.keys where wanted[key] == nil { closeGateway(key) }
-        for (key, gateway) in wanted where gateways[key] == nil { gateways[key] = GatewayProbe(gateway, now: Self.now) }
-    }
-
-    private func closeGateway(_ key: String) {
-        if let descriptor = gateways.removeValue(forKey: key)?.sniffer?.descriptor { unwatch(descriptor) }
-    }
-
-    private func probeGateways() {
-        let now = Self.now
-        for key in gateways.keys {
-            guard var probe = gateways[key], now >= probe.watch.nextRequest else { continue }
-            let before = probe.sniffer?.descriptor
-            let hasChanged = probe.ask(frames, now: now)
-            if let before, before != probe.sniffer?.descriptor { unwatch(before) }
-            if let after = probe.sniffer?.descriptor, after != before { watchDescriptor(after, .gateway(key)) }
-            gateways[key] = probe
-            if hasChanged { handle(.gateway(key: key, Reachability(probe.watch.isReachable))) }
-        }
-    }
-
-    private func readGateway(_ key: String) {
-        guard var probe = gateways[key] else { return }
-        let before = probe.sniffer?.descriptor
-        let hasChanged = probe.listen()
-        gateways[key] = probe
-        if let before, probe.sniffer == nil { unwatch(before) }
-        if hasChanged { handle(.gateway(key: key, Reachability(probe.watch.isReachable))) }
-    }
-
-    // MARK: Advertisements of others
-
-    private func listen(_ id: ResourceID) {
-        guard let member = members[id], let descriptor = listeners.begin(id, on: member.device, frames, now: Self.now) else { return }
-        watchDescriptor(descriptor, .listener(id))
-    }
-
-    private func stopListening(_ id: ResourceID) {
-        if let descriptor = listeners.end(id) { unwatch(descriptor) }
-    }
-
-    private func renewListeners() {
-        for (id, descriptor) in listeners.renew(frames, now: Self.now) { watchDescriptor(descriptor, .listener(id)) }
-    }
-
-    private func readListener(_ id: ResourceID) {
-        let (speakers, closed) = listeners.read(id, now: Self.now)
-        if let closed { unwatch(closed) }
-        let peers = members[id]?.router.peers.map(\.address) ?? []
-        for speaker in speakers where peers.contains(speaker) { handle(.advertisementHeard(id, from: speaker)) }
-    }
-
     // MARK: Doing
 
-    private func handle(_ event: ElectionEvent) { perform(election.handle(event, now: Self.now)) }
+    func handle(_ event: ElectionEvent) { perform(election.handle(event, now: Self.now)) }
 
     private func perform(_ actions: [ElectionAction]) {
         for action in actions {
@@ -419,7 +363,7 @@ final class ElectionLoop {
 
     // MARK: Descriptors
 
-    private func watchDescriptor(_ descriptor: Int32, _ source: Source) {
+    func watchDescriptor(_ descriptor: Int32, _ source: Source) {
         do throws(KernelError) { try add(descriptor, source) } catch { tell(.problem(error.description)) }
     }
 
@@ -431,7 +375,7 @@ final class ElectionLoop {
     }
 
     /// Also for descriptors that whoever opened them closes: when the kernel has taken them out of the set by itself, that does no harm.
-    private func unwatch(_ descriptor: Int32) {
+    func unwatch(_ descriptor: Int32) {
         sources[descriptor] = nil
         _ = clinux_poll_remove(waitSet, descriptor)
     }
@@ -441,5 +385,5 @@ final class ElectionLoop {
         close(descriptor)
     }
 
-    private static var now: Int { monotonicMilliseconds() }
+    static var now: Int { monotonicMilliseconds() }
 }
