@@ -74,9 +74,9 @@ struct TenantBenchmark {
         let answer = try await waitFor("iperf3 to measure", timeoutMilliseconds: 30_000) { () -> JSONValue? in
             let result = try await client.place.run(command)
             guard result.exitCode == 0 else { return nil }
-            // With --json iperf3 ends well also when nobody listens yet.
+            // With --json iperf3 ends well also when nobody listens yet, and without a rate when the server was not ready for it.
             let answer = try JSONParser.parse(Array(result.standardOutput.utf8))
-            return answer["error"] == nil ? answer : nil
+            return answer["error"] == nil && answer["end"]?["sum_received"] != nil ? answer : nil
         }
         guard let rate = answer["end"]?["sum_received"]?["bits_per_second"] else { throw LabError("iperf3 said no rate: \(answer.text)") }
         switch rate {
