@@ -41,9 +41,13 @@ enum UnderlayFilter {
         // All else costs one comparison.
         table.chains["input"] = .init(
             hook: "type filter hook input priority filter; policy accept;", rules: ["udp dport \(settings.vxlanPort) goto \(tunnels)"])
-        let untracked = ["udp dport \(settings.vxlanPort) notrack"]
-        table.chains["raw_in"] = .init(hook: "type filter hook prerouting priority raw; policy accept;", rules: untracked)
-        table.chains["raw_out"] = .init(hook: "type filter hook output priority raw; policy accept;", rules: untracked)
+        // By this host's address: br_netfilter shows these hooks instances' packets as well, who may have tunnels of their own.
+        let family = local.version == .v4 ? "ip" : "ip6"
+        let port = "udp dport \(settings.vxlanPort) notrack"
+        table.chains["raw_in"] = .init(
+            hook: "type filter hook prerouting priority raw; policy accept;", rules: ["\(family) daddr \(local) \(port)"])
+        table.chains["raw_out"] = .init(
+            hook: "type filter hook output priority raw; policy accept;", rules: ["\(family) saddr \(local) \(port)"])
         table.chains[tunnels] = .init(rules: rules + ["counter name \(counter) drop"])
         return table
     }

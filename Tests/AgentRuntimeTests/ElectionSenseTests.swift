@@ -163,6 +163,8 @@ struct ElectionSenseTests {
             try await Self.begin(bench, kernel)
             try await bench.eventually("both") { Self.keepalived(of: id(5), kernel) != nil && Self.keepalived(of: id(7), kernel) != nil }
             try await bench.eventually("the report") { Set(bench.server.reports.flatMap(\.routers).map(\.routerID)).count == 2 }
+            // No start is left whose end would be looked at.
+            try await bench.eventually("the end of all starts") { bench.server.reports.last?.appliedRevision == 3 }
             kernel.clearLog()
             let old = try #require(Self.keepalived(of: id(5), kernel)?.id)
             kernel.kill(process: old)

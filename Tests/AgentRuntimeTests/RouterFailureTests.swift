@@ -24,15 +24,14 @@ struct RouterFailureTests {
             try await bench.eventually("the failure") { Self.failure(of: id(5), bench) != nil }
             #expect(Self.failure(of: id(5), bench)?.contains("keepalived: refused") == true)
             #expect(bench.server.reports.flatMap(\.routers).allSatisfy { $0.routerID == id(5) || $0.failure == nil })
-            #expect(kernel.runningProcesses.contains { $0.command.contains { $0.contains(id(7).description) } })
-            #expect(!kernel.runningProcesses.contains { $0.command.contains { $0.contains(id(5).description) } })
+            #expect(Self.isRunning(id(7), kernel) && !Self.isRunning(id(5), kernel))
 
             kernel.onStart { _ in .runs }
             Self.speak(id(5), bench)
             try await bench.eventually("that the router is well") {
                 bench.server.reports.flatMap(\.routers).last { $0.routerID == id(5) }.map { $0.failure == nil } == true
             }
-            #expect(kernel.runningProcesses.contains { $0.command.contains { $0.contains(id(5).description) } })
+            #expect(Self.isRunning(id(5), kernel))
         }
     }
 
@@ -44,23 +43,25 @@ struct RouterFailureTests {
             let isSlow = command.first == "sh" && command.contains { $0.contains(id(5).description) && $0.contains("keepalived") }
             if isSlow { gate.wait() }
         }
-        @Sendable func isRunning(_ router: ResourceID) -> Bool {
-            kernel.runningProcesses.contains { $0.command.contains { $0.contains(router.description) && $0.contains("keepalived") } }
-        }
         try await AgentBench.run(kernel) { bench in
             let feed = try await bench.server.nextFeed()
             defer { gate.signal() }
             feed.send(network(1), router(5, haNetwork: 1, haPort: 6), router(7, haNetwork: 1, haPort: 8), .bookmark(revision: 3))
-            try await bench.eventually("the keepalived of the other router") { isRunning(id(7)) }
+            try await bench.eventually("the keepalived of the other router") { Self.isRunning(id(7), kernel) }
             guard case .put(.router(var changed)) = router(7, haNetwork: 1, haPort: 8) else { return }
             changed.redundancy?.priority = 150
             feed.send(.put(.router(changed)), .bookmark(revision: 4))
             let file = RouterConverter.paths(of: id(7), settings: AgentBench.settings).configuration
             try await bench.eventually("the change") { (try? kernel.readFile(file))?.contains("priority 150") == true }
-            #expect(!isRunning(id(5)))
+            #expect(!Self.isRunning(id(5), kernel))
             gate.signal()
-            try await bench.eventually("the slow keepalived") { isRunning(id(5)) }
+            try await bench.eventually("the slow keepalived") { Self.isRunning(id(5), kernel) }
         }
+    }
+
+    /// Whether the router's keepalived is there.
+    private static func isRunning(_ router: ResourceID, _ kernel: FakeKernel) -> Bool {
+        kernel.runningProcesses.contains { $0.command.contains { $0.contains(router.description) && $0.contains("keepalived") } }
     }
 
     private static func failure(of router: ResourceID, _ bench: AgentBench) -> String? {

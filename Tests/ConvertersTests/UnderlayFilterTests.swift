@@ -22,7 +22,9 @@ struct UnderlayFilterTests {
         #expect(found.sets["endpoints_ipv4"]?.elements == ["192.0.2.2", "192.0.2.3"], "its own address is nobody else's")
         #expect(found.sets["endpoints_ipv6"]?.elements == ["2001:db8::3"])
         #expect(found.chains["input"]?.rules == ["udp dport 8472 goto tunnels"])
-        for chain in ["raw_in", "raw_out"] { #expect(found.chains[chain]?.rules == ["udp dport 8472 notrack"]) }
+        let local = try #require(own.tunnelAddress)
+        #expect(found.chains["raw_in"]?.rules == ["ip daddr \(local) udp dport 8472 notrack"])
+        #expect(found.chains["raw_out"]?.rules == ["ip saddr \(local) udp dport 8472 notrack"])
         #expect(
             found.chains["tunnels"]?.rules
                 == ["ip saddr @endpoints_ipv4 accept", "ip6 saddr @endpoints_ipv6 accept", "counter name foreign_vxlan drop"])
