@@ -187,8 +187,9 @@ extension KeepalivedConfiguration {
     private static func text(_ route: Route) -> String {
         let table = route.table == Route.mainTable ? "" : " table \(route.table)"
         if route.isMultiPath {
+            // keepalived tracks routes by their one device, and warns of those that have several unless it is told not to.
             let hops = route.nextHops.map { " nexthop" + ($0.gateway.map { " via \($0)" } ?? "") + " dev \($0.link) weight 1" }
-            return "\(route.destination)\(table)" + hops.joined()
+            return "\(route.destination)\(table) no_track" + hops.joined()
         }
         guard let gateway = route.gateway else { return "\(route.destination) dev \(route.link) scope link\(table)" }
         return "\(route.destination) via \(gateway) dev \(route.link)\(table)"

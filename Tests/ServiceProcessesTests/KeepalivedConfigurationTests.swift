@@ -51,8 +51,8 @@ struct KeepalivedConfigurationTests {
                 """
                     virtual_routes {
                         198.51.100.0/24 dev qg-1 scope link
-                        172.16.0.0/12 nexthop via 10.0.0.8 dev qr-1 weight 1 nexthop via 10.0.2.9 dev qr-2 weight 1
-                        fd00:9::/64 nexthop via fd00:1::8 dev qr-1 weight 1 nexthop via fd00:1::9 dev qr-1 weight 1
+                        172.16.0.0/12 no_track nexthop via 10.0.0.8 dev qr-1 weight 1 nexthop via 10.0.2.9 dev qr-2 weight 1
+                        fd00:9::/64 no_track nexthop via fd00:1::8 dev qr-1 weight 1 nexthop via fd00:1::9 dev qr-1 weight 1
                     }
 
                 """))
