@@ -91,7 +91,8 @@ struct EventTests {
             let feed = try await bench.server.nextFeed()
             let pipe = RouterConverter.paths(of: id(5), settings: AgentBench.settings).notifyPipe
             feed.send(network(1), router(5, haNetwork: 1, haPort: 6), .bookmark(revision: 3))
-            try await bench.eventually("the pipe's reader") { bench.pipes.isOpen(pipe) }
+            // Until its start has ended, what keepalived says is compared with the addresses that are there.
+            try await bench.eventually("the start") { bench.pipes.isOpen(pipe) && bench.server.reports.last?.appliedRevision == 3 }
             bench.pipes.write("INSTANCE \"VR_5\" MASTER 200", to: pipe)
             try await bench.eventually("the master") { bench.server.reports.flatMap(\.routers).last?.state == .active }
 
