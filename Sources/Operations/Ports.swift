@@ -38,8 +38,8 @@ extension Verb {
         try request.assign(to: &port)
         try checkQuota("port", port.projectID)
         port.mac = try chosenMAC(request, on: network.id) ?? newMAC(on: network.id)
-        try protect(&port, attributes, network)
         try refuseForeignRouter(port)
+        try protect(&port, attributes, network)
         try setNames(of: &port, attributes)
         port.qosPolicyID = try qosPolicy(request.value("qos_policy_id", as: ResourceID?.self)) ?? nil
         try refuseUnsupportedRules(of: port, network: network.qosPolicyID)
@@ -69,9 +69,9 @@ extension Verb {
         let attributes = PortRequest(request: request)
         var port = current
         try request.assign(to: &port)
+        if port.deviceOwner != current.deviceOwner || port.deviceID != current.deviceID { try refuseForeignRouter(port) }
         if let mac = try chosenMAC(request, on: network.id, current: current) { port.mac = mac }
         try protect(&port, attributes, network, current: current)
-        if port.deviceOwner != current.deviceOwner || port.deviceID != current.deviceID { try refuseForeignRouter(port) }
         try setNames(of: &port, attributes)
         if let policy = try qosPolicy(request.value("qos_policy_id", as: ResourceID?.self), insteadOf: current.qosPolicyID) {
             port.qosPolicyID = policy
