@@ -116,7 +116,7 @@ extension ErrorClassTests {
                         400, "TenantIdProjectIdFilterConflict", "Both tenant_id and project_id passed as filters.", .GET,
                         "network-ip-availabilities?tenant_id=a&project_id=b"),
                     Refusal(
-                        404, "DefaultSecurityGroupRuleNotFound", "Default Security group rule \(nobody) does not exist", .GET,
+                        404, "DefaultSecurityGroupRuleNotFound", "Default Security Group rule \(nobody) does not exist", .GET,
                         "default-security-group-rules/\(nobody)"),
                     Refusal(
                         404, "SecurityGroupDefaultStatefulnessNotFound",
