@@ -195,7 +195,8 @@ struct RouterReplicationTests {
             Int32(try scene.host.run("cat \(daemon.processIDFile)").text.trimmingCharacters(in: .whitespacesAndNewlines)))
         #expect(try scene.host.run("ip netns pids \(member.namespace)").text == "\(process)\n")
         #expect(try scene.host.run("tr '\\0' ' ' < /proc/\(process)/cmdline").text.contains(daemon.mark))
-        #expect(try scene.host.run("grep '^State' /proc/\(process)/status").text.contains("sleeping"))
+        // It waits for events, rather than ask again and again.
+        #expect(try eventually { try scene.host.run("grep '^State' /proc/\(process)/status").text.contains("sleeping") })
         #expect(kill(process, SIGKILL) == 0)
         #expect(try eventually { try scene.host.run("ip netns pids \(member.namespace)").text.isEmpty })
         try scene.start(member)
