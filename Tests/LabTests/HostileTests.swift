@@ -175,9 +175,9 @@ struct HostileTests {
         // Else what never arrives would prove nothing. Nobody repairs the table now.
         try await target.endAgent()
         try await target.place.output(["nft", "delete", "table", "inet", "neutrino_underlay"])
-        try await lab.outside.output(send)
-        try await waitUntil("the frame to arrive where nothing is filtered", timeoutMilliseconds: 5000, intervalMilliseconds: 10) {
-            witness.hasReceived(outside)
+        try await waitUntil("the frame to arrive where nothing is filtered", timeoutMilliseconds: 20_000, intervalMilliseconds: 100) {
+            try await lab.outside.output(send)
+            return witness.hasReceived(outside)
         }
     }
 
