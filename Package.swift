@@ -113,7 +113,7 @@ let wholeRooms: [Target] = [
         "AgentRuntime",
         [
             "Addressing", "NetworkModel", "HostModel", "KernelInterface", "Election", "Converters", "Drivers", "ServiceProcesses",
-            "Metadata", "CLinux", httpClient, log, lifecycle,
+            "Metadata", httpClient, log, lifecycle,
         ]),
     room(
         "MetadataService", ["Addressing", "NetworkModel", "Metadata", hummingbird, httpClient, crypto, log, lifecycle]),

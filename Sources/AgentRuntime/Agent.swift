@@ -82,7 +82,6 @@ public actor Agent: Service {
     /// Whether the last cycle left something of a resync to look at.
     private var isResyncing = false
     /// The one retry that waits; each cycle decides anew.
-    var work = Work()
     private var retry: Task<Void, Never>?
     private var retryBackoff = Backoff(firstMilliseconds: firstRetryMilliseconds, lastMilliseconds: lastRetryMilliseconds)
     var watches: [String: DaemonWatch] = [:]
@@ -152,7 +151,6 @@ public actor Agent: Service {
     /// Ends the tasks and closes the descriptors that belong to daemons. The daemons go on.
     private func endListening() {
         retry?.cancel()
-        work.returning?.cancel()
         routerReview?.cancel()
         for member in members.values { member.stopListening() }
         for watch in watches.values { watch.task.cancel() }
@@ -256,7 +254,6 @@ public actor Agent: Service {
         isViewRealised = result.isComplete
         if isViewRealised { outbox.set(appliedRevision: revision) }
         if outbox.isUrgent { reportWakeUp() }
-        noteWork(result.performed)
         scheduleRetry(result)
     }
 

@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <malloc.h>
 #include <net/if.h>
 #include <netpacket/packet.h>
 #include <poll.h>
@@ -284,5 +283,3 @@ int clinux_wait_readable(int descriptor, int64_t nanoseconds) {
     int count = ppoll(&entry, 1, &limit, NULL);
     return count < 0 ? (errno == EINTR ? 0 : -errno) : count;
 }
-
-void clinux_return_memory(void) { malloc_trim(0); }

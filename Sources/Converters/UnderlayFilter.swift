@@ -7,8 +7,7 @@ import KernelInterface
 ///     udp dport 4789 ── from an endpoint that shares a network with this host ──▶ the tunnel with the packet's VNI
 ///                    └─ else ──▶ counted as `foreign_vxlan`, dropped
 ///
-/// They are not tracked (`raw_in`, `raw_out`): the tunnel's own packet says nothing that its inner connection does not, would take a second entry for each, and
-/// a tenth of the throughput.
+/// They are not tracked (`raw_in`, `raw_out`): the tunnel's own packet says nothing that its inner connection does not, and would take a second entry for each.
 ///
 /// A tunnel takes packets that anybody sends to any address of the host, whatever address it was made with: who knows or guesses a VNI and reaches the
 /// host, such as an instance behind a router's translation, could put frames into any network.

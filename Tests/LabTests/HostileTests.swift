@@ -142,7 +142,7 @@ struct HostileTests {
         try await target.place.output(["ip", "address", "add", "\(targetAddress)/24", "dev", "eth1"])
         try await lab.waitForReply(from: lab.outside, to: targetAddress)
         func foreign() async throws -> Int {
-            try await scene.counters(of: target, "inet", "neutrino_underlay")["foreign_vxlan", default: 0]
+            try await target.dropCounters("inet", "neutrino_underlay")["foreign_vxlan", default: 0]
         }
 
         let outside = HostileFrames.marker(1006)
@@ -296,19 +296,6 @@ private struct Scene {
                 from: frames.victim.ipv4, to: frames.own.ipv4, FrameBuilder.ProtocolNumber.udp, FrameBuilder.udp(1, 9, marker)))
         let vni = try await self.vni()
         return [8, 0, 0, 0, UInt8(vni >> 16), UInt8(vni >> 8 & 0xFF), UInt8(vni & 0xFF), 0] + inner
-    }
-
-    /// Packets by reason, as an operator reads them.
-    func counters(of host: LabHost, _ family: String, _ table: String) async throws -> [String: Int] {
-        let text = try await host.place.output(["nft", "list", "counters", "table", family, table])
-        var counters: [String: Int] = [:]
-        var name = ""
-        for line in text.split(separator: "\n") {
-            let words = line.split(whereSeparator: \.isWhitespace)
-            if words.first == "counter", words.count > 1 { name = String(words[1]) }
-            if words.first == "packets", words.count > 1 { counters[name] = Int(words[1]) }
-        }
-        return counters
     }
 
     /// Sends frames, and waits until all receivers have them.

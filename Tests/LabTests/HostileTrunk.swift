@@ -100,8 +100,8 @@ struct HostileTrunk {
 /// What stops hostile frames on a host, to be counted and to be taken away.
 extension LabHost {
     /// Packets by reason, as an operator reads them.
-    func dropCounters() async throws -> [String: Int] {
-        let text = try await place.output(["nft", "list", "counters", "table", "bridge", "neutrino"])
+    func dropCounters(_ family: String = "bridge", _ table: String = "neutrino") async throws -> [String: Int] {
+        let text = try await place.output(["nft", "list", "counters", "table", family, table])
         var counters: [String: Int] = [:]
         var name = ""
         for line in text.split(separator: "\n") {

@@ -147,12 +147,7 @@ extension ExternalGateway: JSONAttributeValue {
 
     func write(to writer: inout JSONWriter, withPort: Bool) {
         writer.object {
-            $0.key("network_id")
-            networkID.write(to: &$0)
-            $0.key("external_fixed_ips")
-            fixedIPs.write(to: &$0)
-            $0.key("enable_snat")
-            $0.bool(isSNATEnabled)
+            writeEntryMembers(to: &$0)
             $0.key("qos_policy_id")
             qosPolicyID.write(to: &$0)
             if withPort {
@@ -165,13 +160,17 @@ extension ExternalGateway: JSONAttributeValue {
     /// As an entry of `external_gateways`.
     func writeEntry(to writer: inout JSONWriter) {
         writer.object {
-            $0.key("network_id")
-            networkID.write(to: &$0)
-            $0.key("external_fixed_ips")
-            fixedIPs.write(to: &$0)
-            $0.key("enable_snat")
-            $0.bool(isSNATEnabled)
+            writeEntryMembers(to: &$0)
         }
+    }
+
+    private func writeEntryMembers(to writer: inout JSONWriter) {
+        writer.key("network_id")
+        networkID.write(to: &writer)
+        writer.key("external_fixed_ips")
+        fixedIPs.write(to: &writer)
+        writer.key("enable_snat")
+        writer.bool(isSNATEnabled)
     }
 
     public init(json: JSONValue) throws(InvalidValue) {

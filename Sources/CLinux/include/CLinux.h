@@ -143,6 +143,3 @@ int clinux_poll_add(int set, int descriptor);
 int clinux_poll_remove(int set, int descriptor);
 /// The descriptors that are readable, at most 64; 0 when the time is over, or a signal came. A negative time waits for ever.
 int clinux_poll_wait(int set, int *descriptors, int capacity, int timeout_milliseconds);
-
-/// Gives the system back what the allocator keeps and nothing uses (malloc_trim(3)): some milliseconds for a large heap.
-void clinux_return_memory(void);
