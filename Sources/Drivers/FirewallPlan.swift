@@ -28,13 +28,17 @@ enum FirewallPlan {
 
     /// Nil when there is nothing to do. What was applied is trusted while the generation is ours
     /// (``Reconciler/accounts(for:in:)``) and the tables are listed; else all
-    /// wanted tables are replaced, since comparing every rule would cost more than loading them.
+    /// wanted tables are filled anew, since comparing every rule would cost more than loading them.
     ///
+    /// `contents` are the names of what is in the tables, by identity; one whose contents are not known is replaced as a whole.
     /// `isMarked`: the script leaves a ``FirewallMark``.
     static func step(
-        to wanted: [FirewallTable], from memory: FirewallMemory?, tables: Set<String>, generation: UInt32?, isMarked: Bool = false
+        to wanted: [FirewallTable], from memory: FirewallMemory?, tables: Set<String>, contents: [String: FirewallContents] = [:],
+        generation: UInt32?, isMarked: Bool = false
     ) -> Step? {
-        guard var step = unmarkedStep(to: wanted, from: memory, tables: tables, generation: generation) else { return nil }
+        guard var step = unmarkedStep(to: wanted, from: memory, tables: tables, contents: contents, generation: generation) else {
+            return nil
+        }
         guard isMarked, let generation else { return step }
         let marks = memory?.mark.map { tables.union([$0]) } ?? tables
         let commands = FirewallMark.commands(for: wanted, found: marks, generation: generation)
@@ -44,10 +48,11 @@ enum FirewallPlan {
     }
 
     private static func unmarkedStep(
-        to wanted: [FirewallTable], from memory: FirewallMemory?, tables: Set<String>, generation: UInt32?
+        to wanted: [FirewallTable], from memory: FirewallMemory?, tables: Set<String>, contents: [String: FirewallContents],
+        generation: UInt32?
     ) -> Step? {
         if wanted.isEmpty { return nil }
-        guard let memory, memory.generation == generation else { return Step(script: FirewallScript.replacement(of: wanted)) }
+        guard let memory, memory.generation == generation else { return renewal(of: wanted, contents) }
         // The usual case, told without writing thousands of elements into a script that nobody runs.
         if wanted == memory.tables, wanted.allSatisfy({ tables.contains($0.identity) }) { return nil }
         let known = Dictionary(memory.tables.map { ($0.identity, $0) }, uniquingKeysWith: { $1 })
@@ -64,5 +69,14 @@ enum FirewallPlan {
         }
         if !replaced.isEmpty { changes += FirewallScript.replacement(of: replaced) }
         return changes.isEmpty ? nil : Step(script: changes, fallback: FirewallScript.replacement(of: wanted))
+    }
+
+    /// Tables that are there are filled anew where they are, and the others made.
+    private static func renewal(of wanted: [FirewallTable], _ contents: [String: FirewallContents]) -> Step {
+        let whole = FirewallScript.replacement(of: wanted)
+        let refills = wanted.map { table in contents[table.identity].flatMap { FirewallScript.refill(of: table, holding: $0) } }
+        if refills.allSatisfy({ $0 == nil }) { return Step(script: whole) }
+        let scripts = zip(wanted, refills).map { $1 ?? FirewallScript.replacement(of: [$0]) }
+        return Step(script: scripts.joined(), fallback: whole)
     }
 }

@@ -15,6 +15,8 @@ public struct NamespaceObservation: Hashable, Sendable {
     public var sysctls: [String: String] = [:]
     /// As "family name"; foreign ones included.
     public var firewallTables: Set<String> = []
+    /// Of our tables, by "family name"; empty unless somebody else may have written them.
+    public var firewallContents: [String: FirewallContents] = [:]
     public var firewallGeneration: UInt32?
 
     public init() {}

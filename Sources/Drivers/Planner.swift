@@ -132,7 +132,8 @@ public struct Planner {
         let memory = isMade(place) ? nil : firewall[place]
         let wanted = configuration(place).firewall
         if let step = FirewallPlan.step(
-            to: wanted, from: memory, tables: found.firewallTables, generation: found.firewallGeneration, isMarked: place != nil)
+            to: wanted, from: memory, tables: found.firewallTables, contents: found.firewallContents,
+            generation: found.firewallGeneration, isMarked: place != nil)
         {
             let operation = PlannedOperation(
                 .applyFirewall(script: step.script, place), for: .firewall(place), role: .make,

@@ -72,9 +72,11 @@ extension Reconciler {
     ) {
         switch result {
         case .success(let contents):
-            observation.contents[place] = contents
             suspectLinks.remove(place)
             if place != nil, firewall[place] == nil { firewall[place] = FirewallMark.memory(of: wanted.firewall, in: contents) }
+            var contents = contents
+            readFirewallContents(place, wanted, &contents)
+            observation.contents[place] = contents
         case .failure(let error):
             if let place, Observer.isBroken(error) {
                 observation.broken.insert(place)
@@ -85,6 +87,16 @@ extension Reconciler {
                 report.add(Failure(.namespace(place), error.description))
             }
         }
+    }
+
+    /// What a table holds matters where it is not known from what was loaded: then it is filled anew.
+    private func readFirewallContents(_ place: NamespaceName?, _ wanted: NamespaceConfiguration, _ found: inout NamespaceObservation) {
+        found.firewallContents = [:]
+        guard firewall[place] == nil || firewall[place]?.generation != found.firewallGeneration,
+            wanted.firewall.contains(where: { found.firewallTables.contains($0.identity) })
+        else { return }
+        // Without them the tables are replaced as a whole.
+        found.firewallContents = (try? kernel.firewallContents(in: place)) ?? [:]
     }
 
     private func look(at place: NamespaceName?, _ wanted: NamespaceConfiguration, _ mode: Mode) -> Look {

@@ -218,6 +218,10 @@ public final class FakeKernel: NetworkKernel, ProcessHost {
         Set(try read("tables", namespace).ruleset.tables.keys)
     }
 
+    public func firewallContents(in namespace: NamespaceName?) throws(KernelError) -> [String: FirewallContents] {
+        try read("contents of tables", namespace).ruleset.tables.mapValues(FirewallContents.init(of:))
+    }
+
     public func firewallGeneration(in namespace: NamespaceName?) throws(KernelError) -> UInt32 {
         try read("generation", namespace).ruleset.generation
     }

@@ -3,9 +3,9 @@ import KernelInterface
 
 /// The nftables ruleset of one namespace: understands the scripts that this project writes, as structure, and runs each as one transaction.
 ///
-/// Understood are `add table`, `delete table`, `flush ruleset`, `add element`, `delete element`, `flush chain`, `delete chain`, `delete set`,
-/// `delete map`, and `table F N { … }` blocks of sets, maps, objects and chains. Rules are kept as text; of verdicts in maps and rules it is
-/// checked that their chains exist.
+/// Understood are `add table`, `delete table`, `flush table`, `flush ruleset`, `add element`, `delete element`, `flush chain`, `delete chain`,
+/// `flush set`, `delete set`, `flush map`, `delete map`, `delete counter`, `delete ct helper`, and `table F N { … }` blocks of sets, maps, objects and
+/// chains. Rules are kept as text; of verdicts in maps and rules it is checked that their chains exist. What exists is not declared otherwise.
 struct FakeRuleset: Hashable {
     /// By "family name".
     private(set) var tables: [String: FirewallTable] = [:]
@@ -45,14 +45,33 @@ struct FakeRuleset: Hashable {
             let identity = "\(table.family.rawValue) \(table.name)"
             let old = tables[identity]
             var merged = if let old { old } else { try empty(identity) }
+            for (name, set) in table.sets {
+                guard let old = merged.sets[name] else { continue }
+                guard old.form == set.form, old.type == set.type, old.flags == set.flags else { throw exists("set \(name)") }
+            }
+            for (name, chain) in table.chains {
+                guard let old = merged.chains[name], let hook = chain.hook else { continue }
+                guard old.hook == hook else { throw exists("chain \(name)") }
+            }
             merged.sets.merge(table.sets) { old, new in
                 var both = new
                 both.elements.formUnion(old.elements)
                 return both
             }
-            merged.objects.merge(table.objects) { $1 }
+            // One that exists stays as it is, without a word.
+            merged.objects.merge(table.objects) { old, _ in old }
             merged.chains.merge(table.chains) { FirewallTable.Chain(hook: $1.hook ?? $0.hook, rules: $0.rules + $1.rules) }
             tables[identity] = merged
+        case .flushTable(let identity):
+            guard let table = tables[identity] else { throw missing("table \(identity)") }
+            tables[identity]?.chains = table.chains.mapValues { FirewallTable.Chain(hook: $0.hook, rules: []) }
+        case .flushSet(let identity, let set):
+            guard tables[identity]?.sets[set] != nil else { throw missing("set \(set) of table \(identity)") }
+            tables[identity]?.sets[set]?.elements = []
+        case .deleteObject(let identity, let object):
+            guard tables[identity]?.objects.removeValue(forKey: object) != nil else {
+                throw missing("object \(object) of table \(identity)")
+            }
         case .flushChain(let identity, let chain):
             guard tables[identity]?.chains[chain] != nil else { throw missing("chain \(chain) of table \(identity)") }
             tables[identity]?.chains[chain]?.rules = []
@@ -108,6 +127,7 @@ struct FakeRuleset: Hashable {
         }
     }
 
+    private static func exists(_ what: String) -> KernelError { KernelError(code: EEXIST, "nft: \(what) exists and is another one") }
     private static func missing(_ what: String) -> KernelError { KernelError(code: ENOENT, "nft: no such \(what)") }
 }
 
@@ -123,14 +143,19 @@ private struct ScriptReader {
         case flushChain(String, String)
         case deleteChain(String, String)
         case deleteSet(String, String)
+        case flushTable(String)
+        case flushSet(String, String)
+        case deleteObject(String, String)
 
         /// Nil: all of them.
         var table: String? {
             switch self {
             case .flush: nil
             case .define(let table): "\(table.family.rawValue) \(table.name)"
-            case .addTable(let table), .deleteTable(let table), .addElements(let table, _, _), .deleteElements(let table, _, _),
-                .flushChain(let table, _), .deleteChain(let table, _), .deleteSet(let table, _):
+            case .addTable(let table), .deleteTable(let table), .flushTable(let table), .flushSet(let table, _),
+                .deleteObject(let table, _),
+                .addElements(let table, _, _), .deleteElements(let table, _, _), .flushChain(let table, _), .deleteChain(let table, _),
+                .deleteSet(let table, _):
                 table
             }
         }
@@ -165,6 +190,10 @@ private struct ScriptReader {
         case ("flush", 2) where words[1] == "ruleset": return .flush
         case ("add", 4) where words[1] == "table": return .addTable(words[2] + " " + words[3])
         case ("delete", 4) where words[1] == "table": return .deleteTable(words[2] + " " + words[3])
+        case ("flush", 4) where words[1] == "table": return .flushTable(words[2] + " " + words[3])
+        case ("flush", 5) where words[1] == "set" || words[1] == "map": return .flushSet(words[2] + " " + words[3], words[4])
+        case ("delete", 5) where words[1] == "counter": return .deleteObject(words[2] + " " + words[3], words[4])
+        case ("delete", 6) where words[1] == "ct" && words[2] == "helper": return .deleteObject(words[3] + " " + words[4], words[5])
         case ("table", 4) where words[3] == "{": return .define(try table(words[1], words[2]))
         case ("add", 6) where words[1] == "element": return .addElements(words[2] + " " + words[3], words[4], try elements())
         case ("delete", 6) where words[1] == "element": return .deleteElements(words[2] + " " + words[3], words[4], try elements())

@@ -67,6 +67,8 @@ public protocol NetworkKernel: AnyObject, Sendable {
     func sysctls(_ paths: [String], in namespace: NamespaceName?) throws(KernelError) -> [String: String]
     /// The names of the nftables tables of the namespace, as "family name".
     func firewallTables(in namespace: NamespaceName?) throws(KernelError) -> Set<String>
+    /// The names of what is in them, by "family name".
+    func firewallContents(in namespace: NamespaceName?) throws(KernelError) -> [String: FirewallContents]
     /// The generation of the namespace's ruleset: it changes when anybody changes the ruleset.
     func firewallGeneration(in namespace: NamespaceName?) throws(KernelError) -> UInt32
 

@@ -26,6 +26,67 @@ enum FirewallMessages {
         return nil
     }
 
+    /// What a dump tells about one thing in a table, whose identity it names.
+    enum Part: Hashable {
+        case chain(String, hasHook: Bool, in: String)
+        case set(String, FirewallTable.ElementSet.Form, in: String)
+        case object(String, kind: String, in: String)
+    }
+
+    static func chainDump() -> NetlinkMessage { request(NFT_MSG_GETCHAIN, flags: Int(NLM_F_ROOT | NLM_F_MATCH)) }
+    static func setDump() -> NetlinkMessage { request(NFT_MSG_GETSET, flags: Int(NLM_F_ROOT | NLM_F_MATCH)) }
+    static func objectDump() -> NetlinkMessage { request(NFT_MSG_GETOBJ, flags: Int(NLM_F_ROOT | NLM_F_MATCH)) }
+
+    /// Nil for a chain that belongs to a rule.
+    static func parseChain(_ reply: NetlinkReply) -> Part? {
+        guard let table = parseTable(reply) else { return nil }
+        var name: String?
+        var hasHook = false
+        for (type, value) in reply.attributes(after: headerLength) {
+            if type == Int(NFTA_CHAIN_NAME.rawValue) { name = value.text }
+            if type == Int(NFTA_CHAIN_HOOK.rawValue) { hasHook = true }
+            if type == Int(NFTA_CHAIN_FLAGS.rawValue), UInt32(bigEndian: value.uint32) & UInt32(NFT_CHAIN_BINDING.rawValue) != 0 {
+                return nil
+            }
+        }
+        return name.map { .chain($0, hasHook: hasHook, in: table) }
+    }
+
+    /// Nil for a set that belongs to a rule.
+    static func parseSet(_ reply: NetlinkReply) -> Part? {
+        guard let table = parseTable(reply) else { return nil }
+        var name: String?
+        var flags: UInt32 = 0
+        for (type, value) in reply.attributes(after: headerLength) {
+            if type == Int(NFTA_SET_NAME.rawValue) { name = value.text }
+            if type == Int(NFTA_SET_FLAGS.rawValue) { flags = UInt32(bigEndian: value.uint32) }
+        }
+        guard let name, flags & UInt32(NFT_SET_ANONYMOUS.rawValue) == 0 else { return nil }
+        return .set(name, flags & UInt32(NFT_SET_MAP.rawValue) != 0 ? .map : .set, in: table)
+    }
+
+    /// Nil for an object of a kind that ``FirewallContents`` does not speak of.
+    static func parseObject(_ reply: NetlinkReply) -> Part? {
+        guard let table = parseTable(reply) else { return nil }
+        var name: String?
+        var kind: String?
+        for (type, value) in reply.attributes(after: headerLength) {
+            if type == Int(NFTA_OBJ_NAME.rawValue) { name = value.text }
+            if type == Int(NFTA_OBJ_TYPE.rawValue) { kind = objectKind(UInt32(bigEndian: value.uint32)) }
+        }
+        guard let name, let kind else { return nil }
+        return .object(name, kind: kind, in: table)
+    }
+
+    private static func objectKind(_ number: UInt32) -> String? {
+        // linux/netfilter/nf_tables.h: NFT_OBJECT_*, which Swift does not import.
+        switch number {
+        case 1: "counter"
+        case 3: "ct helper"
+        default: nil
+        }
+    }
+
     private static func familyName(_ number: UInt8) -> String? {
         // linux/netfilter.h: NFPROTO_*.
         switch number {

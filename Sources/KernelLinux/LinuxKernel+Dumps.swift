@@ -103,6 +103,24 @@ extension LinuxKernel {
             })
     }
 
+    public func firewallContents(in namespace: NamespaceName?) throws(KernelError) -> [String: FirewallContents] {
+        let socket = try handles.handle(namespace).netfilter()
+        let parts = try attempt("list what is in nftables tables\(place(namespace))") { () throws(NetlinkError) in
+            try socket.dump(FirewallMessages.chainDump(), FirewallMessages.parseChain)
+                + socket.dump(FirewallMessages.setDump(), FirewallMessages.parseSet)
+                + socket.dump(FirewallMessages.objectDump(), FirewallMessages.parseObject)
+        }
+        var contents: [String: FirewallContents] = [:]
+        for part in parts {
+            switch part {
+            case .chain(let name, let hasHook, let table): contents[table, default: FirewallContents()].chains[name] = hasHook
+            case .set(let name, let form, let table): contents[table, default: FirewallContents()].sets[name] = form
+            case .object(let name, let kind, let table): contents[table, default: FirewallContents()].objects[name] = kind
+            }
+        }
+        return contents
+    }
+
     public func firewallGeneration(in namespace: NamespaceName?) throws(KernelError) -> UInt32 {
         let socket = try handles.handle(namespace).netfilter()
         let action = "read the nftables generation\(place(namespace))"

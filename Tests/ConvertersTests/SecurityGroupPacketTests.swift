@@ -52,12 +52,10 @@ struct SecurityGroupPacketTests {
         #expect(try bench.test.run("nft list table bridge neutrino", in: bench.host).text.contains("ingress_\(group)"))
     }
 
-    @Test("A change of rules, groups, ports and members leaves what loading everything anew would, and counters go on")
-    func changes() throws {
-        let bench = try Bench()
-        defer { bench.test.remove() }
+    /// What a host may have one after another, from little to much.
+    private var states: [[HostItem]] {
         let addresses = id(102)
-        let states: [[HostItem]] = [
+        return [
             [network(), .securityGroup(defaultGroup(group)), .port(port(7, groups: [group])), member(group, port: 7)],
             [
                 network(), .securityGroup(defaultGroup(group)), .securityGroup(defaultGroup(web)), .port(port(7, groups: [group, web])),
@@ -77,6 +75,13 @@ struct SecurityGroupPacketTests {
             ],
             [network()],
         ]
+    }
+
+    @Test("A change of rules, groups, ports and members leaves what loading everything anew would, and counters go on")
+    func changes() throws {
+        let bench = try Bench()
+        defer { bench.test.remove() }
+        let states = states
         var configuration = [FirewallTable]()
         try bench.load(states[0])
         configuration = SecurityGroupConverter.convert(view(states[0]), links: [:], settings)
@@ -89,6 +94,50 @@ struct SecurityGroupPacketTests {
             #expect(try ruleset(bench) == ruleset(bench, fresh: states[number]))
         }
         try bench.test.expect("nft add rule bridge neutrino forward counter name spoofed_mac", in: bench.host)
+    }
+
+    @Test("A table that is filled anew holds what a fresh one does, whatever it held, and its counters go on")
+    func refills() throws {
+        let bench = try Bench()
+        defer { bench.test.remove() }
+        let configurations = states.map { SecurityGroupConverter.convert(view($0), links: [:], settings) }
+        try bench.load(states[0])
+        try bench.test.expect("nft add rule bridge neutrino forward counter name spoofed_mac", in: bench.host)
+        var before = configurations[0]
+        for number in [0, 1, 2, 0, 3, 2, 1] {
+            let script = zip(before, configurations[number]).map { FirewallScript.refill(of: $1, holding: FirewallContents(of: $0)) ?? "" }
+            #expect(script.allSatisfy { !$0.isEmpty && !$0.contains("delete table") })
+            try bench.test.expect("nft -f \(try bench.test.write("refill.nft", script.joined()))", in: bench.host)
+            before = configurations[number]
+            #expect(try ruleset(bench) == ruleset(bench, fresh: states[number]))
+        }
+    }
+
+    @Test("No packet is lost while the tables are filled anew a hundred times")
+    func refillUnderTraffic() throws {
+        let bench = try Bench()
+        defer { bench.test.remove() }
+        let items: [HostItem] = [
+            network(), .securityGroup(defaultGroup(group)), .port(port(7, groups: [group])), .port(port(8, groups: [group])),
+            member(group, port: 7), member(group, port: 8),
+        ]
+        let sender = try bench.instance(7)
+        _ = try bench.instance(8)
+        try bench.load(items)
+        let tables = SecurityGroupConverter.convert(view(items), links: [:], settings)
+        let refills = tables.compactMap { FirewallScript.refill(of: $0, holding: FirewallContents(of: $0)) }
+        #expect(refills.count == tables.count)
+        let script = try bench.test.write("refill.nft", refills.joined())
+        // A packet every 0.2 ms, for as long as the loads take.
+        let output = try bench.test.run(
+            """
+            ip netns exec \(sender) ping -n -q -i 0.0002 -w 15 10.0.0.8 & ping=$!
+            for load in $(seq 100); do ip netns exec \(bench.host) nft -f \(script) || exit 1; done
+            kill -INT $ping
+            wait $ping
+            """)
+        #expect(output.status == 0)
+        #expect(output.text.contains(" 0% packet loss"), "\(output.text)")
     }
 
     /// The chains and sets that there are, or that the items give in a namespace of their own, in an order of their own.

@@ -74,6 +74,74 @@ extension KernelConformance {
             try kernel.perform(.applyFirewall(script: "delete table inet neutrino_a\n", subject.first))
             try subject.expect(try kernel.firewallTables(in: subject.first) == ["bridge neutrino_b"], "a deleted table is gone")
         },
+        Case(description: "What tables hold is listed by name, can be emptied and filled again, and is not declared otherwise") { subject in
+            let kernel = subject.kernel
+            let table = """
+                table inet neutrino_a {
+                  counter seen {
+                  }
+                  ct helper ftp {
+                    type "ftp" protocol tcp
+                  }
+                  map senders {
+                    type ipv4_addr : verdict
+                    flags interval
+                    elements = {
+                      192.0.2.0/25 : goto two, 192.0.2.128/25 : drop
+                    }
+                  }
+                  set ports {
+                    type inet_service
+                    elements = {
+                      80, 443
+                    }
+                  }
+                  chain one {
+                    type filter hook forward priority filter; policy accept;
+                    tcp dport { 22, 25 } accept
+                    ip saddr vmap @senders
+                  }
+                  chain two {
+                    counter name "seen" drop
+                  }
+                }
+
+                """
+            try kernel.perform(.applyFirewall(script: table, subject.first))
+            var expected = FirewallContents()
+            expected.chains = ["one": true, "two": false]
+            expected.sets = ["senders": .map, "ports": .set]
+            expected.objects = ["seen": "counter", "ftp": "ct helper"]
+            let found = try kernel.firewallContents(in: subject.first)
+            try subject.expect(found == ["inet neutrino_a": expected], "found \(found)")
+            try subject.expect(try kernel.firewallContents(in: subject.second).isEmpty, "the other namespace has no tables")
+            let emptying = """
+                flush table inet neutrino_a
+                flush map inet neutrino_a senders
+                flush set inet neutrino_a ports
+
+                """
+            let removal = """
+                delete chain inet neutrino_a two
+                delete map inet neutrino_a senders
+                delete ct helper inet neutrino_a ftp
+                delete counter inet neutrino_a seen
+
+                """
+            try kernel.perform(.applyFirewall(script: emptying + table, subject.first))
+            try subject.expect(try kernel.firewallContents(in: subject.first) == found, "what is filled again holds what it held")
+            for (old, new) in [("type inet_service", "type ipv4_addr"), ("hook forward", "hook input")] {
+                try subject.expectRefusal(
+                    .applyFirewall(script: emptying + table.replacing(old, with: new), subject.first))
+            }
+            let rest = "table inet neutrino_a {\n  set ports {\n    type inet_service\n  }\n}\n"
+            try kernel.perform(.applyFirewall(script: emptying + removal + rest, subject.first))
+            expected.chains = ["one": true]
+            expected.sets = ["ports": .set]
+            expected.objects = [:]
+            let left = try kernel.firewallContents(in: subject.first)
+            try subject.expect(left == ["inet neutrino_a": expected], "left is \(left)")
+        },
         Case(description: "A firewall script with a fault in its second line leaves nothing") { subject in
             let kernel = subject.kernel
             let before = try kernel.firewallGeneration(in: subject.first)

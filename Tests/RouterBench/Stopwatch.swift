@@ -68,6 +68,9 @@ final class TimedKernel: NetworkKernel {
     func firewallTables(in namespace: NamespaceName?) throws(KernelError) -> Set<String> {
         try watch.time("firewallTables") { () throws(KernelError) in try kernel.firewallTables(in: namespace) }
     }
+    func firewallContents(in namespace: NamespaceName?) throws(KernelError) -> [String: FirewallContents] {
+        try watch.time("firewallContents") { () throws(KernelError) in try kernel.firewallContents(in: namespace) }
+    }
     func firewallGeneration(in namespace: NamespaceName?) throws(KernelError) -> UInt32 {
         try watch.time("firewallGeneration") { () throws(KernelError) in try kernel.firewallGeneration(in: namespace) }
     }
