@@ -112,7 +112,8 @@ public actor Agent: Service {
         cleaner = ConnectionCleaner(
             connections: RouterConnections(
                 processes: processes, stateDirectory: configuration.settings.stateDirectory, logger: logger))
-        errands = RouterErrands(kernel: kernel, processes: processes, settings: configuration.settings, logger: logger)
+        errands = RouterErrands(
+            kernel: kernel, processes: processes, settings: configuration.settings, logger: logger, urgently: senses.urgently)
         reconciler = Reconciler(
             kernel: kernel, processes: processes, stateDirectory: configuration.settings.stateDirectory,
             rulesets: senses.rulesetHistory, onStartEnd: { [cycleWakeUp] in cycleWakeUp() },

@@ -1,3 +1,4 @@
+import Dispatch
 import Drivers
 import Election
 import KernelInterface
@@ -29,6 +30,11 @@ public struct AgentSenses: Sendable {
     /// addresses that this host answers for; nil on a host whose bridges have no MAC of their own to ask from.
     public var findConflicts: (@Sendable ([ExternalAddress]) async -> [ResourceID: String])?
 
+    /// Does work that packets wait for, in the order in which it was asked for, beside the caller.
+    public var urgently: Worker
+
+    public typealias Worker = @Sendable (@escaping @Sendable () -> Void) -> Void
+
     public init(
         linkChanges: AsyncStream<Void>, namespaceChanges: AsyncStream<NamespaceName> = AsyncStream { $0.finish() },
         watchNamespaces: @escaping @Sendable (Set<NamespaceName>) -> Void = { _ in },
@@ -36,7 +42,7 @@ public struct AgentSenses: Sendable {
         rulesetHistory: (any RulesetHistory)? = nil, connections: (any ConnectionTracker)? = nil,
         openPipe: @escaping @Sendable (_ path: String) throws -> PipeLines,
         hasEnded: @escaping @Sendable (_ process: Int32) async -> Bool, election: ElectionSense? = nil,
-        findConflicts: (@Sendable ([ExternalAddress]) async -> [ResourceID: String])? = nil
+        findConflicts: (@Sendable ([ExternalAddress]) async -> [ResourceID: String])? = nil, urgently: Worker? = nil
     ) {
         self.linkChanges = linkChanges
         self.namespaceChanges = namespaceChanges
@@ -49,6 +55,8 @@ public struct AgentSenses: Sendable {
         self.hasEnded = hasEnded
         self.election = election
         self.findConflicts = findConflicts
+        let queue = DispatchQueue(label: "agent.urgent", qos: .userInteractive)
+        self.urgently = urgently ?? { work in queue.async(execute: work) }
     }
 
     /// The lines of a named pipe, and how to stop reading.

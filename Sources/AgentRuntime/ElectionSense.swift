@@ -17,6 +17,8 @@ public struct ElectionSense: Sendable {
     public var watch: @Sendable ([ResourceID: Int32]) -> Void
     /// Whether addresses that news said to take away shall still go.
     public var isStripDue: @Sendable (ResourceID) -> Bool
+    /// Chooses who tells the neighbours of a router's addresses, called at the moment at which it is due. Until then ``ElectionNews/announce(_:)`` asks for it.
+    public var setAnnouncer: @Sendable (@escaping @Sendable (ResourceID) -> Void) -> Void
     /// Ends it; blocks until it has.
     public var stop: @Sendable () -> Void
 
@@ -24,6 +26,7 @@ public struct ElectionSense: Sendable {
         news: AsyncStream<ElectionNews>, update: @escaping @Sendable ([ElectionMember]) -> Void,
         note: @escaping @Sendable (ResourceID, MemberState) -> Void,
         watch: @escaping @Sendable ([ResourceID: Int32]) -> Void, isStripDue: @escaping @Sendable (ResourceID) -> Bool,
+        setAnnouncer: @escaping @Sendable (@escaping @Sendable (ResourceID) -> Void) -> Void = { _ in },
         stop: @escaping @Sendable () -> Void
     ) {
         self.news = news
@@ -31,6 +34,7 @@ public struct ElectionSense: Sendable {
         self.note = note
         self.watch = watch
         self.isStripDue = isStripDue
+        self.setAnnouncer = setAnnouncer
         self.stop = stop
     }
 }
@@ -101,9 +105,10 @@ extension Agent {
     /// News that wait for the end of a cycle: as many as the election keeps itself.
     private static let maximumWaitingNews = 8192
 
-    /// Announcements do not wait for a cycle, which a drain starts on all its hosts: packets go the old way until they are made.
+    /// Announcements do not wait for a cycle, which a drain starts on all its hosts, nor for a task's turn: packets go the old way until they are made.
     nonisolated func followElection() async {
         guard let election = senses.election else { return }
+        election.setAnnouncer { [errands] in errands.announce($0) }
         let (others, waiting) = AsyncStream.makeStream(of: ElectionNews.self, bufferingPolicy: .bufferingNewest(Self.maximumWaitingNews))
         await withDiscardingTaskGroup { group in
             group.addTask {

@@ -16,16 +16,20 @@ struct RouterErrands: Sendable {
     private let processes: any ProcessHost
     private let settings: AgentSettings
     private let logger: Logger
-    /// What packets wait for.
-    private let urgent = DispatchQueue(label: "agent.errands.urgent", qos: .userInteractive)
+    /// Does what packets wait for, one after the other.
+    private let urgently: AgentSenses.Worker
     /// What nobody waits for, one after the other.
     private let patient = DispatchQueue(label: "agent.errands.patient", qos: .background)
 
-    init(kernel: any NetworkKernel, processes: any ProcessHost, settings: AgentSettings, logger: Logger) {
+    init(
+        kernel: any NetworkKernel, processes: any ProcessHost, settings: AgentSettings, logger: Logger,
+        urgently: @escaping AgentSenses.Worker
+    ) {
         self.kernel = kernel
         self.processes = processes
         self.settings = settings
         self.logger = logger
+        self.urgently = urgently
     }
 
     /// Has conntrackd take the connections that other masters made for its own, or no longer: see ``ConntrackdDaemon``.
@@ -45,9 +49,7 @@ struct RouterErrands: Sendable {
     func announce(_ id: ResourceID) {
         let namespace = RouterConverter.namespace(of: id)
         perform("announce the addresses of router \(id)") { () throws(KernelError) in
-            for address in try kernel.addresses(in: namespace) where Self.isShared(address) {
-                try kernel.perform(.announce(address, namespace))
-            }
+            try kernel.announce(try kernel.addresses(in: namespace).filter(Self.isShared), in: namespace)
         }
     }
 
@@ -69,7 +71,7 @@ struct RouterErrands: Sendable {
     private static func isShared(_ address: LinkAddress) -> Bool { address.link.hasPrefix("qr-") || address.link.hasPrefix("qg-") }
 
     private func perform(_ what: String, _ body: @escaping @Sendable () throws(KernelError) -> Void) {
-        urgent.async {
+        urgently {
             do throws(KernelError) { try body() } catch {
                 logger.error("Could not \(what)", metadata: ["error": "\(error)"])
             }

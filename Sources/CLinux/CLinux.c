@@ -140,14 +140,6 @@ int clinux_link_is_running(int descriptor, const char *name) {
     return ioctl(descriptor, SIOCGIFFLAGS, &request) < 0 ? -errno : (request.ifr_flags & IFF_RUNNING) != 0;
 }
 
-int clinux_send_frame(int link_index, const void *frame, size_t count) {
-    int descriptor = clinux_frame_socket();
-    if (descriptor < 0) return descriptor;
-    int result = clinux_frame_send(descriptor, link_index, frame, count);
-    close(descriptor);
-    return result < 0 ? result : 0;
-}
-
 int clinux_packet_socket(const char *device) {
     // Protocol 0 until the socket is bound: nothing of other devices is received.
     int descriptor = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);

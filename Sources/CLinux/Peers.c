@@ -250,6 +250,17 @@ int clinux_become_realtime(int priority) {
     return -error;
 }
 
+void clinux_inherit_realtime(pthread_attr_t *attributes) {
+    int policy = SCHED_OTHER;
+    struct sched_param parameters;
+    if (pthread_getschedparam(pthread_self(), &policy, &parameters) != 0) return;
+    policy &= ~SCHED_RESET_ON_FORK;
+    if (policy != SCHED_FIFO) return;
+    pthread_attr_setschedpolicy(attributes, policy);
+    pthread_attr_setschedparam(attributes, &parameters);
+    pthread_attr_setinheritsched(attributes, PTHREAD_EXPLICIT_SCHED);
+}
+
 int clinux_event_descriptor(void) {
     int descriptor = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     return descriptor < 0 ? -errno : descriptor;

@@ -27,8 +27,39 @@ extension Election {
         routers[router].conflict?.isLosing = winner != nil
         deadline = min(deadline, reportLasting(router))
         if let winner { return min(deadline, resign(router, to: winner)) }
-        if isNew { actions += [.announce(routers[router].router.id), .suspectDaemon(routers[router].router.id)] }
+        if isNew { actions.append(.suspectDaemon(routers[router].router.id)) }
         return deadline
+    }
+
+    /// Tells the neighbours where our addresses are for as long as another master has them too and shall give way: each of its frames
+    /// teaches the switches on their way that the MAC, which all members share, is there. Returns when to do it again.
+    ///
+    /// One that hands over does so within milliseconds, and packets must not wait for its keepalived and its agent, which a busy host lets
+    /// wait: they are told again and again meanwhile. After a partition many routers have two masters at once, and all of that would be
+    /// flooded: once at the beginning and once at the end have to do.
+    mutating func announceBeside(_ router: Int) -> Int {
+        let others = routers[router].claims.indices.filter { routers[router].claims[$0].state == .master && stands(router, $0) }
+        guard let first = others.first, routers[router].conflict?.isLosing != true else {
+            let wasOverlapping = routers[router].overlap != nil
+            routers[router].overlap = nil
+            if wasOverlapping, others.isEmpty { actions.append(.announce(routers[router].router.id)) }
+            return Int.max
+        }
+        var overlap = routers[router].overlap ?? RouterElection.Overlap(next: now)
+        defer { routers[router].overlap = overlap }
+        let limit = others.count == 1 && handsOver(first, router) ? settings.handoverAnnouncementLimit : 1
+        guard overlap.announcements < limit else { return Int.max }
+        guard now >= overlap.next else { return overlap.next }
+        actions.append(.announce(routers[router].router.id))
+        overlap.announcements += 1
+        overlap.next = now + settings.handoverAnnouncementMilliseconds
+        return overlap.announcements < limit ? overlap.next : Int.max
+    }
+
+    /// Whether a peer that is master has said that somebody else should be.
+    private func handsOver(_ peer: Int, _ router: Int) -> Bool {
+        let claim = routers[router].claims[peer]
+        return claim.isYielding || claim.isDraining || claim.gateway == .unreachable
     }
 
     /// Whether a rival's claim is better than ours; and when that may change with time alone.
@@ -79,8 +110,6 @@ extension Election {
         routers[router].conflict = nil
         routers[router].resignations = 0
         routers[router].nextResignation = nil
-        // The last frames of the other may have taught switches the wrong way.
-        actions.append(.announce(routers[router].router.id))
     }
 
     private mutating func reportLasting(_ router: Int) -> Int {

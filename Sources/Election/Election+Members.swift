@@ -75,6 +75,7 @@ extension Election {
         let wasYielding = routers[router].yieldingFor != nil
         endYielding(router)
         routers[router].term = 0
+        routers[router].overlap = nil
         guard let conflict = routers[router].conflict else { return }
         if conflict.isReported { report(router, conflict, isOver: true) }
         routers[router].conflict = nil
@@ -97,6 +98,7 @@ extension Election {
         case .master:
             adoptTerm(router)
             deadline = min(deadline, settleConflict(router))
+            deadline = min(deadline, announceBeside(router))
             if routers[router].own == .master, routers[router].conflict == nil { deadline = min(deadline, offer(router)) }
         case .headless: deadline = min(deadline, replace(router))
         case .backup:

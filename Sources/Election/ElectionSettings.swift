@@ -40,6 +40,11 @@ public struct ElectionSettings: Hashable, Sendable {
     /// A rival that we hear and that does not hear us for so long cannot give way: we do.
     public var deafRivalMilliseconds = 100
 
+    /// While the old master of a handover still has the addresses the new one announces them so often…
+    public var handoverAnnouncementMilliseconds = 10
+    /// …and no more than so many times.
+    public var handoverAnnouncementLimit = 20
+
     /// How many routers of a host are handed over at once; most of them wait for their moment.
     public var handoverLimit = 32
     /// A successor waits for the master's next advertisement, to take over right behind it: one that came between would send the successor back.

@@ -51,6 +51,13 @@ struct RouterElection: Sendable {
         var isLosing = false
     }
 
+    /// We are master, and a peer that shall give way still is.
+    struct Overlap: Hashable, Sendable {
+        /// When to announce the addresses again.
+        var next: Int
+        var announcements = 0
+    }
+
     /// The master lives and its advertisements do not come: we hand them to our keepalived.
     ///
     ///              lost against a better claim, or the master is silent and others hear it,
@@ -110,6 +117,7 @@ struct RouterElection: Sendable {
     var isListening = false
 
     var conflict: Conflict?
+    var overlap: Overlap?
     var resignations = 0
     var nextResignation: Int?
 

@@ -35,6 +35,7 @@ public final class ElectionThread: Sendable {
     private let mailbox = Mutex<(box: ElectionMailbox, isStopping: Bool)>((ElectionMailbox(), false))
     /// Routers whose addresses shall be taken away, until keepalived says that the member is master anew.
     private let strips: StripLedger
+    private let announcer: Announcer
     private let bell: Int32
     private let ended = DispatchSemaphore(value: 0)
 
@@ -46,10 +47,13 @@ public final class ElectionThread: Sendable {
         bell = try opened(clinux_event_descriptor(), "make an event descriptor")
         let strips = StripLedger()
         self.strips = strips
+        let announcer = Announcer()
+        self.announcer = announcer
         // Made here, so that what this host cannot do is said where the agent starts.
         let loop = try ElectionLoop(
             settings: settings, tunnelAddress: tunnelAddress, startID: startID, bell: bell,
             tell: { [continuation] news in
+                if case .announce(let id) = news, announcer.announce(id) { return }
                 strips.note(news)
                 continuation.yield(news)
             }, forgotten: { strips.forget($0) })
@@ -76,6 +80,9 @@ public final class ElectionThread: Sendable {
     public func note(_ id: ResourceID, _ state: MemberState) { post(.member(id, state)) }
     /// The keepalived of each router: its end is told to the election within a millisecond. To be repeated: what could not be watched is tried again.
     public func watch(_ processes: [ResourceID: Int32]) { post(.watch(processes)) }
+
+    /// Chooses who tells the neighbours of a router's addresses, at once and without keeping this thread, instead of ``ElectionNews/announce(_:)``.
+    public func setAnnouncer(_ announce: @escaping @Sendable (ResourceID) -> Void) { announcer.set(announce) }
 
     /// Ends the thread and waits for it; the data plane stays as it is.
     public func stop() {

@@ -73,9 +73,15 @@ public protocol NetworkKernel: AnyObject, Sendable {
     func firewallGeneration(in namespace: NamespaceName?) throws(KernelError) -> UInt32
 
     func perform(_ operation: KernelOperation) throws(KernelError)
+    /// Announces several addresses of one namespace, which costs hardly more than ``KernelOperation/announce(_:_:)`` of one.
+    func announce(_ addresses: [LinkAddress], in namespace: NamespaceName?) throws(KernelError)
 }
 
 extension NetworkKernel {
+    public func announce(_ addresses: [LinkAddress], in namespace: NamespaceName?) throws(KernelError) {
+        for address in addresses { try perform(.announce(address, namespace)) }
+    }
+
     public func sysctls(_ paths: [String], in namespace: NamespaceName?) throws(KernelError) -> [String: String] {
         var values: [String: String] = [:]
         for path in paths { values[path] = try? sysctl(path, in: namespace) }

@@ -1,5 +1,6 @@
 import Addressing
 import CLinux
+import Dispatch
 import Glibc
 import KernelInterface
 
@@ -22,7 +23,7 @@ public final class LinuxKernel: NetworkKernel {
             try NamespaceRegistry.remove(name)
         case .setSysctl(let path, let value, let namespace): try SystemControls.write(path, value, in: namespace)
         case .applyFirewall(let script, let namespace): try FirewallScript.run(script, in: namespace)
-        case .announce(let address, let namespace): try announce(address, in: namespace)
+        case .announce(let address, let namespace): try announce([address], in: namespace)
         case .addLink(let link, let namespace): try addLink(link, in: namespace)
         case .changeLink(let link, let namespace): try changeLink(link, in: namespace)
         case .removeLink(let name, let namespace):
@@ -73,23 +74,39 @@ public final class LinuxKernel: NetworkKernel {
         }
     }
 
-    private func announce(_ address: LinkAddress, in namespace: NamespaceName?) throws(KernelError) {
+    /// All frames leave by one socket. To close it takes some 12 ms, since the kernel waits until no processor hands it a frame any more
+    /// (packet(7) sockets leave by `synchronize_net`): nobody waits for that.
+    public func announce(_ addresses: [LinkAddress], in namespace: NamespaceName?) throws(KernelError) {
+        guard let first = addresses.first else { return }
+        let action = KernelOperation.announce(first, namespace).action
+        let frames = try addresses.map { address throws(KernelError) in try announcement(of: address, in: namespace) }
+        let descriptor = try NamespaceRunner.runTyped(in: namespace) { () throws(KernelError) in
+            let descriptor = clinux_frame_socket()
+            guard descriptor >= 0 else { throw KernelError(-descriptor, action) }
+            return descriptor
+        }
+        defer { Self.closer.async { _ = close(descriptor) } }
+        for (index, frames) in frames {
+            for frame in frames {
+                let result = clinux_frame_send(descriptor, index, frame, frame.count)
+                guard result >= 0 else { throw KernelError(-result, action) }
+            }
+        }
+    }
+
+    private static let closer = DispatchQueue(label: "kernel.closing")
+
+    /// The frames for an address, and the device that they leave by.
+    private func announcement(of address: LinkAddress, in namespace: NamespaceName?) throws(KernelError) -> (Int32, [[UInt8]]) {
         let socket = try handles.handle(namespace).route
-        let action = KernelOperation.announce(address, namespace).action
-        let (index, mac) = try attempt(action) { () throws(NetlinkError) in
+        let (index, mac) = try attempt(KernelOperation.announce(address, namespace).action) { () throws(NetlinkError) in
             (try socket.indexOfLink(address.link), try socket.macOfLink(address.link))
         }
         // A link without IPv6 has no such value, and nothing to announce either.
         let isRouter =
             address.address.address.version == .v6
             && (try? SystemControls.read("net/ipv6/conf/\(address.link)/forwarding", in: namespace)) == "1"
-        let frames = AnnouncementFrames.frames(for: address.address.address, mac: mac, isRouter: isRouter)
-        try NamespaceRunner.runTyped(in: namespace) { () throws(KernelError) in
-            for frame in frames {
-                let result = clinux_send_frame(index, frame, frame.count)
-                guard result >= 0 else { throw KernelError(-result, action) }
-            }
-        }
+        return (index, AnnouncementFrames.frames(for: address.address.address, mac: mac, isRouter: isRouter))
     }
 }
 

@@ -93,6 +93,8 @@ enum DedicatedThread {
         pthread_attr_init(&attributes)
         defer { pthread_attr_destroy(&attributes) }
         pthread_attr_setstacksize(&attributes, stackBytes)
+        // What is started is of normal priority (SCHED_RESET_ON_FORK), and its caller would wait for its turn.
+        clinux_inherit_realtime(&attributes)
         var thread = pthread_t()
         // Not retained for the thread: this frame keeps the work alive until the join.
         let argument = Unmanaged.passUnretained(work).toOpaque()

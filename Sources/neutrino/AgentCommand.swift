@@ -156,12 +156,13 @@ struct AgentCommand: AsyncParsableCommand {
             lossesContinuation.finish()
         }
         let namespaces = events.namespaces
+        let urgent = RealtimeQueue(name: "agent.urgent")
         return AgentSenses(
             linkChanges: changes, namespaceChanges: events.namespaceChanges, watchNamespaces: { namespaces.watch($0) }, entryLosses: losses,
             rulesetChanges: events.rulesetChanges, rulesetHistory: namespaces, connections: try LinuxConnectionTracker(),
             openPipe: Self.open,
             hasEnded: LinuxProcessHost.hasEnded, election: try election(),
-            findConflicts: try findConflicts())
+            findConflicts: try findConflicts(), urgently: { urgent.perform($0) })
     }
 
     /// Without a tunnel endpoint nothing tells the bridges of this host from those of others: they do not ask.
@@ -182,7 +183,7 @@ struct AgentCommand: AsyncParsableCommand {
         }
         return ElectionSense(
             news: thread.news, update: { thread.update($0) }, note: { thread.note($0, $1) }, watch: { thread.watch($0) },
-            isStripDue: { thread.isStripDue($0) }, stop: { thread.stop() })
+            isStripDue: { thread.isStripDue($0) }, setAnnouncer: { thread.setAnnouncer($0) }, stop: { thread.stop() })
     }
 
     /// Of lines that nobody took the newest are kept: they tell the state.

@@ -94,7 +94,10 @@ struct ElectionSenseTests {
         try kernel.perform(.addNamespace(Self.namespace))
         try kernel.perform(.addLink(Link(name: Self.device, kind: .bridge), Self.namespace))
         try kernel.perform(.addAddress(Self.primary, Self.namespace))
-        let errands = RouterErrands(kernel: kernel, processes: kernel, settings: AgentBench.settings, logger: Logger(label: "test"))
+        let queue = DispatchQueue(label: "test.urgent")
+        let errands = RouterErrands(
+            kernel: kernel, processes: kernel, settings: AgentBench.settings, logger: Logger(label: "test"),
+            urgently: { work in queue.async(execute: work) })
         guard case .put(.router(let member)) = router(5, haNetwork: 1, haPort: 6) else { return }
         errands.strip(id(5), member, isDue: { _ in isDue })
         // What is announced comes after it, on the same queue.

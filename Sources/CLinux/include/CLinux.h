@@ -2,6 +2,7 @@
 // system calls whose C declarations are macros, variadic or hidden behind _GNU_SOURCE.
 #pragma once
 
+#include <pthread.h>
 #include <stddef.h>
 #include <stdint.h>
 // Before the uapi headers, which then leave struct in6_addr and its like alone.
@@ -46,8 +47,6 @@ int clinux_link_mac(int descriptor, const char *name, uint8_t *mac);
 
 /// Whether a device is up and has its carrier (1 or 0). Asks the kernel for no lock.
 int clinux_link_is_running(int descriptor, const char *name);
-/// Sends one whole Ethernet frame through the device with this index in the calling thread's namespace.
-int clinux_send_frame(int link_index, const void *frame, size_t count);
 
 /// A packet socket on a device of the calling thread's namespace: whole Ethernet frames, each behind a virtio_net_hdr (10 bytes) that keeps what
 /// is left to do for checksums and segments. Frames that are sent are not received; reads do not wait.
@@ -133,6 +132,9 @@ int clinux_sniffer_receive(int descriptor, void *bytes, size_t capacity);
 
 /// Runs the calling thread before all of normal priority (sched(7), SCHED_FIFO); what it starts is normal again.
 int clinux_become_realtime(int priority);
+
+/// Has a thread that is made with the attributes run before all of normal priority, too, if the calling thread does.
+void clinux_inherit_realtime(pthread_attr_t *attributes);
 
 /// A descriptor that becomes readable when 8 bytes are written to it (eventfd(2)).
 int clinux_event_descriptor(void);
