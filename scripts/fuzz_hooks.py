@@ -1,12 +1,15 @@
 """Gives random requests something to find: half of the ids in paths and bodies are those of things that are there. Beside another project
-(FUZZ_PROJECTS, see fuzz_projects.py) some are the other's, and no answer may tell of these what its request did not say."""
+(FUZZ_PROJECTS, see fuzz_projects.py) some are the other's: no answer may tell of these what its request did not say, and each must be the
+same as if there were nothing with that id."""
 
 import json
 import os
 import random
 import threading
 import urllib.request
+import uuid
 
+import requests
 import schemathesis
 
 URL = os.environ["FUZZ_URL"]
@@ -16,6 +19,8 @@ SEEDS = {}
 FOREIGN = {}
 # What an answer to the member must not hold, unless its request does.
 SECRETS = []
+# For each id of the other project's things one of nothing.
+NOTHING = {}
 SEEDING = threading.Lock()
 # Things of a kind that are remembered; the oldest of those that requests made are forgotten first.
 MAXIMUM_SEEDS = 12
@@ -62,7 +67,9 @@ def read_projects():
     SEEDS.update(projects["own"])
     FOREIGN.update(projects["foreign"])
     SECRETS.extend([projects["mark"], projects["project"]])
-    SECRETS.extend({identity for things in FOREIGN.values() for thing in things for identity in thing})
+    foreign = {identity for things in FOREIGN.values() for thing in things for identity in thing}
+    SECRETS.extend(foreign)
+    NOTHING.update({identity: str(uuid.uuid4()) if "-" in identity else uuid.uuid4().hex for identity in foreign})
 
 
 def make_seeds():
@@ -207,3 +214,26 @@ def reveals_nothing(ctx, response, case):
     assert not told, f"the answer tells of another project: {told}"
     shown = [name for name in HIDDEN_ATTRIBUTES if f'"{name}":' in text.replace('": ', '":')]
     assert not shown, f"the answer has attributes that are not for members: {shown}"
+
+
+def of_nothing(text):
+    for identity, nothing in NOTHING.items():
+        text = text.replace(identity, nothing)
+    return text
+
+
+@schemathesis.check
+def is_as_of_nothing(ctx, response, case):
+    """A request with ids of another project's things is answered as one with ids of nothing, to the letter. What changed something is not
+    asked twice."""
+    request = response.request
+    body = request.body.decode(errors="surrogateescape") if isinstance(request.body, bytes) else request.body or ""
+    is_same = of_nothing(request.url) == request.url and of_nothing(body) == body
+    if is_same or (request.method != "GET" and response.status_code < 400):
+        return
+    twin = request.copy()
+    twin.url, twin.body = of_nothing(request.url), of_nothing(body).encode(errors="surrogateescape") if body else request.body
+    answer = requests.Session().send(twin, timeout=20)
+    given = (response.status_code, of_nothing(response.content.decode(errors="replace")), {name.lower() for name in response.headers})
+    expected = (answer.status_code, answer.content.decode(errors="replace"), {name.lower() for name in answer.headers})
+    assert given == expected, f"the answer tells what there is: {given}, and of nothing: {expected}"
