@@ -45,8 +45,8 @@ test-pure: ## Build and test only the rooms that use no package (seconds)
 	@echo "Building and testing the rooms that use no package…"
 	@NEUTRINO_ROOMS=pure $(SWIFT) test --scratch-path .build-pure --disable-xctest
 
-fuzz: build ## Make random requests of the API's own description, and hold every answer against it; EXAMPLES=N of each kind
-	@scripts/fuzz .build/debug/neutrino $(or $(EXAMPLES),100)
+fuzz: build ## Make random requests of the API's own description, and hold every answer against it; EXAMPLES=N of each kind, PASS=member for half of it
+	@scripts/fuzz .build/debug/neutrino $(or $(EXAMPLES),100) $(PASS)
 
 conformance: build ## Run OpenStack's own tests of the API (tempest), as root; TESTS=regex chooses some
 	@scripts/conformance $(if $(TESTS),'$(TESTS)')

@@ -92,6 +92,10 @@ let storeRooms: [Target] = [
     tests(
         "OperationsTests",
         ["Addressing", "NetworkModel", "APISchema", "AccessPolicy", "HostModel", "Store", "Operations", "TestSupport"]),
+    tests("IdentityTests", ["APISchema", "Identity"]),
+    tests(
+        "IdentityServiceTests",
+        ["NetworkModel", "APISchema", "AccessPolicy", "Identity", "IdentityService", "Store", "TestSupport", log]),
 ]
 
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")

@@ -18,9 +18,12 @@ public enum IdentityPolicy {
 
     /// The same for what changes nothing.
     public static func checkRead(_ action: String, _ caller: Caller, isOwn: Bool = false) throws(IdentityError) {
-        guard isOwn || isAdministrator(caller) || caller.isSystemScoped && caller.roles.contains("reader") else {
-            throw .forbidden("identity:\(action)")
-        }
+        guard isOwn || seesAll(caller) else { throw .forbidden("identity:\(action)") }
+    }
+
+    /// Whether the caller sees what is not its own.
+    public static func seesAll(_ caller: Caller) -> Bool {
+        isAdministrator(caller) || caller.isSystemScoped && caller.roles.contains("reader")
     }
 
     /// Services look at the tokens of those who call them.

@@ -72,12 +72,16 @@ extension IdentityService {
     }
 
     /// The roles that were given to a user somewhere, without implied ones.
-    public func grants(ofUser id: String, in scope: Scope) async throws -> [Role] {
+    ///
+    /// - Parameter seesAll: whether who asks may know of every place. Others are told of a place where they have no role what they are told of
+    ///   one that is not there.
+    public func grants(ofUser id: String, in scope: Scope, seesAll: Bool) async throws -> [Role] {
         try await store.read { transaction in
             _ = try transaction.require(User.self, id)
             try Self.checkScope(scope, transaction)
-            return try transaction.assignments(userID: id, scope: scope).compactMap { try transaction.find(Role.self, $0.roleID) }
-                .sorted { $0.name < $1.name }
+            let roles = try transaction.assignments(userID: id, scope: scope).compactMap { try transaction.find(Role.self, $0.roleID) }
+            if roles.isEmpty, !seesAll, scope != .system { throw IdentityError.notFound(scope.kind, scope.id) }
+            return roles.sorted { $0.name < $1.name }
         }
     }
 

@@ -30,7 +30,7 @@ extension IdentityService {
         let name = reference.text
         // Nobody is called like that, and what counts failures must not keep it.
         guard name.utf8.count <= Reference.maximumTextBytes else { throw IdentityError.unauthorized }
-        if let wait = limiter.withLock({ $0.wait(user: name, address: address, at: Self.milliseconds) }) {
+        if let wait = limiter.withLock({ $0.wait(user: name, address: address, at: uptime()) }) {
             logger.warning("Too many failed logins", metadata: ["user": "\(name)", "address": "\(address)"])
             throw IdentityError.tooManyLogins(retryAfterSeconds: wait)
         }
@@ -38,19 +38,12 @@ extension IdentityService {
         guard password.utf8.count <= PasswordHash.maximumPasswordBytes, try await hasher.verify(password, user?.passwordHash), let user,
             user.isEnabled
         else {
-            limiter.withLock { $0.noteFailure(user: name, address: address, at: Self.milliseconds) }
+            limiter.withLock { $0.noteFailure(user: name, address: address, at: uptime()) }
             logger.notice("A login failed", metadata: ["user": "\(name)", "address": "\(address)"])
             throw IdentityError.unauthorized
         }
         return user
     }
-
-    private static var milliseconds: Int {
-        let now = ContinuousClock.now - start
-        return Int(now.components.seconds) * 1000 + Int(now.components.attoseconds / 1_000_000_000_000_000)
-    }
-
-    private static let start = ContinuousClock.now
 
     private func issue(
         user: User, scope wanted: LoginRequest.WantedScope, methods: Token.Methods, former: Token? = nil

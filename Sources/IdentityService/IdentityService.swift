@@ -17,13 +17,18 @@ public final class IdentityService: Sendable {
     let tokenLifetimeSeconds: Int
     let logger: Logger
     let now: @Sendable () -> Timestamp
+    /// Milliseconds of a clock that never goes back.
+    let uptime: @Sendable () -> Int
     private let cache = Mutex(TokenCache())
     let limiter = Mutex(LoginLimiter())
 
-    /// - Parameter hashCost: what a new password's hash costs; tests make it cheap.
+    /// - Parameters:
+    ///   - hashCost: what a new password's hash costs; tests make it cheap.
+    ///   - now: the clock.
+    ///   - uptime: milliseconds of a clock that never goes back, by which failed logins are forgotten.
     public init(
         store: Store, tokenLifetimeSeconds: Int = 3600, hashCost: PasswordHash.Cost = .standard, logger: Logger,
-        now: @escaping @Sendable () -> Timestamp
+        now: @escaping @Sendable () -> Timestamp, uptime: @escaping @Sendable () -> Int = { IdentityService.systemUptime }
     ) {
         precondition(tokenLifetimeSeconds > 0, "a token's lifetime is checked where it comes from")
         self.store = store
@@ -31,9 +36,18 @@ public final class IdentityService: Sendable {
         hasher = PasswordHasher(cost: hashCost)
         self.logger = logger
         self.now = now
+        self.uptime = uptime
     }
 
     var seconds: Int { now().secondsSince1970 }
+
+    /// Milliseconds since the first look.
+    public static var systemUptime: Int {
+        let now = ContinuousClock.now - start
+        return Int(now.components.seconds) * 1000 + Int(now.components.attoseconds / 1_000_000_000_000_000)
+    }
+
+    private static let start = ContinuousClock.now
 
     // MARK: Validation
 

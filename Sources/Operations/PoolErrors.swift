@@ -74,8 +74,9 @@ extension APIError {
 // MARK: QoS
 
 extension APIError {
-    static func qosPolicyInUse(_ id: ResourceID, by type: String, _ user: ResourceID) -> APIError {
-        conflict("QosPolicyInUse", "QoS Policy \(id) is used by \(type) \(user).")
+    /// - Parameter user: nil: it is of another project.
+    static func qosPolicyInUse(_ id: ResourceID, by type: String, _ user: ResourceID?) -> APIError {
+        conflict("QosPolicyInUse", "QoS Policy \(id) is used by \(user.map { "\(type) \($0)" } ?? "a \(type) of another project").")
     }
 
     static func qosPolicyDefaultExists(_ projectID: String) -> APIError {

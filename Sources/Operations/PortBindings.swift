@@ -239,9 +239,9 @@ extension APIError {
         conflict("PortBindingAlreadyActive", "Binding for port \(portID) on host \(hostID) is already active.")
     }
 
-    /// A plain NeutronException, which is 500 in Neutron as well.
+    /// Neutron forgets to say that this is the client's error and answers 500: the host that the request names cannot bind such a port. Not 409,
+    /// which Nova takes for a binding that is active already.
     static func portBindingError(_ portID: ResourceID, _ hostID: String) -> APIError {
-        APIError(
-            status: 500, type: "PortBindingError", message: "Binding for port \(portID) on host \(hostID) could not be created or updated.")
+        invalid("PortBindingError", "Binding for port \(portID) on host \(hostID) could not be created or updated.")
     }
 }

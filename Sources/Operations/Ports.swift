@@ -118,7 +118,8 @@ extension Verb {
             || [DeviceOwner.routerGateway, DeviceOwner.haInterface].contains(port.deviceOwner)
         let holder = ResourceID(port.deviceID)
         if isRouters, let holder, try find(Router.self, holder) != nil { throw APIError.servicePortInUse(port) }
-        if port.deviceOwner == DeviceOwner.floatingIP, let holder, try find(FloatingIP.self, holder) != nil {
+        // The port that a floating IP keeps its address with, and none that only says so: its refusal would tell that there is such a floating IP.
+        if port.deviceOwner == DeviceOwner.floatingIP, let holder, try find(FloatingIP.self, holder)?.floatingPortID == port.id {
             throw APIError.servicePortInUse(port)
         }
         for floating in try list(FloatingIP.self, where: "port_id", port.id) { try disassociate(floating) }
@@ -172,10 +173,11 @@ extension Verb {
         if let hints = attributes.hints() { port.hints = hints }
     }
 
-    /// A port that says that it is a router's, whether its interface, its gateway or its HA port, names a router of its own project.
+    /// A port that says that it is a router's, whether its interface, its gateway or its HA port, names a router of its own project. An id of
+    /// nothing is refused as one of another project's router is: else the answer would tell which there are.
     private func refuseForeignRouter(_ port: Port) throws {
         guard !caller.isAdmin, DeviceOwner.isRouterOwned(port.deviceOwner), let id = ResourceID(port.deviceID),
-            let router = try find(Router.self, id), router.projectID != port.projectID
+            try find(Router.self, id)?.projectID != port.projectID
         else { return }
         throw APIError.deviceIDNotOwned(port.deviceID)
     }

@@ -54,7 +54,11 @@ extension Verb {
 
     /// The policy is to be the network's, and so that of its ports without one of their own.
     func refuseUnsupportedRules(of policyID: ResourceID, onNetwork networkID: ResourceID) throws {
-        let policy = try existing(QoSPolicy.self, policyID)
+        try refuseUnsupportedRules(of: try existing(QoSPolicy.self, policyID), onNetwork: networkID)
+    }
+
+    /// - Parameter policy: with a rule, perhaps, that its row does not have yet.
+    private func refuseUnsupportedRules(of policy: QoSPolicy, onNetwork networkID: ResourceID) throws {
         let port = try transaction.rows(
             "SELECT id FROM ports WHERE network_id = ? AND qos_policy_id IS NULL AND binding_vnic_type <> ? ORDER BY id LIMIT 1",
             [networkID.columnValue, .text(Self.enforcedVNICType)])
@@ -69,12 +73,13 @@ extension Verb {
         if let id = own.first?.first?.id { try refuseRules(of: policy, on: id) }
         for row in try transaction.rows("SELECT id FROM networks WHERE qos_policy_id = ? ORDER BY id", [policy.id.columnValue]) {
             guard let network = row.first?.id else { continue }
-            try refuseUnsupportedRules(of: policy.id, onNetwork: network)
+            try refuseUnsupportedRules(of: policy, onNetwork: network)
         }
     }
 
     private func refuseRules(of policy: QoSPolicy, on portID: ResourceID) throws {
-        if let rule = policy.rules.first { throw APIError.qosRuleNotSupported(rule.typeName, port: portID) }
+        guard let rule = policy.rules.first else { return }
+        throw APIError.qosRuleNotSupported(rule.typeName, port: try isSeen(Port.self, portID) ? portID : nil)
     }
 
     // MARK: Deletion
@@ -91,8 +96,24 @@ extension Verb {
         for (word, table, condition) in Self.users {
             let user = try transaction.rows(
                 "SELECT id FROM \(table) WHERE \(condition) ORDER BY id LIMIT 1", [policy.id.columnValue])
-            if let id = user.first?.first?.id { throw APIError.qosPolicyInUse(policy.id, by: word, id) }
+            guard let id = user.first?.first?.id else { continue }
+            throw APIError.qosPolicyInUse(policy.id, by: word, try isSeen(inTable: table, id) ? id : nil)
         }
+    }
+
+    /// Whether the caller sees what has a policy. Who owns a policy that others use is not told by which of their things.
+    private func isSeen(inTable table: String, _ id: ResourceID) throws -> Bool {
+        switch table {
+        case Port.table.plural: try isSeen(Port.self, id)
+        case Network.table.plural: try isSeen(Network.self, id)
+        case FloatingIP.table.plural: try isSeen(FloatingIP.self, id)
+        case Router.table.plural: try isSeen(Router.self, id)
+        default: false
+        }
+    }
+
+    private func isSeen<R: ManagedResource>(_ type: R.Type, _ id: ResourceID) throws -> Bool {
+        try find(R.self, id)?.isVisible(in: self) == true
     }
 
     /// Statements that find the projects of what has a policy, each with the policy's id as its argument.
@@ -106,7 +127,8 @@ extension APIError {
             message: "Failed to remove provided policy \(id) because you are not authorized.")
     }
 
-    static func qosRuleNotSupported(_ type: String, port: ResourceID) -> APIError {
-        conflict("QosRuleNotSupported", "Rule \(type) is not supported by port \(port)")
+    /// - Parameter port: nil: it is of another project.
+    static func qosRuleNotSupported(_ type: String, port: ResourceID?) -> APIError {
+        conflict("QosRuleNotSupported", "Rule \(type) is not supported by \(port.map { "port \($0)" } ?? "a port of another project")")
     }
 }

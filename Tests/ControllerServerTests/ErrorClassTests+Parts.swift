@@ -70,7 +70,7 @@ extension ErrorClassTests {
                         409, "PortBindingAlreadyActive", "Binding for port \(instance) on host h1 is already active.", .PUT,
                         "\(bindings)/h1/activate"),
                     Refusal(
-                        500, "PortBindingError", "Binding for port \(instance) on host nowhere could not be created or updated.", .POST,
+                        400, "PortBindingError", "Binding for port \(instance) on host nowhere could not be created or updated.", .POST,
                         bindings, ["binding": ["host": "nowhere"]]),
                     Refusal(
                         400, "BadRequest", "Bad port request: Invalid port \(port). Operation only valid on compute ports.", .POST,

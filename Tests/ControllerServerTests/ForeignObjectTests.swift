@@ -376,11 +376,13 @@ struct ForeignObjectTests {
             let attempts =
                 paths(other) + fields(own, other, external: external, ownProject: blue) + names(own, external: external, project: red)
                 + furtherPaths(own, other, otherProject: red) + furtherFields(own, other, external: external)
+            let twins = NothingTwins(of: other.values)
             for attempt in attempts {
                 let answer = try await anna.network(attempt.method, attempt.path, attempt.body)
                 #expect(
                     attempt.expected.contains(answer.status), "\(attempt.method) \(attempt.path) \(attempt.body?.text ?? ""): \(answer)")
                 #expect(!answer.text.contains(Self.mark), "\(attempt.method) \(attempt.path) tells a name: \(answer)")
+                try await twins.expectSame(answer, to: attempt.method, attempt.path, attempt.body, anna)
             }
             for (kind, collection, key) in [
                 ("network", "ports", "network_id"), ("network", "subnets", "network_id"), ("port", "floatingips", "port_id"),

@@ -169,6 +169,13 @@ struct IdentityTests {
             #expect(try await cloud.send(.HEAD, "\(path)/\(reader)").status == 404)
             let roles = try await cloud.send(.GET, path)
             #expect(roles.body["roles"]?.arrayValue?.compactMap { $0["name"]?.stringValue } == ["member"], "\(roles)")
+            // A user sees its own, and learns of no project in which it has none.
+            #expect(try await anna.send(.GET, path).body["roles"] == roles.body["roles"])
+            let red = try await cloud.make("project", ["name": "red"])
+            for place in [red, "nowhere"] {
+                let hidden = try await anna.send(.GET, "projects/\(place)/users/\(user)/roles")
+                #expect(hidden.status == 404 && hidden.text.contains("Could not find project: \(place)."), "\(hidden)")
+            }
             #expect(try await cloud.send(.PUT, "\(path)/nowhere").status == 404)
             #expect(try await cloud.send(.PUT, "projects/nowhere/users/\(user)/roles/\(member)").status == 404)
             for place in ["domains/default", "system"] {

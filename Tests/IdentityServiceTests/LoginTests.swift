@@ -94,8 +94,12 @@ import Testing
         for _ in 0..<LoginLimiter.userAtAddress.burst { await expect(401) { _ = try await realm.logIn("anna", "wrong") } }
         let error = await #expect(throws: IdentityError.self) { _ = try await realm.logIn("anna") }
         #expect(error?.status == 429 && error?.retryAfterSeconds == 6)
-        // From elsewhere it is.
+        // From elsewhere it is, and after that time.
         _ = try await realm.logIn("anna", address: "192.0.2.2")
+        realm.wait(seconds: 5)
+        await expect(429) { _ = try await realm.logIn("anna") }
+        realm.wait(seconds: 1)
+        _ = try await realm.logIn("anna")
     }
 
     @Test("A token expires", arguments: Backend.allCases)

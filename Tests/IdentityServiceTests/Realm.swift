@@ -20,7 +20,8 @@ final class Realm: Sendable {
         self.store = store
         let clock = Clock(seconds)
         identity = IdentityService(
-            store: store, tokenLifetimeSeconds: tokenLifetimeSeconds, hashCost: Self.cheap, logger: .quiet, now: { clock.now })
+            store: store, tokenLifetimeSeconds: tokenLifetimeSeconds, hashCost: Self.cheap, logger: .quiet, now: { clock.now },
+            uptime: { clock.now.secondsSince1970 * 1000 })
         self.clock = clock
     }
 

@@ -77,7 +77,15 @@ import Testing
         try await identity.grant(assignment)
         try await identity.grant(assignment)
         try await identity.check(assignment)
-        #expect(try await identity.grants(ofUser: user.id, in: .project(blue.id)) == [member])
+        for seesAll in [true, false] {
+            #expect(try await identity.grants(ofUser: user.id, in: .project(blue.id), seesAll: seesAll) == [member])
+        }
+        // A place without a role of its own is none to who does not see all.
+        let red = try await realm.project("red")
+        #expect(try await identity.grants(ofUser: user.id, in: .project(red.id), seesAll: true) == [])
+        #expect(try await identity.grants(ofUser: user.id, in: .system, seesAll: false) == [])
+        await expect(404) { _ = try await identity.grants(ofUser: user.id, in: .project(red.id), seesAll: false) }
+        await expect(404) { _ = try await identity.grants(ofUser: user.id, in: .project("nowhere"), seesAll: true) }
         #expect(try await identity.projects(ofUser: user.id) == [blue])
         var filter = IdentityService.AssignmentFilter()
         filter.userID = user.id
@@ -89,7 +97,8 @@ import Testing
         #expect(try await identity.assignments(filter).count == 1)
         filter.scope = .system
         #expect(try await identity.assignments(filter).isEmpty)
-        #expect(try await identity.assignments(.init()).count == 3)
+        // This one, and the first administrator's: in its project, there as a service, and in the system.
+        #expect(try await identity.assignments(.init()).count == 4)
         try await identity.revoke(assignment)
         #expect(try await identity.projects(ofUser: user.id).isEmpty)
         for broken in [

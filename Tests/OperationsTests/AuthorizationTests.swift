@@ -37,6 +37,14 @@ import Testing
             try await cloud.create(Port.self, ["network_id": .string(hidden.id.description)], as: self.stranger)
         }
         #expect(port == Network.notFound(hidden.id.description))
+        let group = try await cloud.create(SecurityGroup.self, ["name": "g", "project_id": "p1"])
+        for id in [group.id.description, ResourceID(rawValue: 7).description, "no id at all"] {
+            let rule = try await apiError {
+                try await cloud.create(
+                    SecurityGroupRule.self, ["security_group_id": .string(id), "direction": "ingress"], as: self.stranger)
+            }
+            #expect(rule == SecurityGroup.notFound(id))
+        }
     }
 
     @Test("Attributes with rules of their own are named in the refusal") func attributes() async throws {

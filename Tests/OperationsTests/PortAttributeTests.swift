@@ -202,24 +202,47 @@ import Testing
         let network = try await cloud.network(["project_id": "p2"])
         let foreign = try await cloud.router()
         let own = try await cloud.router(["project_id": "p2"])
-        func refusal(_ body: () async throws -> Port) async throws {
+        // Whether there is a router with an id is not told.
+        let nothing = ResourceID(rawValue: 7)
+        func refusal(_ id: ResourceID, _ body: () async throws -> Port) async throws {
             let error = try await apiError(body)
             #expect(
-                error?.message == "The following device_id \(foreign.id) is not owned by your project or matches another project router.")
-            #expect(error?.status == 409)
+                error
+                    == .conflict(
+                        "DeviceIDNotOwnedByTenant",
+                        "The following device_id \(id) is not owned by your project or matches another project router."))
         }
         func create(_ body: [String: JSONValue]) async throws -> Port {
             try await cloud.create(Port.self, ["network_id": .string(network.id.description)].merging(body) { $1 }, as: other)
         }
-        let device: [String: JSONValue] = ["device_id": .string(foreign.id.description)]
-        try await refusal { try await create(device.merging(["device_owner": .string(owner)]) { $1 }) }
         let plain = try await create([:])
-        try await refusal { try await cloud.update(plain, device.merging(["device_owner": .string(owner)]) { $1 }, as: other) }
-        let named = try await create(device)
-        try await refusal { try await cloud.update(named, ["device_owner": .string(owner)], as: other) }
         let owned = try await create(["device_owner": .string(owner), "device_id": .string(own.id.description)])
-        try await refusal { try await cloud.update(owned, device, as: other) }
+        for id in [foreign.id, nothing] {
+            let device: [String: JSONValue] = ["device_id": .string(id.description)]
+            let both = device.merging(["device_owner": .string(owner)]) { $1 }
+            try await refusal(id) { try await create(both) }
+            try await refusal(id) { try await cloud.update(plain, both, as: other) }
+            let named = try await create(device)
+            try await refusal(id) { try await cloud.update(named, ["device_owner": .string(owner)], as: other) }
+            try await refusal(id) { try await cloud.update(owned, device, as: other) }
+        }
+        // One that names no router, as ports of gateways outside the cloud do, is anybody's.
+        #expect(try await create(["device_owner": .string(owner)]).deviceOwner == owner)
         #expect(try await cloud.show(foreign).standard.revisionNumber == foreign.standard.revisionNumber)
+    }
+
+    @Test("A port that says that it is a floating IP's is deleted, and the port that is one is not")
+    func floatingIPPorts() async throws {
+        let cloud = try Cloud()
+        let (external, _) = try await cloud.externalNetwork()
+        let floating = try await cloud.create(FloatingIP.self, ["floating_network_id": .string(external.id.description)])
+        let network = try await cloud.network()
+        let claim = try await cloud.port(
+            on: network, ["device_owner": .string(DeviceOwner.floatingIP), "device_id": .string(floating.id.description)])
+        try await cloud.delete(claim)
+        let real = try #require(try await cloud.ports(ownedBy: DeviceOwner.floatingIP).first)
+        #expect(real.id == floating.floatingPortID)
+        #expect(try await apiError { try await cloud.delete(real) } == .servicePortInUse(real))
     }
 
     @Test("Lists find parts of addresses, empty texts, and what changed since a time", arguments: Backend.allCases)

@@ -79,7 +79,7 @@ import Testing
         }
         #expect(
             try await error { try await bind(cloud, port, ["host": "h9"]) }
-                == "500 PortBindingError: Binding for port \(id) on host h9 could not be created or updated.")
+                == "400 PortBindingError: Binding for port \(id) on host h9 could not be created or updated.")
         #expect(
             try await error { try await cloud.operations.activateBinding(ofPort: id, to: "h1", caller: cloud.admin) }
                 == "409 PortBindingAlreadyActive: Binding for port \(id) on host h1 is already active.")

@@ -109,6 +109,11 @@ import Testing
         #expect(try await apiError { try await cloud.port(on: network, direct) }?.type == "QosRuleNotSupported")
         let normal = try await cloud.port(on: network)
         #expect(try await apiError { try await cloud.update(normal, direct) } == conflict(normal))
+        // The first rule of a network's policy, which its ports have.
+        let later = try await cloud.create(QoSPolicy.self, [:])
+        let other = try await cloud.network(given(later))
+        let bound = try await cloud.port(on: other, direct)
+        #expect(try await apiError { try await self.addRule(cloud, later) } == conflict(bound))
     }
 
     @Test("A policy has one limit of packets in each direction, and goes with its rules", arguments: Backend.allCases)

@@ -99,6 +99,28 @@ import Testing
         #expect(try await cloud.list(QoSPolicy.self, as: stranger).map(\.id) == [policy.id])
     }
 
+    @Test("Who owns a policy is not told by which of another project's things it is used")
+    func foreignUsers() async throws {
+        let cloud = try Cloud()
+        let policy = try await cloud.create(QoSPolicy.self, ["project_id": "p1", "shared": true])
+        let given: [String: JSONValue] = ["qos_policy_id": .init(policy.id), "project_id": "p2"]
+        let (external, _) = try await cloud.externalNetwork()
+        let floating = try await cloud.create(FloatingIP.self, given.merging(["floating_network_id": .init(external.id)]) { $1 })
+        func refusal(as caller: Caller) async throws -> APIError? { try await apiError { try await cloud.delete(policy, as: caller) } }
+        #expect(try await refusal(as: manager)?.message == "QoS Policy \(policy.id) is used by a fip of another project.")
+        #expect(try await refusal(as: cloud.admin)?.message == "QoS Policy \(policy.id) is used by fip \(floating.id).")
+        let network = try await cloud.network(given)
+        #expect(try await refusal(as: manager)?.message == "QoS Policy \(policy.id) is used by a network of another project.")
+        let port = try await cloud.port(on: network, ["project_id": "p2", "binding:vnic_type": "direct"])
+        let rule = try ResourceRequest<BandwidthLimitRule>.create(["max_kbps": 1000])
+        for (caller, user) in [(manager, "a port of another project"), (cloud.admin, "port \(port.id)")] {
+            let refused = try await apiError {
+                try await cloud.operations.createRule(rule, policy: policy.id.description, caller: caller)
+            }
+            #expect(refused == .conflict("QosRuleNotSupported", "Rule bandwidth_limit is not supported by \(user)"))
+        }
+    }
+
     @Test("Floating IPs and gateways take a policy and hold it", arguments: Backend.allCases)
     func users(_ backend: Backend) async throws {
         let cloud = try Cloud(backend)

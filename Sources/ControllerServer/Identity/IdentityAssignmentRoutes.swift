@@ -26,7 +26,9 @@ struct IdentityAssignmentRoutes: Sendable {
             let wanted = assignment(context)
             let caller = try await api.caller(request)
             try IdentityPolicy.checkRead("list_grants", caller, isOwn: wanted.userID == caller.userID)
-            return api.list(try await api.identity.grants(ofUser: wanted.userID, in: wanted.scope), request)
+            let grants = try await api.identity.grants(
+                ofUser: wanted.userID, in: wanted.scope, seesAll: IdentityPolicy.seesAll(caller))
+            return api.list(grants, request)
         }
         let item = RouterPath(path + "/:role")
         router.put(item) { request, context in

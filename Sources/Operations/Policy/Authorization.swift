@@ -66,7 +66,7 @@ extension Verb {
         } catch {
             // Of a network of somebody else nothing is told, not even that it is there.
             for parent in R.policyParents {
-                if let id = given[parent.column]?.stringValue.flatMap({ ResourceID($0) }) { try parent.checkVisible(self, id) }
+                if let id = given[parent.column]?.stringValue { try parent.checkVisible(self, id) }
             }
             throw error
         }

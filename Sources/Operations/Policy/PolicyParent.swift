@@ -16,8 +16,8 @@ public struct PolicyParent: Sendable {
     let value: @Sendable (Verb, ResourceID, String) throws -> JSONValue?
     /// The same of several parents, which are read together.
     let values: @Sendable (Verb, [ResourceID], String) throws -> [ResourceID: JSONValue]
-    /// Throws 404 when the caller does not see the parent with an id.
-    let checkVisible: @Sendable (Verb, ResourceID) throws -> Void
+    /// Throws 404 when the caller does not see the parent with an id, or the text is no id.
+    let checkVisible: @Sendable (Verb, String) throws -> Void
 
     init<Parent: ManagedResource>(_ name: String, column: String, _ parent: Parent.Type) {
         self.name = name
