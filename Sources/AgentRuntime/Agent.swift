@@ -245,6 +245,7 @@ public actor Agent: Service {
         isResyncing = result.isResyncing
         refreshMembers(lookingAt: mode == .full || isResynced || result.isCutShort ? nil : result.routersOfKeepalived)
         expectWords(after: result)
+        logEnds(result)
         refreshWatches()
         refreshElection()
         cleaner.clean(view, after: result, settings: configuration.settings, processes: processes, logger: logger)

@@ -1,3 +1,4 @@
+import Drivers
 import NetworkModel
 import ServiceProcesses
 
@@ -26,11 +27,22 @@ extension Agent {
         }
     }
 
+    /// A cycle may look at a daemon before its watch has told of its end.
+    func logEnds(_ result: ApplyReport) {
+        for (key, process) in result.endedDaemons.sorted(by: { $0.key < $1.key }) where watches[key]?.process == process {
+            logEnd(of: key, process)
+        }
+    }
+
+    private func logEnd(of key: String, _ process: Int32) {
+        logger.warning("A daemon ended by itself", metadata: ["key": "\(key)", "process": "\(process)"])
+    }
+
     private func daemonEnded(_ key: String, _ process: Int32) {
         // A process that the supervisor replaced is nobody's loss.
         guard let watch = watches[key], watch.process == process else { return }
         watches[key] = nil
-        logger.warning("A daemon ended by itself", metadata: ["key": "\(key)", "process": "\(process)"])
+        if !reconciler.isDaemonEnding(key) { logEnd(of: key, process) }
         if let id = KeepalivedDaemon.router(ofKey: key).flatMap({ ResourceID($0) }) { noteEnd(ofKeepalivedOf: id) }
         if senses.election != nil, !watch.isReleased, KeepalivedDaemon.router(ofKey: key) != nil {
             // Its start would take the master's addresses away: first another member shall have them. The election says when.

@@ -42,6 +42,8 @@ public struct ApplyReport: Hashable, Sendable {
     /// Foreign links that are wanted and do not exist (yet): a port without its device.
     public var missingLinks: Set<String> = []
     public var daemonActions: [DaemonAction] = []
+    /// Processes of daemons, by key, that were found to have ended although nobody told them to.
+    public var endedDaemons: [String: Int32] = [:]
     /// When to run a cycle again although nothing changed: a daemon is starting, ends, or waits for its next attempt.
     public var retryAfterMilliseconds: Int?
     /// Whether something that is wanted is not there yet although it did not fail: a daemon that is starting.
@@ -82,6 +84,7 @@ public struct ApplyReport: Hashable, Sendable {
         failures += part.failures.prefix(max(Self.maximumFailures - failures.count, 0))
         missingLinks.formUnion(part.missingLinks)
         daemonActions += part.daemonActions
+        endedDaemons.merge(part.endedDaemons) { $1 }
         if let milliseconds = part.retryAfterMilliseconds { lookAgain(afterMilliseconds: milliseconds) }
         isWaiting = isWaiting || part.isWaiting
         startingDaemons.formUnion(part.startingDaemons)

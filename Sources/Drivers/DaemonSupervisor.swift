@@ -66,6 +66,8 @@ final class DaemonSupervisor {
 
     var processes: [String: Int32] { memories.compactMapValues(\.process) }
 
+    func isEnding(_ key: String) -> Bool { memories[key]?.ending != nil || leaving[key] != nil }
+
     /// Namespaces that processes are still in that were told to end, or will be when their start has ended.
     var occupiedNamespaces: Set<NamespaceName> {
         let starting = memories.values.compactMap { $0.ordered == nil ? nil : $0.configuration.namespace }

@@ -67,6 +67,9 @@ struct DaemonWork: Sendable {
         if try isStillEnding() { return }
         let record = try files.record(of: memory.configuration.key)
         let found = try files.running(record ?? DaemonRecord(memory.configuration))
+        if let former = memory.process, former != found, memory.cleared == nil {
+            report.endedDaemons[memory.configuration.key] = former
+        }
         memory.process = found
         let refusal = try checks.refusal(of: memory.configuration, host: host, now: now)
         let configuration = refusal == nil ? memory.configuration : try acceptable()

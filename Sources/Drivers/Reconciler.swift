@@ -95,6 +95,9 @@ public final class Reconciler {
     /// The processes of the daemons that ran when they were last looked at, by key: whose end is worth waiting for.
     public var daemonProcesses: [String: Int32] { supervisor.processes }
 
+    /// Whether the daemon's process was told to end.
+    public func isDaemonEnding(_ key: String) -> Bool { supervisor.isEnding(key) }
+
     /// Looks for tables of ours that somebody else changed since they were written: a question to the kernel for each namespace that is looked at. The agent's own,
     /// which holds the security groups, is looked at each time, the others in ``firewallTurns`` turns.
     ///
