@@ -30,6 +30,11 @@ extension Agent {
         // A process that the supervisor replaced is nobody's loss.
         guard let watch = watches[key], watch.process == process else { return }
         watches[key] = nil
+        if reconciler.isEndingDaemon(key), KeepalivedDaemon.router(ofKey: key) == nil {
+            // It was told to, and the next cycle may start it again. A keepalived's end is news for its group, whoever wanted it.
+            cycleWakeUp()
+            return
+        }
         logger.warning("A daemon ended by itself", metadata: ["key": "\(key)", "process": "\(process)"])
         if let id = KeepalivedDaemon.router(ofKey: key).flatMap({ ResourceID($0) }) { noteEnd(ofKeepalivedOf: id) }
         if senses.election != nil, !watch.isReleased, KeepalivedDaemon.router(ofKey: key) != nil {

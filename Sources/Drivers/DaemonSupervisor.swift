@@ -66,6 +66,9 @@ final class DaemonSupervisor {
 
     var processes: [String: Int32] { memories.compactMapValues(\.process) }
 
+    /// Whether the daemon was told to end, so that its end is no loss.
+    func isEnding(_ key: String) -> Bool { leaving[key] != nil || memories[key]?.ending != nil }
+
     /// Namespaces that processes are still in that were told to end, or will be when their start has ended.
     var occupiedNamespaces: Set<NamespaceName> {
         let starting = memories.values.compactMap { $0.ordered == nil ? nil : $0.configuration.namespace }

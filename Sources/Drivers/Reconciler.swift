@@ -77,6 +77,9 @@ public final class Reconciler {
     /// Ends a hold: the next cycle starts the daemon when it does not run.
     public func releaseDaemon(_ key: String) { supervisor.release(key) }
 
+    /// Whether the daemon was told to end, be it to start again.
+    public func isEndingDaemon(_ key: String) -> Bool { supervisor.isEnding(key) }
+
     /// The next cycle reads everything in the namespace (nil: the agent's own).
     public func markDirty(_ namespace: NamespaceName?) {
         believed[namespace] = nil
