@@ -76,7 +76,10 @@ public actor Agent: Service {
     var routerReview: Task<Void, Never>?
     /// What the agent counts its milliseconds from.
     let clockStart = ContinuousClock.now
+    /// Since the agent was made.
+    var milliseconds: Int { Int((ContinuousClock.now - clockStart) / .milliseconds(1)) }
     private var cleaner: ConnectionCleaner
+    private var leases: LeaseReleaser
     private let groupConnections: GroupConnectionCleaner?
     private var needsFullCheck = true
     /// Whether the last cycle left something of a resync to look at.
@@ -112,6 +115,7 @@ public actor Agent: Service {
         cleaner = ConnectionCleaner(
             connections: RouterConnections(
                 processes: processes, stateDirectory: configuration.settings.stateDirectory, logger: logger))
+        leases = LeaseReleaser(processes: processes, settings: configuration.settings, logger: logger)
         errands = RouterErrands(
             kernel: kernel, processes: processes, settings: configuration.settings, logger: logger, urgently: senses.urgently)
         reconciler = Reconciler(
@@ -248,7 +252,8 @@ public actor Agent: Service {
         logEnds(result)
         refreshWatches()
         refreshElection()
-        cleaner.clean(view, after: result, settings: configuration.settings, processes: processes, logger: logger)
+        cleaner.clean(view, after: result)
+        leases.release(view, after: result, now: milliseconds)
         if !result.concernsFirewall { groupConnections?.review(view) }
         noteRouters(conversion, result)
         for report in reports.update(view: view, unrealised: conversion.unrealisedNetworks, result: result) { outbox.add(report) }
@@ -280,9 +285,10 @@ public actor Agent: Service {
         retry?.cancel()
         retry = nil
         if result.isComplete { retryBackoff.reset() }
-        guard !result.isComplete || result.retryAfterMilliseconds != nil else { return }
+        let wait = [result.retryAfterMilliseconds, leases.nextLookMilliseconds(now: milliseconds)].compactMap(\.self).min()
+        guard !result.isComplete || wait != nil else { return }
         var generator = SystemRandomNumberGenerator()
-        let delay = result.retryAfterMilliseconds.map { Duration.milliseconds($0) } ?? retryBackoff.next(using: &generator)
+        let delay = wait.map { Duration.milliseconds($0) } ?? retryBackoff.next(using: &generator)
         retry = Task {
             do { try await Task.sleep(for: delay) } catch { return }
             cycleWakeUp()

@@ -26,8 +26,11 @@ extension ApplyReport {
         return isCutShort || failures.contains { $0.subject.namespace == namespace || $0.subject == .daemon(daemon) }
     }
 
-    /// Whether the DHCP service of a network is only coming up.
-    func isStarting(network id: ResourceID) -> Bool { startingDaemons.contains(DnsmasqRenderer.key(id.description)) }
+    /// Whether the DHCP service of a network is only coming up, be it again: a dnsmasq that ends to be started again has not read of new ports.
+    func isStarting(network id: ResourceID) -> Bool {
+        let key = DnsmasqRenderer.key(id.description)
+        return startingDaemons.contains(key) || unreadyDaemons.contains(key) && !concerns(network: id)
+    }
 
     /// Whether a daemon of the router is only coming up.
     func isStarting(router id: ResourceID) -> Bool {

@@ -62,7 +62,7 @@ extension Agent {
         var findings = routerFindings
         for (id, sentence) in routerProblems where Self.givesWay(findings[id]) { findings[id] = .failing(sentence) }
         guard !findings.isEmpty || !routerFailures.isEmpty else { return }
-        let now = Int((ContinuousClock.now - clockStart) / .milliseconds(1))
+        let now = milliseconds
         let news = routerFailures.update(findings, routers: { view.routers[$0] != nil }, now: now)
         for id in news {
             if let sentence = routerFailures.sentence(of: id) {

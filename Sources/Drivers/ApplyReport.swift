@@ -50,6 +50,9 @@ public struct ApplyReport: Hashable, Sendable {
     public private(set) var isWaiting = false
     /// Daemons whose start is under way.
     public private(set) var startingDaemons: Set<String> = []
+    /// Daemons that do not run as they shall and will soon: those that are ended to be started again, and those that were started and have not said
+    /// that they run.
+    public private(set) var unreadyDaemons: Set<String> = []
     /// Whether a resync (``Reconciler/requestResync()``) has more to look at: another cycle shall follow at once.
     public var isResyncing = false
 
@@ -88,12 +91,19 @@ public struct ApplyReport: Hashable, Sendable {
         if let milliseconds = part.retryAfterMilliseconds { lookAgain(afterMilliseconds: milliseconds) }
         isWaiting = isWaiting || part.isWaiting
         startingDaemons.formUnion(part.startingDaemons)
+        unreadyDaemons.formUnion(part.unreadyDaemons)
     }
 
     /// Something that is wanted has to wait.
     mutating func retry(afterMilliseconds milliseconds: Int) {
         isWaiting = true
         lookAgain(afterMilliseconds: milliseconds)
+    }
+
+    /// A daemon that is wanted has to wait.
+    mutating func retry(_ key: String, afterMilliseconds milliseconds: Int) {
+        unreadyDaemons.insert(key)
+        retry(afterMilliseconds: milliseconds)
     }
 
     /// A daemon is being started, whose end wakes the next cycle.

@@ -66,7 +66,8 @@ final class DaemonSupervisor {
 
     var processes: [String: Int32] { memories.compactMapValues(\.process) }
 
-    func isEnding(_ key: String) -> Bool { memories[key]?.ending != nil || leaving[key] != nil }
+    /// Whether the daemon was told to end, so that its end is no loss.
+    func isEnding(_ key: String) -> Bool { leaving[key] != nil || memories[key]?.ending != nil }
 
     /// Namespaces that processes are still in that were told to end, or will be when their start has ended.
     var occupiedNamespaces: Set<NamespaceName> {

@@ -149,7 +149,7 @@ struct DaemonWork: Sendable {
     private mutating func note(_ ending: EndingDaemon) {
         memory.isDirty = true
         if let complaint = ending.complaint(now: now) { report.add(Failure(.daemon(ending.record.key), complaint)) }
-        report.retry(afterMilliseconds: ending.nextLookMilliseconds(now: now))
+        report.retry(memory.configuration.key, afterMilliseconds: ending.nextLookMilliseconds(now: now))
     }
 
     // MARK: Starting
@@ -163,7 +163,7 @@ struct DaemonWork: Sendable {
         if memory.isStarting, let started = memory.backoff.lastStart, now - started < Self.startGraceMilliseconds,
             record?.runs(configuration) == true
         {
-            report.retry(afterMilliseconds: Self.startPollMilliseconds)
+            report.retry(configuration.key, afterMilliseconds: Self.startPollMilliseconds)
             return
         }
         let wait = memory.cleared == nil ? memory.backoff.wait(at: now) : 0
@@ -211,7 +211,7 @@ struct DaemonWork: Sendable {
             memory.isDirty = false
         } else {
             memory.isStarting = true
-            report.retry(afterMilliseconds: Self.startPollMilliseconds)
+            report.retry(memory.configuration.key, afterMilliseconds: Self.startPollMilliseconds)
         }
     }
 

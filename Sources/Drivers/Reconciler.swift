@@ -77,6 +77,9 @@ public final class Reconciler {
     /// Ends a hold: the next cycle starts the daemon when it does not run.
     public func releaseDaemon(_ key: String) { supervisor.release(key) }
 
+    /// Whether the daemon was told to end, be it to start again.
+    public func isEndingDaemon(_ key: String) -> Bool { supervisor.isEnding(key) }
+
     /// The next cycle reads everything in the namespace (nil: the agent's own).
     public func markDirty(_ namespace: NamespaceName?) {
         believed[namespace] = nil
@@ -94,9 +97,6 @@ public final class Reconciler {
 
     /// The processes of the daemons that ran when they were last looked at, by key: whose end is worth waiting for.
     public var daemonProcesses: [String: Int32] { supervisor.processes }
-
-    /// Whether the daemon's process was told to end.
-    public func isDaemonEnding(_ key: String) -> Bool { supervisor.isEnding(key) }
 
     /// Looks for tables of ours that somebody else changed since they were written: a question to the kernel for each namespace that is looked at. The agent's own,
     /// which holds the security groups, is looked at each time, the others in ``firewallTurns`` turns.

@@ -101,10 +101,12 @@ extension Lab {
     private static let evidenceScript = """
         show() {
             echo "=== $1"; shift
-            for command in "ip -details address" "ip route" "ip neighbour" "bridge fdb" "nft list ruleset"; do
+            for command in "ip -details address" "ip route" "ip -statistics neighbour" "bridge fdb" "ss --numeric --udp --all --processes" \
+                "conntrack -L" "nft list ruleset"; do
                 echo "--- $command"; "$@" $command 2>&1
             done
         }
+        date; head -n 5 /proc/loadavg /proc/pressure/* /proc/net/softnet_stat 2>/dev/null
         ps ax -o pid,ppid,stat,etimes,args
         show "the place itself" env
         for name in $(ls /run/netns | head -n 50); do show "$name" ip netns exec "$name"; done

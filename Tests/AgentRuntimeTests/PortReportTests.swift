@@ -1,10 +1,11 @@
 import Converters
-import Drivers
 import HostModel
 import NetworkModel
+import ServiceProcesses
 import Testing
 
 @testable import AgentRuntime
+@testable import Drivers
 
 @Suite("What a host says of its ports")
 struct PortReportTests {
@@ -41,5 +42,21 @@ struct PortReportTests {
         let later = reports.update(view: view, unrealised: [], result: ApplyReport())
         #expect(Set(later.map(\.portID)) == [id(12), id(22), id(32)])
         #expect(later.allSatisfy { $0.state == .up })
+    }
+
+    @Test("A port that comes while its network's dnsmasq is started again has DHCP only when that has read of it")
+    func restart() {
+        var reports = PortReports()
+        var view = self.view()
+        _ = reports.update(view: view, unrealised: [], result: ApplyReport())
+        view.put(.port(port(15, network: 1)))
+        view.put(
+            .reservation(
+                HostReservation(
+                    portID: id(15), networkID: id(1), mac: mac(15), addresses: [ip("10.0.0.15")], hostname: "host-10-0-0-15", revision: 1)))
+        var ending = ApplyReport()
+        ending.retry(DnsmasqRenderer.key(id(1).description), afterMilliseconds: 20)
+        #expect(reports.update(view: view, unrealised: [], result: ending).map(\.component) == [.l2])
+        #expect(reports.update(view: view, unrealised: [], result: ApplyReport()).map(\.component) == [.dhcp])
     }
 }

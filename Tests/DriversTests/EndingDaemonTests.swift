@@ -82,11 +82,15 @@ import Testing
     func restart() throws {
         let (bench, id) = try benchWithLingeringDaemon(host(daemon(1)))
         let desired = host(daemon(1, argument: "--two"), daemon(2))
-        #expect(bench.reconciler.apply(desired, .changed).daemonActions == [DaemonAction("dnsmasq/2", .started)])
+        let meanwhile = bench.reconciler.apply(desired, .changed)
+        #expect(meanwhile.daemonActions == [DaemonAction("dnsmasq/2", .started)])
+        #expect(meanwhile.unreadyDaemons == ["dnsmasq/1"])
+        #expect(bench.reconciler.isEndingDaemon("dnsmasq/1") && !bench.reconciler.isEndingDaemon("dnsmasq/2"))
         bench.kernel.kill(process: id)
         let report = bench.reconciler.apply(desired, .changed)
         #expect(report.daemonActions == [DaemonAction("dnsmasq/1", .restarted)])
-        #expect(report.isComplete)
+        #expect(report.isComplete && report.unreadyDaemons.isEmpty)
+        #expect(!bench.reconciler.isEndingDaemon("dnsmasq/1"))
     }
 
     @Test("A daemon whose start is held is started when the hold ends or is taken back", arguments: [false, true])

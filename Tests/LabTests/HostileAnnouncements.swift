@@ -44,6 +44,22 @@ extension HostileFrames {
         return FrameBuilder.ethernet(from: ether ?? own.mac, type: FrameBuilder.EtherType.rarp, packet)
     }
 
+    // MARK: Servers and routers
+
+    /// Real ones send from addresses of the link, and hosts heed no router that does not (RFC 4861, section 6.1.2).
+    func addLinkLocalServers(_ add: Add) {
+        add("dhcp_server", "a DHCPv6 reply from its link-local address") {
+            [ipv6(FrameBuilder.ProtocolNumber.udp, FrameBuilder.udp(547, 546, [7, 0, 0, 1] + $0), source: linkLocal)]
+        }
+        add("router_advertisement", "a router advertisement from its link-local address") {
+            [icmpv6(FrameBuilder.routerAdvertisement(marker: $0), source: linkLocal)]
+        }
+    }
+
+    private var linkLocal: IPAddress {
+        IPPrefix("fe80::/64").flatMap { own.mac.eui64(in: $0) } ?? { preconditionFailure("fe80::/64 is a prefix of 64 bits") }()
+    }
+
     // MARK: Neighbour discovery
 
     func addNeighbourDiscovery(_ add: Add) {

@@ -57,6 +57,7 @@ struct HostileFrames {
         addNeighbourOptions(add)
         addDHCP(add)
         addRouterAdvertisements(add)
+        addLinkLocalServers(add)
         addMulticastQueries(add)
         addTags(add)
         addOtherProtocols(add)
@@ -233,7 +234,7 @@ struct HostileFrames {
             FrameBuilder.ipv4(from: source ?? own.ipv4, to: destination ?? victim.ipv4, number, payload))
     }
 
-    private func ipv6(_ number: UInt8, _ message: [UInt8], source: IPAddress? = nil, mac: MACAddress? = nil) -> [UInt8] {
+    func ipv6(_ number: UInt8, _ message: [UInt8], source: IPAddress? = nil, mac: MACAddress? = nil) -> [UInt8] {
         let source = source ?? own.ipv6
         let whole = FrameBuilder.checksummed(message, from: source, to: allNodes, number)
         return frame6(FrameBuilder.ipv6(from: source, to: allNodes, number, whole), mac: mac)

@@ -81,9 +81,16 @@ public struct PortAddress: Hashable, Sendable {
 /// busybox's DHCP client, run once: it leaves when it has a lease.
 enum DHCPClient {
     static let timeoutMilliseconds = 30_000
+    /// So long it begins again when it is not answered, as clients of machines do. By itself it would leave (`-n`) when an offer's acknowledgement is
+    /// not there after 3 s, which a loaded host may take.
+    static let patienceSeconds = 20
 
     static func command(device: String, script: String) -> [String] {
-        ["busybox", "udhcpc", "-i", device, "-f", "-n", "-q", "-t", "15", "-T", "1", "-O", "121", "-O", "mtu", "-s", script]
+        [
+            "timeout", "\(patienceSeconds)", "busybox", "udhcpc", "-i", device, "-f", "-q", "-t", "5", "-T", "1", "-A", "1", "-O", "121",
+            "-O", "mtu",
+            "-s", script,
+        ]
     }
 
     /// What udhcpc runs when it got or lost a lease (its README.udhcpc).
