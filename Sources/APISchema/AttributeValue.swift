@@ -13,6 +13,8 @@ public protocol AttributeValue: Sendable {
     init(json: JSONValue) throws(InvalidValue)
     /// The text of a query parameter as a column value; nil when no row can match it.
     static func filterValue(_ text: String) -> ColumnValue?
+    /// The elements of a list as its row keeps it (`["…","…"]`), told without taking it apart as JSON; nil: that must be done.
+    static func elements(ofKept text: String) -> [Self]?
     /// How an attribute of that type is shown when this is its Swift type: it may be null, or a text where a number may be given.
     static func shownType(_ type: AttributeType) -> AttributeType
 }
@@ -25,6 +27,7 @@ public struct InvalidValue: Error, Hashable, Sendable {
 
 extension AttributeValue {
     public static func filterValue(_ text: String) -> ColumnValue? { .text(text) }
+    public static func elements(ofKept text: String) -> [Self]? { nil }
     public static func shownType(_ type: AttributeType) -> AttributeType {
         switch type {
         case .nullMeans(_, let shown): shown
@@ -152,6 +155,12 @@ extension TextAttributeValue {
 extension ResourceID: TextAttributeValue {
     public init?(text: String) { self.init(text) }
     public static func refusal(_ text: String) -> String { "'\(text)' is not a valid UUID" }
+    public static func elements(ofKept text: String) -> [ResourceID]? {
+        KeptList.elements(of: text) { list in
+            guard list.skip("\""), let id = list.id(), list.skip("\"") else { return nil }
+            return id
+        }
+    }
 }
 
 extension IPAddress: TextAttributeValue {
@@ -216,6 +225,10 @@ extension Array: JSONAttributeValue, AttributeValue where Element: AttributeValu
         guard case .text(let text) = columnValue else { return nil }
         if text == Self.emptyText {
             self = []
+            return
+        }
+        if let elements = Element.elements(ofKept: text) {
+            self = elements
             return
         }
         guard let json = try? JSONParser.parse(text), let value = try? Self(json: json) else { return nil }

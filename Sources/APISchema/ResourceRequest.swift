@@ -21,9 +21,9 @@ public struct ResourceRequest<Resource: APIResource>: Sendable {
 
     /// Puts every value whose attribute is a plain stored property into the resource.
     public func assign(to resource: inout Resource) throws(APIError) {
-        for attribute in Resource.table.attributes {
-            guard let assign = attribute.assign, let json = values[attribute.name] else { continue }
-            do throws(InvalidValue) { try assign(&resource, json) } catch { throw .invalidAttribute(attribute.name, error.reason) }
+        for (name, assign) in Resource.table.assignments {
+            guard let json = values[name] else { continue }
+            do throws(InvalidValue) { try assign(&resource, json) } catch { throw .invalidAttribute(name, error.reason) }
         }
     }
 
@@ -31,16 +31,16 @@ public struct ResourceRequest<Resource: APIResource>: Sendable {
     public static func create(_ body: [String: JSONValue]) throws(APIError) -> ResourceRequest {
         let body = try unified(body)
         try refuseUnknown(body)
-        var values: [String: JSONValue] = [:]
-        for attribute in Resource.table.attributes {
-            if let json = body[attribute.name] {
-                guard attribute.access.contains(.create) else { throw .badRequest("Attribute '\(attribute.name)' not allowed in POST") }
-                values[attribute.name] = try checked(attribute, json)
-            } else if attribute.access.contains(.required) {
+        let table = Resource.table
+        var values = table.defaultValues
+        // In the table's order, which decides what is complained of first.
+        for position in Set(body.keys.compactMap { table.positions[$0] } + table.requiredPositions).sorted() {
+            let attribute = table.attributes[position]
+            guard let json = body[attribute.name] else {
                 throw .badRequest("Failed to parse request. Required attribute '\(attribute.name)' not specified")
-            } else if let defaultValue = attribute.defaultValue {
-                values[attribute.name] = defaultValue
             }
+            guard attribute.access.contains(.create) else { throw .badRequest("Attribute '\(attribute.name)' not allowed in POST") }
+            values[attribute.name] = try checked(attribute, json)
         }
         return ResourceRequest(values: values, givenNames: Set(body.keys))
     }

@@ -43,6 +43,12 @@ public struct ResourceTable<Resource: APIResource>: Sendable {
     public let positions: [String: Int]
     /// What the row holds, in the order of the SQL columns.
     public let columns: [Column<Resource>]
+    /// What POST assumes for attributes that it does not name.
+    let defaultValues: [String: JSONValue]
+    /// The attributes that POST must name.
+    let requiredPositions: [Int]
+    /// The attributes that are plain stored properties, with what puts a validated value into the resource.
+    let assignments: [(name: String, assign: @Sendable (inout Resource, JSONValue) throws(InvalidValue) -> Void)]
     /// Makes a resource of a row, given the value of the column at a position of ``columns``.
     ///
     /// A closure made here, where the compiler knows the resource's type: a loop over the columns elsewhere would look that type up for each value.
@@ -59,6 +65,10 @@ public struct ResourceTable<Resource: APIResource>: Sendable {
         self.notFoundName = notFoundName
         self.attributes = attributes
         positions = Dictionary(uniqueKeysWithValues: attributes.enumerated().map { ($1.name, $0) })
+        let optional = attributes.filter { !$0.access.contains(.required) }
+        defaultValues = optional.reduce(into: [:]) { $0[$1.name] = $1.defaultValue }
+        requiredPositions = attributes.indices.filter { attributes[$0].access.contains(.required) }
+        assignments = attributes.compactMap { attribute in attribute.assign.map { (name: attribute.name, assign: $0) } }
         let columns = attributes.compactMap(\.column)
         self.columns = columns
         load = { (value: (Int) -> ColumnValue) throws(DamagedColumn) in

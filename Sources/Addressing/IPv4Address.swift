@@ -48,6 +48,26 @@ public struct IPv4Address: Hashable, Sendable, Comparable {
 
 extension IPv4Address: CustomStringConvertible {
     public var description: String {
-        "\(rawValue >> 24).\(rawValue >> 16 & 255).\(rawValue >> 8 & 255).\(rawValue & 255)"
+        // Answers are full of them: digits into place, without a text for each octet.
+        String(unsafeUninitializedCapacity: 15) { buffer in
+            var position = 0
+            var shift: UInt32 = 32
+            while shift > 0 {
+                shift -= 8
+                let octet = UInt8(truncatingIfNeeded: rawValue >> shift)
+                if octet >= 100 { Self.put(octet / 100, into: buffer, at: &position) }
+                if octet >= 10 { Self.put(octet / 10 % 10, into: buffer, at: &position) }
+                Self.put(octet % 10, into: buffer, at: &position)
+                guard shift > 0 else { break }
+                buffer[position] = UInt8(ascii: ".")
+                position += 1
+            }
+            return position
+        }
+    }
+
+    private static func put(_ digit: UInt8, into buffer: UnsafeMutableBufferPointer<UInt8>, at position: inout Int) {
+        buffer[position] = UInt8(ascii: "0") + digit
+        position += 1
     }
 }

@@ -10,10 +10,9 @@ public struct MACAddress: Hashable, Sendable, Comparable {
 
     /// Parses six two-digit hexadecimal octets separated by colons.
     public init?(_ text: some StringProtocol) {
-        let bytes = Array(text.utf8)
-        guard bytes.count == 17 else { return nil }
+        guard text.utf8.count == 17 else { return nil }
         var value: UInt64 = 0
-        for (index, byte) in bytes.enumerated() {
+        for (index, byte) in text.utf8.enumerated() {
             if index % 3 == 2 {
                 guard byte == UInt8(ascii: ":") else { return nil }
             } else {
@@ -45,12 +44,12 @@ public struct MACAddress: Hashable, Sendable, Comparable {
 
 extension MACAddress: CustomStringConvertible {
     public var description: String {
-        let digits = Array("0123456789abcdef".utf8)
+        let digits: StaticString = "0123456789abcdef"
         return String(unsafeUninitializedCapacity: 17) { buffer in
             for index in 0..<6 {
                 let octet = UInt8(truncatingIfNeeded: rawValue >> UInt64(40 - 8 * index))
-                buffer[index * 3] = digits[Int(octet >> 4)]
-                buffer[index * 3 + 1] = digits[Int(octet & 15)]
+                buffer[index * 3] = digits.utf8Start[Int(octet >> 4)]
+                buffer[index * 3 + 1] = digits.utf8Start[Int(octet & 15)]
                 if index < 5 { buffer[index * 3 + 2] = UInt8(ascii: ":") }
             }
             return 17

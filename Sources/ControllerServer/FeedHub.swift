@@ -95,12 +95,13 @@ actor FeedHub: Service {
     /// True when there may be more.
     private func readOnce() async throws -> Bool {
         let after = journal.latest
-        let (changes, last, isGap) = try await store.read { transaction -> ([TopologyChange], Int, Bool) in
+        let (changes, last, isGap, isWhole) = try await store.read { transaction -> ([TopologyChange], Int, Bool, Bool) in
             // A log that was trimmed past us (this server slept for long) cannot be followed.
             let oldest = try transaction.oldestRevision
-            if oldest > after + 1 { return ([], after, true) }
+            if oldest > after + 1 { return ([], after, true, false) }
             let entries = try transaction.changes(after: after, limit: Self.changesPerRead)
-            return (try TopologyReader.changes(entries, transaction), entries.last?.revision ?? after, false)
+            let isWhole = entries.count < Self.changesPerRead
+            return (try TopologyReader.changes(entries, transaction), entries.last?.revision ?? after, false, isWhole)
         }
         if isGap {
             try await reload()
@@ -114,7 +115,8 @@ actor FeedHub: Service {
             subscribers[id]?.pending.formUnion(changed)
             subscriber.wake.yield()
         }
-        return true
+        // What is committed after this read wakes the hub again.
+        return !isWhole
     }
 
     private func reload() async throws {

@@ -65,6 +65,8 @@ enum MediaTypes {
 
     /// Whether a `Content-Type` can be JSON.
     static func isJSON(_ header: String) -> Bool {
+        // What nearly all clients send.
+        if header == "application/json" { return true }
         let type = header.lowercased().split(separator: ";").first.map { $0.filter { !$0.isWhitespace } } ?? ""
         return type.isEmpty || ["application/json", "application/x-www-form-urlencoded", "text/json"].contains(type)
             || (type.hasPrefix("application/") && type.hasSuffix("+json"))

@@ -15,6 +15,12 @@ public struct PortName: Hashable, Sendable {
 
     /// `host-10-0-0-5`, `host-2001-db8--5`: what an address without a name is called.
     public static func host(for address: IPAddress) -> String {
-        "host-" + String(address.description.map { $0 == "." || $0 == ":" ? "-" : $0 })
+        var text = "host-"
+        // Every port that is shown has one for each address: byte by byte, since characters are costly to tell apart.
+        for byte in address.description.utf8 {
+            let isMark = byte == UInt8(ascii: ".") || byte == UInt8(ascii: ":")
+            text.unicodeScalars.append(Unicode.Scalar(isMark ? UInt8(ascii: "-") : byte))
+        }
+        return text
     }
 }

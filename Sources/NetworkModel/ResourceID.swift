@@ -21,6 +21,12 @@ public struct ResourceID: Hashable, Sendable, Comparable {
         rawValue = value
     }
 
+    /// The same of bytes in the middle of a text.
+    public init?(utf8 bytes: UnsafeBufferPointer<UInt8>) {
+        guard let value = Self.parse(bytes) else { return nil }
+        rawValue = value
+    }
+
     private static func parse(_ bytes: UnsafeBufferPointer<UInt8>) -> UInt128? {
         guard bytes.count == 36 else { return nil }
         var high: UInt64 = 0

@@ -33,6 +33,11 @@ extension Verb {
     /// The policies of those of the networks that have one.
     func qosPolicies(ofNetworks ids: Set<ResourceID>) throws -> [ResourceID: ResourceID] {
         var policies: [ResourceID: ResourceID] = [:]
+        // What shows one port, or a network's ports, asks for one.
+        if ids.count == 1, let id = ids.first {
+            policies[id] = try transaction.rows("SELECT qos_policy_id FROM networks WHERE id = ?", [id.columnValue]).first?.first?.id
+            return policies
+        }
         let ids = ids.sorted()
         for start in stride(from: 0, to: ids.count, by: Self.maximumIDsPerStatement) {
             let some = ids[start...].prefix(Self.maximumIDsPerStatement)

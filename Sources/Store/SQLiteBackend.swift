@@ -6,17 +6,22 @@ import Synchronization
 
 /// SQLite: one file with a write-ahead log, one writer, a pool of readers.
 ///
-/// Writes commit in groups. Callers queue up; the writer takes all that wait, runs each in a savepoint of one transaction, and commits once:
-/// one fsync makes many requests durable. A body that throws is rolled back to its savepoint alone. Callers hear of their success, and those
-/// whose body threw of their failure, only when the commit is durable.
+/// Writes commit in groups. Callers queue up; the writer takes all that wait, and those that come while it is at it or are expected shortly
+/// (``CommitPace``), runs each in a savepoint of one transaction, and commits once: one fsync makes many requests durable. A body that throws is
+/// rolled back to its savepoint alone. Callers hear of their success, and those whose body threw of their failure, only when the commit is
+/// durable.
 ///
 ///     write() ──► waiting ──► BEGIN IMMEDIATE ─ (SAVEPOINT, body, RELEASE)* ─ COMMIT ──► callers resume
-///                    ▲                                                             │
-///                    └──────────────── more came meanwhile ◄───────────────────────┘
+///                  ▲   ▲                                 │                   │
+///                  │   └───── more came meanwhile ◄──────┘                   │
+///                  └───────── more came during the commit ◄──────────────────┘
 final class SQLiteBackend: StoreBackend {
     private struct Waiting {
         var jobs: [TransactionJob] = []
         var isWriterAwake = false
+        /// Whether the writer, with a group that is not complete, waits for ``SQLiteBackend/arrival``.
+        var isWriterListening = false
+        var pace = CommitPace()
         var isClosed = false
         var lastTrimmedRevision = 0
     }
@@ -29,6 +34,8 @@ final class SQLiteBackend: StoreBackend {
     private let broadcast: CommitBroadcast
     private let statements: ResourceSQLCache
     private let waiting = Mutex(Waiting())
+    /// Signalled once for each time that the writer listens and somebody comes.
+    private let arrival = DispatchSemaphore(value: 0)
 
     init(path: String, limits: StoreLimits, logger: Logger, statements: ResourceSQLCache) throws(StoreError) {
         self.path = path
@@ -115,6 +122,10 @@ final class SQLiteBackend: StoreBackend {
             if waiting.isClosed { return "the store is closed" }
             if waiting.jobs.count >= limits.waitingWrites { return "\(limits.waitingWrites) transactions are waiting already" }
             waiting.jobs.append(job)
+            if waiting.isWriterListening {
+                waiting.isWriterListening = false
+                arrival.signal()
+            }
             if !waiting.isWriterAwake {
                 waiting.isWriterAwake = true
                 // Still under the lock, so that it is in front of what close() enqueues.
@@ -128,9 +139,9 @@ final class SQLiteBackend: StoreBackend {
     /// Commits groups until nobody waits.
     private func drain(_ database: Database) {
         let connection = SQLiteConnection(database, path: path)
-        while let group = nextGroup() {
+        while let (jobs, pace) = nextGroup() {
             do {
-                try commit(group, connection)
+                try commit(jobs, pace, connection)
                 try trim(connection)
             } catch {
                 // The group's callers have been told; the next group gets its own chance.
@@ -139,59 +150,86 @@ final class SQLiteBackend: StoreBackend {
         }
     }
 
-    private func nextGroup() -> [TransactionJob]? {
+    /// Those who wait, and how long others are to be waited for; nil: nobody waits.
+    private func nextGroup() -> ([TransactionJob], CommitPace.Group)? {
         waiting.withLock { waiting in
             guard !waiting.jobs.isEmpty else {
                 waiting.isWriterAwake = false
                 return nil
             }
-            let group = Array(waiting.jobs.prefix(limits.groupedWrites))
-            waiting.jobs.removeFirst(group.count)
-            return group
+            return (Self.take(limits.groupedWrites, from: &waiting.jobs), waiting.pace.group(startingAt: Self.nanoseconds))
         }
     }
 
+    /// More for a group of `count`: those who came meanwhile, or come while the group may wait for them. None: it is time to commit.
+    private func latecomers(after count: Int, startedAt start: UInt64, _ pace: inout CommitPace.Group) -> [TransactionJob] {
+        while count < limits.groupedWrites {
+            let now = Self.nanoseconds
+            let (jobs, mayWait) = waiting.withLock { waiting -> ([TransactionJob], Bool) in
+                // Those who are in the group already must not wait for ever longer.
+                guard now < start + limits.gatheringNanoseconds else { return ([], false) }
+                guard waiting.jobs.isEmpty else { return (Self.take(limits.groupedWrites - count, from: &waiting.jobs), false) }
+                waiting.isWriterListening = !waiting.isClosed && pace.waits(after: count)
+                return ([], waiting.isWriterListening)
+            }
+            guard mayWait else { return jobs }
+            listen(until: now + pace.patienceNanoseconds)
+            pace.waited(Self.nanoseconds - now)
+        }
+        return []
+    }
+
+    /// Waits for somebody to come. Whoever comes signals once, which is used up here.
+    private func listen(until deadline: UInt64) {
+        guard arrival.wait(timeout: DispatchTime(uptimeNanoseconds: deadline)) == .timedOut else { return }
+        let isSignalled = waiting.withLock { waiting in
+            defer { waiting.isWriterListening = false }
+            return !waiting.isWriterListening
+        }
+        if isSignalled { arrival.wait() }
+    }
+
+    private static func take(_ count: Int, from jobs: inout [TransactionJob]) -> [TransactionJob] {
+        defer { jobs.removeFirst(min(count, jobs.count)) }
+        return Array(jobs.prefix(count))
+    }
+
+    private static var nanoseconds: UInt64 { DispatchTime.now().uptimeNanoseconds }
+
     /// Runs a group in one transaction. Tells every caller exactly once; throws when nothing of the group was kept.
-    private func commit(_ group: [TransactionJob], _ connection: SQLiteConnection) throws {
-        var successes: [@Sendable () -> Void] = []
-        var failures: [(job: TransactionJob, error: any Error)] = []
-        var latestRevision: Int?
+    private func commit(_ first: [TransactionJob], _ pace: CommitPace.Group, _ connection: SQLiteConnection) throws {
+        var group = CommitGroup()
+        var pace = pace
+        let start = Self.nanoseconds
         do {
+            var jobs = first
+            group.take(jobs)
             _ = try connection.execute("BEGIN IMMEDIATE", [], isCached: true)
             connection.forgetRevision()
             let kept = KeptRows()
-            for job in group {
-                _ = try connection.execute("SAVEPOINT body", [], isCached: true)
-                let outcome = Result { try run(job, connection, kept) }
-                switch outcome {
-                case .success(let (success, revision)):
-                    _ = try connection.execute("RELEASE body", [], isCached: true)
-                    successes.append(success)
-                    latestRevision = revision ?? latestRevision
-                case .failure(let error):
-                    // After a failure such as a full disk SQLite has rolled back everything by itself; this throws then.
-                    connection.forgetRevision()
-                    kept.forgetAll()
-                    _ = try connection.execute("ROLLBACK TO body", [], isCached: true)
-                    _ = try connection.execute("RELEASE body", [], isCached: true)
-                    failures.append((job, error))
-                }
+            while !jobs.isEmpty {
+                for job in jobs { try group.run(job, connection, statements, kept) }
+                jobs = latecomers(after: group.jobs.count, startedAt: start, &pace)
+                group.take(jobs)
             }
-            _ = try connection.execute("COMMIT", [], isCached: true)
+            try commit(group.jobs.count, connection)
         } catch {
             if connection.isInTransaction { try? connection.executeScript("ROLLBACK") }
-            for job in group { job.fail(error) }
+            group.fail(error)
             throw error
         }
-        if let latestRevision { broadcast.publish(latestRevision) }
-        for success in successes { success() }
-        for (job, error) in failures { job.fail(error) }
+        if let latestRevision = group.latestRevision { broadcast.publish(latestRevision) }
+        group.succeed()
     }
 
-    private func run(_ job: TransactionJob, _ connection: SQLiteConnection, _ kept: KeptRows) throws -> (@Sendable () -> Void, Int?) {
-        let transaction = StoreTransaction(connection, statements, isWritable: true, kept: kept)
-        let success = try job.run(transaction)
-        return (success, try transaction.finish())
+    /// Makes durable what `count` transactions did.
+    private func commit(_ count: Int, _ connection: SQLiteConnection) throws {
+        let start = Self.nanoseconds
+        _ = try connection.execute("COMMIT", [], isCached: true)
+        let now = Self.nanoseconds
+        waiting.withLock { waiting in
+            waiting.pace.note(count: count, waiting: waiting.jobs.count, commitNanoseconds: now - start, now: now)
+        }
     }
 
     /// Drops what the change log need not keep, every ``StoreLimits/trimInterval`` revisions.

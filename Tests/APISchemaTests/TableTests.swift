@@ -54,6 +54,10 @@ import Testing
         #expect(throws: APIError.badRequest("Failed to parse request. Required attribute 'network_id' not specified")) {
             try ResourceRequest<Port>.create([:])
         }
+        // What comes first in the table is complained of first.
+        #expect(throws: APIError.badRequest("Failed to parse request. Required attribute 'network_id' not specified")) {
+            try ResourceRequest<Port>.create(["status": "DOWN"])
+        }
         #expect(throws: APIError.badRequest("Invalid input for admin_state_up. Reason: 'maybe' cannot be converted to boolean.")) {
             try ResourceRequest<Network>.create(["admin_state_up": "maybe"])
         }

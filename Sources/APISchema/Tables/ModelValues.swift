@@ -69,6 +69,14 @@ extension FixedIP: JSONAttributeValue {
     public init(json: JSONValue) throws(InvalidValue) {
         self.init(subnetID: try ResourceID(json: json["subnet_id"] ?? .null), address: try IPAddress(json: json["ip_address"] ?? .null))
     }
+    public static func elements(ofKept text: String) -> [FixedIP]? {
+        KeptList.elements(of: text) { list in
+            guard list.skip("{\"subnet_id\":\""), let subnetID = list.id(), list.skip("\",\"ip_address\":\""),
+                let address = list.word().flatMap({ IPAddress($0) }), list.skip("\"}")
+            else { return nil }
+            return FixedIP(subnetID: subnetID, address: address)
+        }
+    }
 }
 
 extension AddressPair: JSONAttributeValue {

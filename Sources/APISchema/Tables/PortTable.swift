@@ -33,9 +33,12 @@ extension Port: ProjectResource {
             .stored("binding:vnic_type", \.vnicType, .oneOf(vnicTypes), [.create, .update, .guarded], default: "normal", from: "binding"),
             .keptRequest("binding:vif_type", \.vifType, .any, [.guarded], from: "binding"),
             .request("binding:vif_details", .any, [.guarded], from: "binding", show: showVIFDetails),
-            .keptRequest("binding:profile", \.shownBindingProfile, .nullable(.any), [.create, .update, .guarded], from: "binding"),
+            .keptRequest("binding:profile", shownProfile, .nullable(.any), [.create, .update, .guarded], from: "binding"),
             .internal("inactive_bindings", \.inactiveBindings),
         ] + nameAttributes + deviceAttributes + standardAttributes)
+
+    /// Computed, and so without a place in memory: read and written without a key path, which would be walked for each port.
+    private static let shownProfile = Property<Port, JSONText>(get: { $0.shownBindingProfile }, set: { $0.shownBindingProfile = $1 })
 
     /// Any: the operation checks names, with Neutron's texts.
     private static let nameAttributes: [Attribute<Port>] = [
