@@ -153,7 +153,8 @@ import Testing
             let error = try await apiError { try await scene.change(router, .add, entry(network)) }
             #expect(error?.message.contains("overlaps with cidr") == true)
         }
-        _ = try await scene.cloud.update(router, ["routes": [["destination": "192.0.2.0/24", "nexthop": "198.51.100.7"]]])
+        // Beyond the addresses that the gateway may have been given.
+        _ = try await scene.cloud.update(router, ["routes": [["destination": "192.0.2.0/24", "nexthop": "198.51.100.77"]]])
         #expect(try await apiError { try await scene.change(router, .remove, entry(scene.b)) }?.type == "RouterInterfaceInUseByRoute")
         let many = try await apiError { try await scene.change(router, .add, entry(scene.a), entry(scene.a)) }
         #expect(many?.type == "UnableToAddExtraGateways" && many?.message.contains("more than 3") == true)

@@ -56,7 +56,10 @@ import Testing
         struct Refused: Error {}
         let location = try Backend.sqlite.makeLocation()
         guard case .sqlite(let path) = location else { preconditionFailure("SQLite is a file") }
-        let backend = try SQLiteBackend(path: path, limits: StoreLimits(), logger: .quiet, statements: ResourceSQLCache())
+        var limits = StoreLimits()
+        // However slowly the others come.
+        limits.gatheringNanoseconds = 600 * 1_000_000_000
+        let backend = try SQLiteBackend(path: path, limits: limits, logger: .quiet, statements: ResourceSQLCache())
         let hasCome = DispatchSemaphore(value: 0)
         let come = { @Sendable (body: @escaping @Sendable (StoreTransaction) throws -> Int) async throws -> Int in
             try await withCheckedThrowingContinuation { continuation in
