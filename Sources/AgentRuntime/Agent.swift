@@ -285,10 +285,11 @@ public actor Agent: Service {
         retry?.cancel()
         retry = nil
         if result.isComplete { retryBackoff.reset() }
-        let wait = [result.retryAfterMilliseconds, leases.nextLookMilliseconds(now: milliseconds)].compactMap(\.self).min()
-        guard !result.isComplete || wait != nil else { return }
         var generator = SystemRandomNumberGenerator()
-        let delay = wait.map { Duration.milliseconds($0) } ?? retryBackoff.next(using: &generator)
+        var delay = result.retryAfterMilliseconds.map { Duration.milliseconds($0) }
+        if delay == nil, !result.isComplete { delay = retryBackoff.next(using: &generator) }
+        let look = leases.nextLookMilliseconds(now: milliseconds).map { Duration.milliseconds($0) }
+        guard let delay = [delay, look].compactMap(\.self).min() else { return }
         retry = Task {
             do { try await Task.sleep(for: delay) } catch { return }
             cycleWakeUp()

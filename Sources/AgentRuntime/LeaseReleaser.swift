@@ -82,7 +82,8 @@ struct LeaseReleaser {
     }
 
     private mutating func doubt(_ networks: [ResourceID], _ now: Int) {
-        for id in networks { doubts[id] = Doubt(dueAt: now + Self.firstLookMilliseconds) }
+        // A look that is due sooner stays so, or who deletes ports all the time would never have the file looked at.
+        for id in networks { doubts[id] = Doubt(dueAt: min(doubts[id]?.dueAt ?? .max, now + Self.firstLookMilliseconds)) }
     }
 
     private mutating func lookAgain(_ view: HostView, _ now: Int) {

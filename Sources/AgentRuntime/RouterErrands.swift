@@ -5,6 +5,7 @@ import KernelInterface
 import Logging
 import NetworkModel
 import ServiceProcesses
+import Synchronization
 
 /// Small things that are done to a router beside the cycle, which may be long: on queues of their own.
 struct RouterErrands: Sendable {
@@ -18,6 +19,7 @@ struct RouterErrands: Sendable {
     private let logger: Logger
     /// Does what packets wait for, one after the other.
     private let urgently: AgentSenses.Worker
+    private let announcing = Waiting()
     /// What nobody waits for, one after the other.
     private let patient = DispatchQueue(label: "agent.errands.patient", qos: .background)
 
@@ -45,10 +47,13 @@ struct RouterErrands: Sendable {
         }
     }
 
-    /// Tells the neighbours of every address that the router has here (gratuitous ARP, unsolicited neighbour advertisements).
+    /// Tells the neighbours of every address that the router has here (gratuitous ARP, unsolicited neighbour advertisements). An announcement that
+    /// still waits is as good as another.
     func announce(_ id: ResourceID) {
+        guard announcing.begin(id) else { return }
         let namespace = RouterConverter.namespace(of: id)
-        perform("announce the addresses of router \(id)") { () throws(KernelError) in
+        perform("announce the addresses of router \(id)") { [announcing] () throws(KernelError) in
+            announcing.end(id)
             try kernel.announce(try kernel.addresses(in: namespace).filter(Self.isShared), in: namespace)
         }
     }
@@ -77,4 +82,13 @@ struct RouterErrands: Sendable {
             }
         }
     }
+}
+
+/// Routers for which something is asked and not yet begun.
+private final class Waiting: Sendable {
+    private let ids = Mutex<Set<ResourceID>>([])
+
+    /// False when the router waits already.
+    func begin(_ id: ResourceID) -> Bool { ids.withLock { $0.insert(id).inserted } }
+    func end(_ id: ResourceID) { ids.withLock { _ = $0.remove(id) } }
 }

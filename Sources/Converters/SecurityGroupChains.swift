@@ -7,6 +7,9 @@ import KernelInterface
 ///
 /// Connection tracking puts fragments together between the two and takes them apart behind. What a fragment can hide from the first is
 /// asked again by the second, in `announcements`.
+///
+/// Rules have no maps of their own (`vmap { … }`): the elements of one go with its rule, so that a packet that is on its way through a rule while it is
+/// replaced would find none.
 struct SecurityGroupChains {
     let hasBridgeConntrack: Bool
 
@@ -72,7 +75,10 @@ struct SecurityGroupChains {
     ]
 
     private static let antispoof = [
-        "ether type vmap { ip : goto antispoof_ipv4, ip6 : goto antispoof_ipv6, arp : goto antispoof_arp, \(rarp) : goto antispoof_rarp }",
+        "ether type ip goto antispoof_ipv4",
+        "ether type ip6 goto antispoof_ipv6",
+        "ether type arp goto antispoof_arp",
+        "ether type \(rarp) goto antispoof_rarp",
         DropReason.otherProtocol.drop,
     ]
 
@@ -184,7 +190,8 @@ struct SecurityGroupChains {
 
     /// Who asks for an address or a neighbour needs no rule.
     private static let fromEverybody = [
-        "ether type vmap { arp : goto deliver, \(rarp) : goto deliver, ip6 : jump from_ipv6 }",
+        "ether type { arp, \(rarp) } goto deliver",
+        "ether type ip6 jump from_ipv6",
         "ether type ip udp sport 68 udp dport 67 goto deliver",
     ]
 
@@ -206,7 +213,9 @@ struct SecurityGroupChains {
     ]
 
     private static let toEverybody = [
-        "ether type vmap { arp : accept, \(rarp) : accept, ip6 : jump to_ipv6, 8021q : goto refuse_tagged, 8021ad : goto refuse_tagged }",
+        "ether type { arp, \(rarp) } accept",
+        "ether type ip6 jump to_ipv6",
+        "ether type { 8021q, 8021ad } goto refuse_tagged",
         "ether type ip udp sport 67 udp dport 68 accept",
     ]
 

@@ -46,8 +46,9 @@ enum ConnectionStateTable {
                     rules: [
                         // Packets of the host itself keep their marks.
                         "iifname != \"brq*\" accept",
-                        "ct state vmap { established : jump known, related : jump known, invalid : jump invalid, "
-                            + "new : jump fresh, untracked : jump fresh }",
+                        "ct state established,related goto known",
+                        "ct state invalid goto invalid",
+                        "goto fresh",
                     ]),
                 "known": .init(rules: ["meta mark set \(Mark.known)"]),
                 "invalid": .init(rules: ["meta mark set \(Mark.invalid)"]),

@@ -30,11 +30,17 @@ enum FirewallScript {
             guard let chain = table.chains[name] else { continue }
             if hasHook != (chain.hook != nil) { return nil }
         }
-        // One that is there keeps what it was made with.
-        if table.objects.contains(where: { contents.objects[$0.key] != nil && $0.value.kind != "counter" }) { return nil }
+        for (name, kind) in contents.objects {
+            if kind == FirewallContents.otherKind { return nil }
+            // One that is there keeps what it was made with.
+            if let object = table.objects[name], object.kind != kind || kind != "counter" { return nil }
+        }
         var script = "flush table \(table.identity)\n"
         let sets = contents.sets.sorted { $0.key < $1.key }
-        script += sets.map { "flush \($1.rawValue) \(table.identity) \($0)\n" }.joined()
+        for (name, form) in sets {
+            let verb = table.sets[name].map(costsMoreToFill) == true ? "delete" : "flush"
+            script += "\(verb) \(form.rawValue) \(table.identity) \(name)\n"
+        }
         script += contents.chains.keys.filter { table.chains[$0] == nil }.sorted().map { "delete chain \(table.identity) \($0)\n" }.joined()
         for (name, form) in sets where table.sets[name] == nil { script += "delete \(form.rawValue) \(table.identity) \(name)\n" }
         for (name, kind) in contents.objects.sorted(by: { $0.key < $1.key }) where table.objects[name] == nil {
@@ -42,6 +48,15 @@ enum FirewallScript {
         }
         return script + definition(of: table)
     }
+
+    /// Concatenations with intervals take the kernel 0.4 s for 1,000 elements that take the place of others, and 3 s for 4,000, against 0.03 and
+    /// 0.1 s in a set that is made anew (net/netfilter/nft_set_pipapo.c). But such a set is empty until the end of the transaction: for as long
+    /// as that takes, what only it lets pass does not.
+    private static func costsMoreToFill(_ set: FirewallTable.ElementSet) -> Bool {
+        set.form == .set && set.flags.contains("interval") && set.elements.count > maximumRefilledIntervals
+    }
+
+    static let maximumRefilledIntervals = 256
 
     /// Deletes tables named as "family name".
     static func deletion(of identities: [String]) -> String {

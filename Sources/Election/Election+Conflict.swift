@@ -26,7 +26,10 @@ extension Election {
         }
         routers[router].conflict?.isLosing = winner != nil
         deadline = min(deadline, reportLasting(router))
-        if let winner { return min(deadline, resign(router, to: winner)) }
+        if let winner {
+            if let wait = handoverWait(router) { return min(deadline, wait) }
+            return min(deadline, resign(router, to: winner))
+        }
         if isNew { actions.append(.suspectDaemon(routers[router].router.id)) }
         return deadline
     }
@@ -39,7 +42,7 @@ extension Election {
     /// flooded: once at the beginning and once at the end have to do.
     mutating func announceBeside(_ router: Int) -> Int {
         let others = routers[router].claims.indices.filter { routers[router].claims[$0].state == .master && stands(router, $0) }
-        guard let first = others.first, routers[router].conflict?.isLosing != true else {
+        guard let first = others.first, routers[router].conflict?.isLosing != true, routers[router].yieldingFor == nil else {
             let wasOverlapping = routers[router].overlap != nil
             routers[router].overlap = nil
             if wasOverlapping, others.isEmpty { actions.append(.announce(routers[router].router.id)) }
@@ -60,6 +63,14 @@ extension Election {
     private func handsOver(_ peer: Int, _ router: Int) -> Bool {
         let claim = routers[router].claims[peer]
         return claim.isYielding || claim.isDraining || claim.gateway == .unreachable
+    }
+
+    /// Who hands over goes on for a moment beside the successor, until when: packets that were on their way to us pass, and by leaving they may turn the
+    /// switches to us once more. Each announcement of the successor is a chance for all of them to go to it, which they then do by themselves.
+    private func handoverWait(_ router: Int) -> Int? {
+        guard routers[router].yieldingFor != nil, let conflict = routers[router].conflict else { return nil }
+        let end = conflict.since + settings.handoverOverlapMilliseconds
+        return now < end ? end : nil
     }
 
     /// Whether a rival's claim is better than ours; and when that may change with time alone.
@@ -107,6 +118,8 @@ extension Election {
     private mutating func endConflict(_ router: Int) {
         guard let conflict = routers[router].conflict else { return }
         if conflict.isReported { report(router, conflict, isOver: true) }
+        // The better one went while we gave way to it: the switches know its place, and our keepalived has noticed nothing.
+        if conflict.isLosing { actions.append(.announce(routers[router].router.id)) }
         routers[router].conflict = nil
         routers[router].resignations = 0
         routers[router].nextResignation = nil

@@ -63,6 +63,7 @@ extension Election {
         routers[router].term = isLegitimate ? routers[router].nextTerm : 0
         routers[router].highestTerm = max(routers[router].highestTerm, routers[router].term)
         routers[router].isRestarting = false
+        routers[router].overlap = nil
         let givesForGateway = routers[router].claims.indices.contains {
             let claim = routers[router].claims[$0]
             return claim.state == .master && claim.isYielding && !claim.isDraining && stands(router, $0)
@@ -98,7 +99,8 @@ extension Election {
         case .master:
             adoptTerm(router)
             deadline = min(deadline, settleConflict(router))
-            deadline = min(deadline, announceBeside(router))
+            // Who lost for good in this look has addresses no more.
+            if routers[router].own == .master { deadline = min(deadline, announceBeside(router)) }
             if routers[router].own == .master, routers[router].conflict == nil { deadline = min(deadline, offer(router)) }
         case .headless: deadline = min(deadline, replace(router))
         case .backup:

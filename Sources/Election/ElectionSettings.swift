@@ -40,7 +40,9 @@ public struct ElectionSettings: Hashable, Sendable {
     /// A rival that we hear and that does not hear us for so long cannot give way: we do.
     public var deafRivalMilliseconds = 100
 
-    /// While the old master of a handover still has the addresses the new one announces them so often…
+    /// The old master of a handover keeps the addresses for so long beside the new one…
+    public var handoverOverlapMilliseconds = 50
+    /// …which announces them so often meanwhile…
     public var handoverAnnouncementMilliseconds = 10
     /// …and no more than so many times.
     public var handoverAnnouncementLimit = 20

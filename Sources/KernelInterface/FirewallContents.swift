@@ -4,8 +4,10 @@ public struct FirewallContents: Hashable, Sendable {
     public var chains: [String: Bool] = [:]
     /// By name. Those without names, which belong to rules, are left out.
     public var sets: [String: FirewallTable.ElementSet.Form] = [:]
-    /// By name, the kind as in ``FirewallTable/Object/kind``. Only counters and helpers of connection tracking: tables of this project have no others.
+    /// By name, the kind as in ``FirewallTable/Object/kind``; ``otherKind`` where tables of this project have none like it.
     public var objects: [String: String] = [:]
+
+    public static let otherKind = "other"
 
     public init() {}
 

@@ -62,10 +62,10 @@ enum FirewallMessages {
             if type == Int(NFTA_SET_FLAGS.rawValue) { flags = UInt32(bigEndian: value.uint32) }
         }
         guard let name, flags & UInt32(NFT_SET_ANONYMOUS.rawValue) == 0 else { return nil }
-        return .set(name, flags & UInt32(NFT_SET_MAP.rawValue) != 0 ? .map : .set, in: table)
+        let isMap = flags & UInt32(NFT_SET_MAP.rawValue | NFT_SET_OBJECT.rawValue) != 0
+        return .set(name, isMap ? .map : .set, in: table)
     }
 
-    /// Nil for an object of a kind that ``FirewallContents`` does not speak of.
     static func parseObject(_ reply: NetlinkReply) -> Part? {
         guard let table = parseTable(reply) else { return nil }
         var name: String?
@@ -74,8 +74,7 @@ enum FirewallMessages {
             if type == Int(NFTA_OBJ_NAME.rawValue) { name = value.text }
             if type == Int(NFTA_OBJ_TYPE.rawValue) { kind = objectKind(UInt32(bigEndian: value.uint32)) }
         }
-        guard let name, let kind else { return nil }
-        return .object(name, kind: kind, in: table)
+        return name.map { .object($0, kind: kind ?? FirewallContents.otherKind, in: table) }
     }
 
     private static func objectKind(_ number: UInt32) -> String? {

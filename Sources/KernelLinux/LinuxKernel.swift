@@ -75,26 +75,33 @@ public final class LinuxKernel: NetworkKernel {
     }
 
     /// All frames leave by one socket. To close it takes some 12 ms, since the kernel waits until no processor hands it a frame any more
-    /// (packet(7) sockets leave by `synchronize_net`): nobody waits for that.
+    /// (packet(7) sockets leave by `synchronize_net`): nobody waits for that. An address whose device just went holds up no other.
     public func announce(_ addresses: [LinkAddress], in namespace: NamespaceName?) throws(KernelError) {
         guard let first = addresses.first else { return }
         let action = KernelOperation.announce(first, namespace).action
-        let frames = try addresses.map { address throws(KernelError) in try announcement(of: address, in: namespace) }
         let descriptor = try NamespaceRunner.runTyped(in: namespace) { () throws(KernelError) in
             let descriptor = clinux_frame_socket()
             guard descriptor >= 0 else { throw KernelError(-descriptor, action) }
             return descriptor
         }
-        defer { Self.closer.async { _ = close(descriptor) } }
-        for (index, frames) in frames {
-            for frame in frames {
-                let result = clinux_frame_send(descriptor, index, frame, frame.count)
-                guard result >= 0 else { throw KernelError(-result, action) }
-            }
+        defer { Self.closers[Int(descriptor) % Self.closers.count].async { _ = close(descriptor) } }
+        var failure: KernelError?
+        for address in addresses {
+            do throws(KernelError) { try announce(address, in: namespace, by: descriptor) } catch { failure = failure ?? error }
+        }
+        if let failure { throw failure }
+    }
+
+    private func announce(_ address: LinkAddress, in namespace: NamespaceName?, by descriptor: Int32) throws(KernelError) {
+        let (index, frames) = try announcement(of: address, in: namespace)
+        for frame in frames {
+            let result = clinux_frame_send(descriptor, index, frame, frame.count)
+            guard result >= 0 else { throw KernelError(-result, KernelOperation.announce(address, namespace).action) }
         }
     }
 
-    private static let closer = DispatchQueue(label: "kernel.closing")
+    /// Several, since those who wait at the same time wait for the same.
+    private static let closers = (0..<8).map { DispatchQueue(label: "kernel.closing.\($0)") }
 
     /// The frames for an address, and the device that they leave by.
     private func announcement(of address: LinkAddress, in namespace: NamespaceName?) throws(KernelError) -> (Int32, [[UInt8]]) {

@@ -96,15 +96,23 @@ enum DedicatedThread {
         // What is started is of normal priority (SCHED_RESET_ON_FORK), and its caller would wait for its turn.
         clinux_inherit_realtime(&attributes)
         var thread = pthread_t()
-        // Not retained for the thread: this frame keeps the work alive until the join.
-        let argument = Unmanaged.passUnretained(work).toOpaque()
-        let code = pthread_create(
+        var code = create(&thread, &attributes, work)
+        if code == EPERM {
+            // The priority is not to be had any more, which is no reason not to do it.
+            pthread_attr_setinheritsched(&attributes, Int32(PTHREAD_INHERIT_SCHED))
+            code = create(&thread, &attributes, work)
+        }
+        guard code == 0 else { return code }
+        return withExtendedLifetime(work) { pthread_join(thread, nil) }
+    }
+
+    /// The work is not retained for the thread: whoever waits for its end keeps it alive.
+    private static func create(_ thread: inout pthread_t, _ attributes: inout pthread_attr_t, _ work: Work) -> Int32 {
+        pthread_create(
             &thread, &attributes,
             { argument in
                 if let argument { Unmanaged<Work>.fromOpaque(argument).takeUnretainedValue().body() }
                 return nil
-            }, argument)
-        guard code == 0 else { return code }
-        return withExtendedLifetime(work) { pthread_join(thread, nil) }
+            }, Unmanaged.passUnretained(work).toOpaque())
     }
 }

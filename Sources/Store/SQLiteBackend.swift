@@ -173,7 +173,7 @@ final class SQLiteBackend: StoreBackend {
                 return ([], waiting.isWriterListening)
             }
             guard mayWait else { return jobs }
-            listen(until: now + pace.patienceNanoseconds)
+            listen(until: min(now + pace.patienceNanoseconds, start + limits.gatheringNanoseconds))
             pace.waited(Self.nanoseconds - now)
         }
         return []

@@ -75,6 +75,17 @@ struct LeaseReleaserTests {
         #expect(bench.releaser.nextLookMilliseconds(now: 1000 + 3 * wait) == nil)
     }
 
+    @Test("A look that is due is not put off by further ports that go")
+    func churn() throws {
+        let bench = try Bench()
+        let wait = Bench.wait
+        #expect(bench.cycle([5, 6], now: 0).isEmpty)
+        #expect(bench.cycle([6], now: 0) == ["10.0.0.5"])
+        #expect(bench.cycle([], now: wait - 1) == ["10.0.0.6"])
+        #expect(bench.releaser.nextLookMilliseconds(now: wait - 1) == 1)
+        #expect(bench.cycle([], now: wait).sorted() == ["10.0.0.5", "10.0.0.6"])
+    }
+
     @Test("The lease of a port that is gone is released although another has its address now, and the other's own is not")
     func heirs() throws {
         let bench = try Bench()

@@ -185,5 +185,6 @@ struct AgentTests {
         group.continueDaemon(0, on: 0)
         group.run(10_000)
         #expect(group.isSettled(on: 1))
+        #expect(group.traffic.announcements > 0 && group.traffic.strayAnnouncements == 0)
     }
 }

@@ -24,6 +24,8 @@ final class SimulatedGroup {
     struct Traffic: Equatable {
         var injections = 0
         var announcements = 0
+        /// Of who has no addresses (any more).
+        var strayAnnouncements = 0
         var strips = 0
         var restarts = 0
         var datagrams = 0
@@ -231,7 +233,9 @@ final class SimulatedGroup {
                 let router = position(id)
                 let latency = daemonLatencyMilliseconds == 0 ? 0 : Int(generator.next() % UInt64(daemonLatencyMilliseconds + 1))
                 after(latency) { self.hear(SimulatedDaemon.Advertisement(source: source, priority: priority), router: router, on: host) }
-            case .announce: traffic.announcements += 1
+            case .announce(let id):
+                traffic.announcements += 1
+                if !hosts[host].daemons[position(id)].hasAddresses { traffic.strayAnnouncements += 1 }
             case .strip(let id):
                 traffic.strips += 1
                 hosts[host].daemons[position(id)].hasAddresses = false
