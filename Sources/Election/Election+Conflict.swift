@@ -69,7 +69,7 @@ extension Election {
     /// switches to us once more. Each announcement of the successor is a chance for all of them to go to it, which they then do by themselves.
     private func handoverWait(_ router: Int) -> Int? {
         guard routers[router].yieldingFor != nil, let conflict = routers[router].conflict else { return nil }
-        let end = conflict.since + settings.handoverOverlapMilliseconds
+        let end = conflict.since + settings.handoverOverlap(of: routers[router].router)
         return now < end ? end : nil
     }
 

@@ -154,6 +154,8 @@ extension Election {
         }
         let notBefore = reason == .draining ? routers[router].drainNotBefore : routers[router].gatewayNotBefore
         guard now >= notBefore else { return notBefore }
+        // After a partition what another one said before may be long past, and it is master. Its host is looked at again when it is current.
+        guard hasCurrentCandidate(router) else { return Int.max }
         guard yieldingCount < settings.handoverLimit else {
             if !routers[router].isWaitingToYield {
                 routers[router].isWaitingToYield = true
@@ -167,6 +169,12 @@ extension Election {
         if reason == .gateway { noteGatewayHandover(router) }
         changed(router)
         return now + settings.handoverPatience(of: routers[router].router)
+    }
+
+    private func hasCurrentCandidate(_ router: Int) -> Bool {
+        routers[router].hosts.enumerated().contains { peer, host in
+            isCandidate(router, peer) && host.map { hosts[$0].isCurrent } ?? false
+        }
     }
 
     private func reasonToYield(_ router: Int) -> RouterElection.HandoverReason? {

@@ -40,7 +40,8 @@ public struct ElectionSettings: Hashable, Sendable {
     /// A rival that we hear and that does not hear us for so long cannot give way: we do.
     public var deafRivalMilliseconds = 100
 
-    /// The old master of a handover keeps the addresses for so long beside the new one…
+    /// The old master of a handover keeps the addresses for so long beside the new one, and at most for a third of an interval, since its next
+    /// advertisement would send the new one back…
     public var handoverOverlapMilliseconds = 50
     /// …which announces them so often meanwhile…
     public var handoverAnnouncementMilliseconds = 10
@@ -111,6 +112,8 @@ extension ElectionSettings {
 
     /// How long a master that yields may take to advertise itself once more.
     func handoverMoment(of router: ElectionRouter) -> Int { router.advertisementIntervalMilliseconds + handoverSlackMilliseconds }
+
+    func handoverOverlap(of router: ElectionRouter) -> Int { min(handoverOverlapMilliseconds, router.advertisementIntervalMilliseconds / 3) }
 
     func handoverPatience(of router: ElectionRouter) -> Int { handoverMoment(of: router) + handoverPatienceMilliseconds }
 

@@ -70,6 +70,10 @@ struct AddressConflictTests {
 
             let pipe = RouterConverter.paths(of: id(20), settings: AgentBench.settings).notifyPipe
             try await bench.eventually("the pipe") { bench.pipes.isOpen(pipe) }
+            // The simulated kernel has no addresses of a master: a look at the new member would take the word back.
+            try await bench.eventually("the look at the new member") {
+                bench.server.reports.flatMap(\.routers).contains { $0.routerID == id(20) && $0.state == .standby }
+            }
             bench.pipes.write("INSTANCE \"VR_5\" MASTER 200", to: pipe)
             let master = [120, 130].map {
                 ExternalAddress(routerID: id(20), bridge: bridge(2), address: IPv4Address(203, 0, 113, UInt8($0)), mac: mac(120))
