@@ -113,7 +113,9 @@ extension ElectionSettings {
     /// How long a master that yields may take to advertise itself once more.
     func handoverMoment(of router: ElectionRouter) -> Int { router.advertisementIntervalMilliseconds + handoverSlackMilliseconds }
 
-    func handoverOverlap(of router: ElectionRouter) -> Int { min(handoverOverlapMilliseconds, router.advertisementIntervalMilliseconds / 3) }
+    func handoverOverlap(of router: ElectionRouter) -> Int {
+        min(handoverOverlapMilliseconds, router.advertisementIntervalMilliseconds / 3)
+    }
 
     func handoverPatience(of router: ElectionRouter) -> Int { handoverMoment(of: router) + handoverPatienceMilliseconds }
 
