@@ -119,7 +119,12 @@ extension Agent {
             }
             for await news in election.news {
                 if Task.isCancelled { break }
-                if case .announce(let id) = news { errands.announce(id) } else { waiting.yield(news) }
+                switch news {
+                case .announce(let id): errands.announce(id)
+                case .deafen(let device, let milliseconds): errands.deafen(device, milliseconds: milliseconds)
+                case .deafen(let device, let milliseconds): errands.deafen(device, milliseconds: milliseconds)
+                default: waiting.yield(news)
+                }
             }
             waiting.finish()
         }

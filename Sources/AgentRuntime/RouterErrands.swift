@@ -20,6 +20,8 @@ struct RouterErrands: Sendable {
     /// Does what packets wait for, one after the other.
     private let urgently: AgentSenses.Worker
     private let announcing = Waiting()
+    /// Scripts of nft wait for one another: what is urgent does not wait behind them.
+    private let filtering = DispatchQueue(label: "agent.errands.filters", qos: .userInteractive)
     /// What nobody waits for, one after the other.
     private let patient = DispatchQueue(label: "agent.errands.patient", qos: .background)
 
@@ -55,6 +57,18 @@ struct RouterErrands: Sendable {
         perform("announce the addresses of router \(id)") { [announcing] () throws(KernelError) in
             announcing.end(id)
             try kernel.announce(try kernel.addresses(in: namespace).filter(Self.isShared), in: namespace)
+        }
+    }
+
+    /// Keeps other members' advertisements from a keepalived that hands over: see ``HandoverFilter``. Comes in time mostly, since the successor waits for
+    /// an advertisement of the master; without it a packet or two may be lost.
+    func deafen(_ device: String, milliseconds: Int) {
+        filtering.async {
+            do throws(KernelError) {
+                try kernel.perform(.applyFirewall(script: HandoverFilter.script(device: device, milliseconds: milliseconds), nil))
+            } catch {
+                logger.warning("A handover goes without its filter", metadata: ["device": "\(device)", "error": "\(error)"])
+            }
         }
     }
 

@@ -166,6 +166,9 @@ extension Election {
         routers[router].yieldingFor = reason
         routers[router].yieldingSince = now
         yieldingCount += 1
+        if let milliseconds = settings.handoverDeafness(of: routers[router].router) {
+            actions.append(.deafen(routers[router].router.id, milliseconds: milliseconds))
+        }
         if reason == .gateway { noteGatewayHandover(router) }
         changed(router)
         return now + settings.handoverPatience(of: routers[router].router)

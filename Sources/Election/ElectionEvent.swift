@@ -38,6 +38,8 @@ public enum ElectionAction: Hashable, Sendable {
     case inject(router: ResourceID, source: IPAddress, priority: Int)
     /// Gratuitous ARP and unsolicited neighbour advertisements for all addresses of the router.
     case announce(ResourceID)
+    /// Keep other members' advertisements from our keepalived for so long: one with a higher priority would make it give the addresses up at once.
+    case deafen(ResourceID, milliseconds: Int)
     /// Remove the router's addresses by force: keepalived does not do it.
     case strip(ResourceID)
     /// Start keepalived again.

@@ -117,6 +117,12 @@ extension ElectionSettings {
         min(handoverOverlapMilliseconds, router.advertisementIntervalMilliseconds / 3)
     }
 
+    /// Until the overlap is over. A backup that hears nobody for three intervals becomes master: where these are short nobody is made deaf.
+    func handoverDeafness(of router: ElectionRouter) -> Int? {
+        let milliseconds = handoverMoment(of: router) + 2 * handoverOverlap(of: router)
+        return milliseconds < 2 * router.advertisementIntervalMilliseconds ? milliseconds : nil
+    }
+
     func handoverPatience(of router: ElectionRouter) -> Int { handoverMoment(of: router) + handoverPatienceMilliseconds }
 
     /// A second advertisement of priority 0 makes keepalived count its skew (RFC 5798, section 6.1) from the start.

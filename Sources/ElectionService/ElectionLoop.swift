@@ -338,6 +338,8 @@ final class ElectionLoop {
             case .echo(let address): sockets.requestEcho(of: address)
             case .inject(let id, let source, let priority): inject(id, source, priority)
             case .announce(let id): tell(.announce(id))
+            case .deafen(let id, let milliseconds):
+                if let member = members[id] { tell(.deafen(device: member.device, milliseconds: milliseconds)) }
             case .strip(let id): tell(.strip(id))
             case .restartDaemon(let id): tell(.restartDaemon(id))
             case .suspectDaemon(let id): suspect(id)

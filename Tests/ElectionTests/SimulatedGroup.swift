@@ -240,6 +240,8 @@ final class SimulatedGroup {
                 traffic.strips += 1
                 hosts[host].daemons[position(id)].hasAddresses = false
                 countOwners(position(id))
+            // Simulated daemons all have time to make themselves heard.
+            case .deafen: break
             // Whether it hangs is looked at outside of the election.
             case .suspectDaemon: break
             case .restartDaemon(let id):
