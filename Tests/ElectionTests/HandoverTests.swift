@@ -1,3 +1,5 @@
+import Addressing
+import NetworkModel
 import Testing
 
 @testable import Election
@@ -24,6 +26,23 @@ struct HandoverTests {
         group.drain(0, false)
         group.run(5000)
         #expect(group.isSettled(on: 1))
+    }
+
+    @Test("Who hands over does not hear others until the overlap is over, and never for so long that VRRP would take them for dead")
+    func deafness() throws {
+        let settings = ElectionSettings()
+        for interval in [10, 50, 100, 150, 200, 1000, 2000, 255_000] {
+            let router = ElectionRouter(
+                id: ResourceID(rawValue: 1), localAddress: try #require(IPAddress("169.254.192.1")), priority: 100, isDraining: false,
+                peers: [],
+                advertisementIntervalMilliseconds: interval, gatewayKey: nil)
+            guard let deafness = settings.handoverDeafness(of: router) else {
+                #expect(interval <= 200)
+                continue
+            }
+            #expect(deafness >= settings.handoverMoment(of: router) + settings.handoverOverlap(of: router))
+            #expect(deafness < 3 * interval)
+        }
     }
 
     @Test("Routers that wait to be handed over go in the order in which they began to wait")
