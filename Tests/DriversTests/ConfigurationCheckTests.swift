@@ -41,8 +41,9 @@ import Testing
         let before = ["instance 1", "  address 10.0.0.1"]
         _ = bench.reconciler.apply(host(daemon(1, before), daemon(2, before)), .full)
         Self.refuse({ $0.contains("/ha/1/") }, on: bench.kernel)
-        let after = before + ["  new 5"]
-        let desired = host(daemon(1, after), daemon(2, after))
+        // Of another shape: what the program takes of one daemon it takes of all, whichever is asked about first.
+        let after = before + ["  other 5"]
+        let desired = host(daemon(1, before + ["  new 5"]), daemon(2, after))
         for _ in 0..<3 {
             let report = bench.reconciler.apply(desired, .changed)
             let sentence =
