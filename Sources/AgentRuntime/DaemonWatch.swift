@@ -42,12 +42,13 @@ extension Agent {
         // A process that the supervisor replaced is nobody's loss.
         guard let watch = watches[key], watch.process == process else { return }
         watches[key] = nil
-        if reconciler.isEndingDaemon(key), KeepalivedDaemon.router(ofKey: key) == nil {
+        let wasTold = reconciler.isEndingDaemon(key)
+        if wasTold, KeepalivedDaemon.router(ofKey: key) == nil {
             // It was told to, and the next cycle may start it again. A keepalived's end is news for its group, whoever wanted it.
             cycleWakeUp()
             return
         }
-        if !reconciler.isEndingDaemon(key) { logEnd(of: key, process) }
+        if !wasTold { logEnd(of: key, process) }
         if let id = KeepalivedDaemon.router(ofKey: key).flatMap({ ResourceID($0) }) { noteEnd(ofKeepalivedOf: id) }
         if senses.election != nil, !watch.isReleased, KeepalivedDaemon.router(ofKey: key) != nil {
             // Its start would take the master's addresses away: first another member shall have them. The election says when.
