@@ -82,6 +82,11 @@ int clinux_netlink_ignore_learned(int descriptor) {
     return setsockopt(descriptor, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter) < 0 ? -errno : 0;
 }
 
+int clinux_netlink_listen_everywhere(int descriptor) {
+    int on = 1;
+    return setsockopt(descriptor, SOL_NETLINK, NETLINK_LISTEN_ALL_NSID, &on, sizeof on) < 0 ? -errno : 0;
+}
+
 int clinux_netlink_send(int descriptor, const void *bytes, size_t count) {
     struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
     ssize_t sent;
@@ -90,16 +95,37 @@ int clinux_netlink_send(int descriptor, const void *bytes, size_t count) {
     return sent < 0 ? -errno : (int)sent;
 }
 
-int clinux_netlink_receive(int descriptor, void *bytes, size_t capacity, int is_waiting) {
+static int receive_netlink(int descriptor, void *bytes, size_t capacity, int flags, int32_t *number) {
     struct sockaddr_nl sender = {0};
     struct iovec area = {.iov_base = bytes, .iov_len = capacity};
+    union {
+        char bytes[CMSG_SPACE(sizeof(int))];
+        struct cmsghdr aligned;
+    } control;
     struct msghdr header = {.msg_name = &sender, .msg_namelen = sizeof sender, .msg_iov = &area, .msg_iovlen = 1};
+    if (number) {
+        header.msg_control = &control;
+        header.msg_controllen = sizeof control;
+    }
     ssize_t count;
-    do count = recvmsg(descriptor, &header, is_waiting ? 0 : MSG_DONTWAIT);
+    do count = recvmsg(descriptor, &header, flags);
     while (count < 0 && errno == EINTR);
     if (count < 0) return -errno;
     if (header.msg_flags & MSG_TRUNC) return -EMSGSIZE;
+    if (number) {
+        *number = -1;
+        for (struct cmsghdr *entry = CMSG_FIRSTHDR(&header); entry; entry = CMSG_NXTHDR(&header, entry))
+            if (entry->cmsg_level == SOL_NETLINK && entry->cmsg_type == NETLINK_LISTEN_ALL_NSID) memcpy(number, CMSG_DATA(entry), sizeof *number);
+    }
     return sender.nl_pid == 0 ? (int)count : 0;
+}
+
+int clinux_netlink_receive(int descriptor, void *bytes, size_t capacity, int is_waiting) {
+    return receive_netlink(descriptor, bytes, capacity, is_waiting ? 0 : MSG_DONTWAIT, NULL);
+}
+
+int clinux_netlink_receive_numbered(int descriptor, void *bytes, size_t capacity, int32_t *number) {
+    return receive_netlink(descriptor, bytes, capacity, MSG_DONTWAIT, number);
 }
 
 static int copy_name(struct ifreq *request, const char *name) {

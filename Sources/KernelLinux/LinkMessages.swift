@@ -131,6 +131,16 @@ enum LinkMessages {
         return message
     }
 
+    /// Gives the namespace that a descriptor stands for a number in the socket's own one, any that is free; EEXIST when it has one.
+    static func namespaceNumbering(descriptor: Int32) -> NetlinkMessage {
+        var message = NetlinkMessage(type: Int(RTM_NEWNSID), flags: acknowledged)
+        // struct rtgenmsg, padded.
+        message.append(zeros: 4)
+        message.attribute(Int(NETNSA_NSID), Int32(-1))
+        message.attribute(Int(NETNSA_FD), descriptor)
+        return message
+    }
+
     /// Asks by which number the socket's namespace knows the namespace behind a descriptor (RTM_GETNSID).
     static func namespaceID(descriptor: Int32) -> NetlinkMessage {
         var message = NetlinkMessage(type: Int(RTM_GETNSID), flags: acknowledged)

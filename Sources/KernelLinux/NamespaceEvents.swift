@@ -3,17 +3,15 @@ import Glibc
 import KernelInterface
 import Synchronization
 
-/// Tells which of a set of namespaces had a link or its ruleset changed: two netlink sockets for each, and one thread for all of them. Of the
-/// agent's own namespace, rulesets only (see ``NetworkEvents`` for the rest).
+/// Tells which of a set of namespaces had a link or its ruleset changed: one netlink socket for the links of all, one for each ruleset, and one thread. Of
+/// the agent's own namespace, rulesets only (see ``NetworkEvents`` for the rest).
 ///
 /// Only that something changed is told, not what: whoever hears it looks. Which tables were named by whom changed a ruleset is kept for who asks
 /// (``RulesetHistory``). Events of one namespace that come faster than ``pauseMilliseconds`` are told once. A socket keeps its namespace alive: leave a
 /// namespace out of ``watch(_:)`` before removing it.
 public final class NamespaceEvents: Sendable {
-    /// Two descriptors each; a namespace beyond is looked at by the resync alone.
+    /// A descriptor each; a namespace beyond is looked at by the resync alone.
     public static let limit = 1_024
-    /// A few events each. When there are more, the kernel drops them and says so, which is told like any other.
-    static let bufferBytes = 16 * 1024
     /// A router's tables.
     static let rulesetBufferBytes = 64 * 1024
     /// The own namespace's tables with thousands of elements; it takes memory only while it is in use.
@@ -29,6 +27,7 @@ public final class NamespaceEvents: Sendable {
     private static let eventsPerWait = 64
 
     private let poller: Int32
+    private let links: NamespaceLinks
     /// The ends of a pipe: closing the second wakes the thread up.
     private let wakeUp: (read: Int32, write: Int32)
     private let state = Mutex(State())
@@ -40,8 +39,17 @@ public final class NamespaceEvents: Sendable {
         var isRuleset: Bool
     }
 
+    private struct Place {
+        /// The number by which messages of links say which namespace they are about.
+        var number: Int32
+        var rulesets: Int32
+        var identity: NamespaceHandle.Identity?
+    }
+
     private struct State {
-        var sockets: [NamespaceName: (links: Int32, rulesets: Int32, identity: NamespaceHandle.Identity?)] = [:]
+        var places: [NamespaceName: Place] = [:]
+        var names: [Int32: NamespaceName] = [:]
+        /// By the sockets of rulesets.
         var sources: [Int32: Source] = [:]
         /// By the sockets of rulesets.
         var logs: [Int32: RulesetLog] = [:]
@@ -64,10 +72,16 @@ public final class NamespaceEvents: Sendable {
         poller = clinux_poll_set()
         self.onChange = onChange
         self.onRulesetChange = onRulesetChange
+        do throws(NetlinkError) {
+            links = try NamespaceLinks()
+        } catch {
+            Self.close(ends[0], ends[1], poller)
+            throw KernelError(error.code, action)
+        }
         let rulesets = clinux_netlink_socket(NETLINK_NETFILTER, Self.rulesetGroup, Int32(Self.ownRulesetBufferBytes), 0)
-        guard poller >= 0, rulesets >= 0, add(ends[0]), add(rulesets) else {
+        guard poller >= 0, rulesets >= 0, add(ends[0]), add(rulesets), add(links.descriptor) else {
             let code = rulesets < 0 ? -rulesets : errno
-            Self.close(ends[1], rulesets)
+            Self.close(ends[1], rulesets, links.descriptor)
             throw KernelError(code, action)
         }
         state.withLock { state in
@@ -89,26 +103,25 @@ public final class NamespaceEvents: Sendable {
     public func watch(_ names: Set<NamespaceName>) {
         state.withLock { state in
             guard !state.isClosed else { return }
-            for (name, entry) in state.sockets
-            where !names.contains(name) || NamespaceHandle.Identity(of: NamespaceRunner.path(of: name)) != entry.identity {
+            for (name, place) in state.places
+            where !names.contains(name) || NamespaceHandle.Identity(of: NamespaceRunner.path(of: name)) != place.identity {
                 // Closing it takes it out of the poller.
-                Self.close(entry.links, entry.rulesets)
-                state.sockets[name] = nil
-                state.sources[entry.links] = nil
-                state.sources[entry.rulesets] = nil
-                state.logs[entry.rulesets] = nil
+                Self.close(place.rulesets)
+                state.places[name] = nil
+                if state.names[place.number] == name { state.names[place.number] = nil }
+                state.sources[place.rulesets] = nil
+                state.logs[place.rulesets] = nil
             }
-            for name in names.sorted() where state.sockets[name] == nil && state.sockets.count < Self.limit {
-                let identity = NamespaceHandle.Identity(of: NamespaceRunner.path(of: name))
-                guard identity != nil, let (links, rulesets) = Self.sockets(in: name) else { continue }
-                guard add(links), add(rulesets) else {
-                    Self.close(links, rulesets)
+            for name in names.sorted() where state.places[name] == nil && state.places.count < Self.limit {
+                guard let place = place(name) else { continue }
+                guard add(place.rulesets) else {
+                    Self.close(place.rulesets)
                     continue
                 }
-                state.sockets[name] = (links, rulesets, identity)
-                state.sources[links] = Source(name: name, isRuleset: false)
-                state.sources[rulesets] = Source(name: name, isRuleset: true)
-                state.logs[rulesets] = RulesetLog(isWhole: false)
+                state.places[name] = place
+                state.names[place.number] = name
+                state.sources[place.rulesets] = Source(name: name, isRuleset: true)
+                state.logs[place.rulesets] = RulesetLog(isWhole: false)
             }
         }
     }
@@ -119,25 +132,25 @@ public final class NamespaceEvents: Sendable {
             guard !state.isClosed else { return }
             state.isClosed = true
             for socket in state.sources.keys { Self.close(socket) }
-            (state.sockets, state.sources, state.logs, state.ownRulesets) = ([:], [:], [:], -1)
+            Self.close(links.descriptor)
+            (state.places, state.names, state.sources, state.logs, state.ownRulesets) = ([:], [:], [:], [:], -1)
             // The thread wakes up at the end of the stream.
             Glibc.close(wakeUp.write)
         }
     }
 
-    private static func sockets(in name: NamespaceName) -> (links: Int32, rulesets: Int32)? {
-        let result = try? NamespaceRunner.runTyped(in: name) { () throws(KernelError) in
-            (
-                clinux_netlink_socket(NETLINK_ROUTE, UInt32(RTMGRP_LINK), Int32(bufferBytes), 0),
-                clinux_netlink_socket(NETLINK_NETFILTER, rulesetGroup, Int32(rulesetBufferBytes), 0)
-            )
+    /// Nil for a namespace that does not exist, or that ends.
+    private func place(_ name: NamespaceName) -> Place? {
+        guard let identity = NamespaceHandle.Identity(of: NamespaceRunner.path(of: name)),
+            let namespace = try? NamespaceRunner.openNamespace(name)
+        else { return nil }
+        defer { Self.close(namespace) }
+        guard let number = links.number(of: namespace) else { return nil }
+        let rulesets = try? NamespaceRunner.runTyped(in: name) { () throws(KernelError) in
+            clinux_netlink_socket(NETLINK_NETFILTER, Self.rulesetGroup, Int32(Self.rulesetBufferBytes), 0)
         }
-        guard let (links, rulesets) = result else { return nil }
-        guard links >= 0, rulesets >= 0 else {
-            close(links, rulesets)
-            return nil
-        }
-        return (links, rulesets)
+        guard let rulesets, rulesets >= 0 else { return nil }
+        return Place(number: number, rulesets: rulesets, identity: identity)
     }
 
     private static func close(_ sockets: Int32...) {
@@ -172,7 +185,11 @@ public final class NamespaceEvents: Sendable {
                 if state.isClosed { return nil }
                 var sources: Set<Source> = []
                 for socket in ready.prefix(Int(max(count, 0))) {
-                    if let source = Self.read(socket, &state) { sources.insert(source) }
+                    if socket == links.descriptor {
+                        sources.formUnion(changedLinks(state))
+                    } else if let source = Self.read(socket, &state) {
+                        sources.insert(source)
+                    }
                 }
                 return sources
             }
@@ -190,7 +207,22 @@ public final class NamespaceEvents: Sendable {
         }
     }
 
-    /// Reads what waits at a socket, of links to throw it away; what it tells of. A number that was closed meanwhile tells of nothing.
+    /// Reads what waits at the socket of links. When events were lost, any link of any namespace may have changed.
+    private func changedLinks(_ state: State) -> Set<Source> {
+        var sources: Set<Source> = []
+        var area = [UInt8](repeating: 0, count: NetlinkSocket.datagramBytes)
+        for _ in 0..<Self.datagramsPerRead {
+            switch links.read(&area) {
+            case nil: return sources
+            case .changed(let number): if let name = state.names[number] { sources.insert(Source(name: name, isRuleset: false)) }
+            case .other(isLoss: true): sources.formUnion(state.places.keys.map { Source(name: $0, isRuleset: false) })
+            case .other(isLoss: false): break
+            }
+        }
+        return sources
+    }
+
+    /// Reads what waits at the socket of a ruleset; what it tells of. A number that was closed meanwhile tells of nothing.
     private static func read(_ socket: Int32, _ state: inout State) -> Source? {
         guard let source = state.sources[socket] else { return nil }
         var area = [UInt8](repeating: 0, count: NetlinkSocket.datagramBytes)
@@ -211,7 +243,7 @@ extension NamespaceEvents: RulesetHistory {
     /// Reads what has come meanwhile. The kernel counts a transaction before it tells of it, so this waits a moment for one that was counted.
     public func tables(in place: NamespaceName?, after first: UInt32, through last: UInt32) -> [Set<String>]? {
         let (source, tables) = state.withLock { state -> (Source?, [Set<String>]?) in
-            let socket = place.map { state.sockets[$0]?.rulesets ?? -1 } ?? state.ownRulesets
+            let socket = place.map { state.places[$0]?.rulesets ?? -1 } ?? state.ownRulesets
             guard let source = Self.read(socket, &state) else { return (nil, nil) }
             for _ in 0..<Self.patienceMilliseconds where state.logs[socket]?.isBefore(last) == true {
                 var request = pollfd(fd: socket, events: Int16(POLLIN), revents: 0)

@@ -11,12 +11,14 @@ extension LabHost {
     private func cause(_ fault: Fault, _ options: FaultOptions) throws {
         switch fault {
         case .power:
-            // The marker tells heal that the host has to boot. Until then its processes stand still, which costs the other hosts of the lab nothing:
-            // a host that lost its power does not use their processors to end hundreds of processes.
+            // The marker tells heal that the host has to boot. Until then its processes, the agent too, stand still, which costs the other hosts of the
+            // lab nothing: a host that lost its power does not use their processors to end hundreds of processes, or to give its routers away because
+            // its links went. They stop before the links go, the agent last: its pulses and its packets end within a millisecond of each other.
+            let powered = LabProcess.all(besides: place.process)
+            let agents = powered.filter(Services.isAgent)
             try Files.write(powerMarker, "off\n")
+            for process in powered.filter({ !agents.contains($0) }) + agents { Glibc.kill(process.id, SIGSTOP) }
             try setUplinks(up: false)
-            for process in processes("any process", { _ in true }) { Glibc.kill(process.id, SIGSTOP) }
-            try kill("the agent", Services.isAgent)
         case .uplink: try setUplinks(up: false)
         case .ha: try HostFirewall.partitionHA(place)
         case .control: try HostFirewall.partitionControl(place)
@@ -36,7 +38,7 @@ extension LabHost {
     /// - Parameter startsAgent: false leaves an agent that does not run as it is.
     public func heal(startsAgent: Bool = true) async throws {
         try await BackgroundThread.run {
-            if access(powerMarker, F_OK) == 0 { try boot() }
+            if isPoweredOff { try boot() }
             for process in LabProcess.all(besides: place.process) where process.isStopped { Glibc.kill(process.id, SIGCONT) }
             try HostFirewall.reset(place)
             for link in FaultOptions.Link.allCases { try ImpairedLink(host: self, link).heal() }
@@ -49,6 +51,9 @@ extension LabHost {
         }
         if startsAgent, lab.state.hasServices, !isAgentRunning { try await startAgent() }
     }
+
+    /// Whether the host lost its power and has not booted since.
+    var isPoweredOff: Bool { access(powerMarker, F_OK) == 0 }
 
     private var powerMarker: String { "\(lab.directory.path)/\(name)/power-off" }
     private var clockMarker: String { "\(lab.directory.path)/\(name)/clock-step" }

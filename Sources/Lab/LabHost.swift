@@ -14,7 +14,7 @@ public struct LabHost: Sendable {
 
     // MARK: The agent
 
-    public var isAgentRunning: Bool { LabProcess.all(besides: place.process).contains(where: Services.isAgent) }
+    public var isAgentRunning: Bool { !isPoweredOff && LabProcess.all(besides: place.process).contains(where: Services.isAgent) }
 
     /// The agent's process id in the numbering of the machine, for measurements.
     public var agentProcessID: Int32? { LabProcess.all(besides: place.process).first(where: Services.isAgent)?.id }

@@ -33,10 +33,14 @@ int clinux_netlink_socket(int protocol, uint32_t groups, int receive_buffer_byte
 /// Of RTM_NEWNEIGH, lets only those through that tell of an entry that somebody set for good: a neighbour, or one of a tunnel's own table. What traffic
 /// teaches is kept away, and so are the entries of bridges: traffic moves also static ones, which looks like somebody's doing.
 int clinux_netlink_ignore_learned(int descriptor);
+/// Makes a socket hear of every namespace that has a number in its own one (netlink(7), NETLINK_LISTEN_ALL_NSID). Needs CAP_NET_BROADCAST.
+int clinux_netlink_listen_everywhere(int descriptor);
 /// Sends one datagram to the kernel.
 int clinux_netlink_send(int descriptor, const void *bytes, size_t count);
 /// Receives one datagram: its bytes, or -EMSGSIZE when it did not fit. 0 for a datagram that is not the kernel's.
 int clinux_netlink_receive(int descriptor, void *bytes, size_t capacity, int is_waiting);
+/// The same without waiting, for a socket that listens everywhere: `number` is that of the namespace that the datagram is about, -1 for the socket's own.
+int clinux_netlink_receive_numbered(int descriptor, void *bytes, size_t capacity, int32_t *number);
 
 /// The index of a device in the namespace that the socket was opened in.
 int clinux_link_index(int descriptor, const char *name);
