@@ -92,7 +92,9 @@ public struct NetworkingServer: Service {
     public func run() async throws {
         let application = Application(
             responder: OuterResponder(inner: router().buildResponder(), origins: configuration.crossOrigin),
-            server: .http1(configuration: .init(idleTimeout: .seconds(Self.idleSeconds))),
+            server: HTTPServerBuilder { responder in
+                ConnectionChannel(http: HTTP1Channel(responder: responder, configuration: .init(idleTimeout: .seconds(Self.idleSeconds))))
+            },
             configuration: ApplicationConfiguration(
                 address: .hostname(configuration.address, port: configuration.port), serverName: "neutrino"),
             onServerRunning: { [onReady] channel in await onReady(channel.localAddress?.port ?? 0) }, logger: logger)

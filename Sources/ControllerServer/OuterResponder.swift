@@ -19,9 +19,22 @@ struct OuterResponder<Inner: HTTPResponder>: HTTPResponder where Inner.Context =
         var generator = SystemRandomNumberGenerator()
         context.requestID = "req-\(ResourceID(using: &generator))"
         context.logger[metadataKey: "request_id"] = "\(context.requestID)"
-        var response = try await answer(to: request, context: context)
+        var response =
+            if Self.isBrief(request) {
+                try await answer(to: request, context: context)
+            } else {
+                try await withTaskExecutorPreference(globalConcurrentExecutor) { try await answer(to: request, context: context) }
+            }
         response.headers[.requestID] = context.requestID
         return response
+    }
+
+    /// Whether the request may be answered on the connection's own thread, which serves other connections too: what is about one resource, or makes
+    /// what a body holds. Lists, and what is no part of the Networking API, may take long.
+    private static func isBrief(_ request: Request) -> Bool {
+        let path = request.uri.path
+        guard path.hasPrefix("/v2.0/") else { return path == "/" }
+        return request.method != .get || path.utf8.dropFirst("/v2.0/".utf8.count).contains(UInt8(ascii: "/"))
     }
 
     private func answer(to request: Request, context: APIContext) async throws -> Response {
