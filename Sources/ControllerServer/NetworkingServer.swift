@@ -1,6 +1,7 @@
 import APISchema
 import HostProjection
 import Hummingbird
+import HummingbirdCore
 import Identity
 import IdentityService
 import Logging
