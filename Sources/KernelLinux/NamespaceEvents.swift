@@ -3,99 +3,123 @@ import Glibc
 import KernelInterface
 import Synchronization
 
-/// Tells which of a set of namespaces had a link or its ruleset changed: one netlink socket for the links of all, one for each ruleset, and one thread. Of
-/// the agent's own namespace, rulesets only (see ``NetworkEvents`` for the rest).
+/// Tells which of a set of namespaces had a link or its ruleset changed: two netlink sockets and one thread for all of them. Of the agent's own
+/// namespace, rulesets only (see ``NetworkEvents`` for the rest).
 ///
 /// Only that something changed is told, not what: whoever hears it looks. Which tables were named by whom changed a ruleset is kept for who asks
-/// (``RulesetHistory``). Events of one namespace that come faster than ``pauseMilliseconds`` are told once. A socket keeps its namespace alive: leave a
-/// namespace out of ``watch(_:)`` before removing it.
+/// (``RulesetHistory``). Events of one namespace that come faster than ``pauseMilliseconds`` are told once.
 public final class NamespaceEvents: Sendable {
-    /// A descriptor each; a namespace beyond is looked at by the resync alone.
-    public static let limit = 1_024
-    /// A router's tables.
-    static let rulesetBufferBytes = 64 * 1024
-    /// The own namespace's tables with thousands of elements; it takes memory only while it is in use.
-    static let ownRulesetBufferBytes = 4 * 1024 * 1024
+    /// A namespace beyond is looked at by the resync alone.
+    public static let limit = 16_384
+    /// Links of some hundred namespaces that are made at once. When there are more, the kernel drops events and says so, which is told like any other, of
+    /// all namespaces.
+    static let linkBufferBytes = 2 * 1024 * 1024
+    /// The own namespace's tables with thousands of elements, or all routers'.
+    static let rulesetBufferBytes = 8 * 1024 * 1024
     /// Datagrams that are read of a socket at a time: more than those buffers hold.
-    private static let datagramsPerRead = 4_096
+    private static let datagramsPerRead = 16_384
     /// How long a question waits at most for messages of a transaction that the kernel is about to send.
     private static let patienceMilliseconds = 50
     /// NFNLGRP_NFTABLES as a bit of `nl_groups`.
     private static let rulesetGroup = UInt32(1) << (UInt32(NFNLGRP_NFTABLES.rawValue) - 1)
     /// How long the thread lets events gather after it told of some.
     static let pauseMilliseconds: Int32 = 50
-    private static let eventsPerWait = 64
+    private static let eventsPerWait = 8
 
     private let poller: Int32
-    private let links: NamespaceLinks
     /// The ends of a pipe: closing the second wakes the thread up.
     private let wakeUp: (read: Int32, write: Int32)
-    private let state = Mutex(State())
+    /// For questions about the numbers of namespaces.
+    private let requests: NetlinkSocket
+    private let state: Mutex<State>
     private let onChange: @Sendable (NamespaceName) -> Void
     private let onRulesetChange: @Sendable (NamespaceName?) -> Void
 
     private struct Source: Hashable {
+        /// Nil: the agent's own namespace.
         var name: NamespaceName?
         var isRuleset: Bool
     }
 
     private struct Place {
-        /// The number by which messages of links say which namespace they are about.
+        /// The number by which messages say which namespace they are about.
         var number: Int32
-        var rulesets: Int32
-        var identity: NamespaceHandle.Identity?
+        var identity: NamespaceHandle.Identity
+        var rulesets = RulesetLog(isWhole: false)
     }
 
     private struct State {
+        var links: NamespaceListener
+        var rulesets: NamespaceListener
         var places: [NamespaceName: Place] = [:]
         var names: [Int32: NamespaceName] = [:]
-        /// By the sockets of rulesets.
-        var sources: [Int32: Source] = [:]
-        /// By the sockets of rulesets.
-        var logs: [Int32: RulesetLog] = [:]
-        /// The ruleset of the agent's own namespace.
-        var ownRulesets: Int32 = -1
+        /// Of the agent's own namespace, at which nobody has looked yet.
+        var ownRulesets = RulesetLog(isWhole: true)
+        /// Messages of rulesets were lost, and the socket has not been read empty since.
+        var hasLoss = false
         var isClosed = false
+
+        mutating func forEachLog(_ body: (inout RulesetLog) -> Void) {
+            body(&ownRulesets)
+            places = places.mapValues { place in
+                var place = place
+                body(&place.rulesets)
+                return place
+            }
+        }
     }
 
     /// - Parameters:
     ///   - onChange: called when a link changed; it must not block.
     ///   - onRulesetChange: the same when anybody, this process included, changed the ruleset of nftables; nil: in the agent's own namespace.
-    public init(
+    public convenience init(
         onChange: @escaping @Sendable (NamespaceName) -> Void, onRulesetChange: @escaping @Sendable (NamespaceName?) -> Void = { _ in }
     ) throws(KernelError) {
+        try self.init(rulesetBufferBytes: Self.rulesetBufferBytes, onChange: onChange, onRulesetChange: onRulesetChange)
+    }
+
+    init(
+        rulesetBufferBytes: Int, onChange: @escaping @Sendable (NamespaceName) -> Void,
+        onRulesetChange: @escaping @Sendable (NamespaceName?) -> Void = { _ in }
+    ) throws(KernelError) {
         let action = "listen to the events of namespaces"
+        let (links, rulesets, requests) = try attempt(action) { () throws(NetlinkError) in try Self.sockets(rulesetBufferBytes) }
         var ends: [Int32] = [-1, -1]
         let result = clinux_pipe(&ends)
-        guard result >= 0 else { throw KernelError(-result, action) }
-        wakeUp = (ends[0], ends[1])
-        poller = clinux_poll_set()
-        self.onChange = onChange
-        self.onRulesetChange = onRulesetChange
-        do throws(NetlinkError) {
-            links = try NamespaceLinks()
-        } catch {
-            Self.close(ends[0], ends[1], poller)
-            throw KernelError(error.code, action)
-        }
-        let rulesets = clinux_netlink_socket(NETLINK_NETFILTER, Self.rulesetGroup, Int32(Self.ownRulesetBufferBytes), 0)
-        guard poller >= 0, rulesets >= 0, add(ends[0]), add(rulesets), add(links.descriptor) else {
-            let code = rulesets < 0 ? -rulesets : errno
-            Self.close(ends[1], rulesets, links.descriptor)
+        let poller = clinux_poll_set()
+        let descriptors = [ends[0], links.descriptor, rulesets.descriptor]
+        guard result >= 0, poller >= 0, descriptors.allSatisfy({ clinux_poll_add(poller, $0) >= 0 }) else {
+            let code = result < 0 ? -result : errno
+            for descriptor in descriptors + [ends[1], poller] where descriptor >= 0 { Glibc.close(descriptor) }
             throw KernelError(code, action)
         }
-        state.withLock { state in
-            state.ownRulesets = rulesets
-            state.sources[rulesets] = Source(name: nil, isRuleset: true)
-            // Nobody has looked at the ruleset yet.
-            state.logs[rulesets] = RulesetLog(isWhole: true)
-        }
+        self.poller = poller
+        wakeUp = (ends[0], ends[1])
+        self.requests = requests
+        state = Mutex(State(links: links, rulesets: rulesets))
+        self.onChange = onChange
+        self.onRulesetChange = onRulesetChange
         Self.start(self)
     }
 
     deinit {
         Glibc.close(poller)
         Glibc.close(wakeUp.read)
+    }
+
+    private static func sockets(
+        _ rulesetBufferBytes: Int
+    ) throws(NetlinkError) -> (NamespaceListener, NamespaceListener, NetlinkSocket) {
+        let requests = try NetlinkSocket(protocol: NETLINK_ROUTE)
+        let links = try NamespaceListener(protocol: NETLINK_ROUTE, groups: UInt32(RTMGRP_LINK), bufferBytes: linkBufferBytes)
+        do throws(NetlinkError) {
+            return (
+                links, try NamespaceListener(protocol: NETLINK_NETFILTER, groups: rulesetGroup, bufferBytes: rulesetBufferBytes), requests
+            )
+        } catch {
+            Glibc.close(links.descriptor)
+            throw error
+        }
     }
 
     /// Listens to these namespaces and no others. One that does not exist is left out until the next call; one that was removed and made again under
@@ -105,23 +129,13 @@ public final class NamespaceEvents: Sendable {
             guard !state.isClosed else { return }
             for (name, place) in state.places
             where !names.contains(name) || NamespaceHandle.Identity(of: NamespaceRunner.path(of: name)) != place.identity {
-                // Closing it takes it out of the poller.
-                Self.close(place.rulesets)
                 state.places[name] = nil
                 if state.names[place.number] == name { state.names[place.number] = nil }
-                state.sources[place.rulesets] = nil
-                state.logs[place.rulesets] = nil
             }
             for name in names.sorted() where state.places[name] == nil && state.places.count < Self.limit {
                 guard let place = place(name) else { continue }
-                guard add(place.rulesets) else {
-                    Self.close(place.rulesets)
-                    continue
-                }
                 state.places[name] = place
                 state.names[place.number] = name
-                state.sources[place.rulesets] = Source(name: name, isRuleset: true)
-                state.logs[place.rulesets] = RulesetLog(isWhole: false)
             }
         }
     }
@@ -131,9 +145,8 @@ public final class NamespaceEvents: Sendable {
         state.withLock { state in
             guard !state.isClosed else { return }
             state.isClosed = true
-            for socket in state.sources.keys { Self.close(socket) }
-            Self.close(links.descriptor)
-            (state.places, state.names, state.sources, state.logs, state.ownRulesets) = ([:], [:], [:], [:], -1)
+            for listener in [state.links, state.rulesets] { Glibc.close(listener.descriptor) }
+            (state.places, state.names) = ([:], [:])
             // The thread wakes up at the end of the stream.
             Glibc.close(wakeUp.write)
         }
@@ -144,21 +157,19 @@ public final class NamespaceEvents: Sendable {
         guard let identity = NamespaceHandle.Identity(of: NamespaceRunner.path(of: name)),
             let namespace = try? NamespaceRunner.openNamespace(name)
         else { return nil }
-        defer { Self.close(namespace) }
-        guard let number = links.number(of: namespace) else { return nil }
-        let rulesets = try? NamespaceRunner.runTyped(in: name) { () throws(KernelError) in
-            clinux_netlink_socket(NETLINK_NETFILTER, Self.rulesetGroup, Int32(Self.rulesetBufferBytes), 0)
+        defer { Glibc.close(namespace) }
+        return number(of: namespace).map { Place(number: $0, identity: identity) }
+    }
+
+    /// By which number the sockets know a namespace, which gets one if it has none.
+    private func number(of namespace: Int32) -> Int32? {
+        do throws(NetlinkError) {
+            try requests.perform(LinkMessages.namespaceNumbering(descriptor: namespace))
+        } catch {
+            // It has one: a veth pair between two namespaces gives one to each.
+            guard error.code == EEXIST else { return nil }
         }
-        guard let rulesets, rulesets >= 0 else { return nil }
-        return Place(number: number, rulesets: rulesets, identity: identity)
-    }
-
-    private static func close(_ sockets: Int32...) {
-        for socket in sockets where socket >= 0 { Glibc.close(socket) }
-    }
-
-    private func add(_ descriptor: Int32) -> Bool {
-        clinux_poll_add(poller, descriptor) >= 0
+        return try? requests.get(LinkMessages.namespaceID(descriptor: namespace), LinkMessages.parseNamespaceID)
     }
 
     // MARK: The thread
@@ -179,19 +190,9 @@ public final class NamespaceEvents: Sendable {
     private func work() {
         var ready = [Int32](repeating: 0, count: Self.eventsPerWait)
         while true {
-            let count = clinux_poll_wait(poller, &ready, Int32(ready.count), -1)
-            if count < 0 { return }
+            if clinux_poll_wait(poller, &ready, Int32(ready.count), -1) < 0 { return }
             let sources = state.withLock { state -> Set<Source>? in
-                if state.isClosed { return nil }
-                var sources: Set<Source> = []
-                for socket in ready.prefix(Int(max(count, 0))) {
-                    if socket == links.descriptor {
-                        sources.formUnion(changedLinks(state))
-                    } else if let source = Self.read(socket, &state) {
-                        sources.insert(source)
-                    }
-                }
-                return sources
+                state.isClosed ? nil : Self.readLinks(&state).union(Self.readRulesets(&state))
             }
             guard let sources else { return }
             for source in sources { tell(source) }
@@ -207,52 +208,65 @@ public final class NamespaceEvents: Sendable {
         }
     }
 
-    /// Reads what waits at the socket of links. When events were lost, any link of any namespace may have changed.
-    private func changedLinks(_ state: State) -> Set<Source> {
+    // MARK: Reading
+
+    /// Bounded, like the other: what comes meanwhile waits for the next turn.
+    private static func readLinks(_ state: inout State) -> Set<Source> {
         var sources: Set<Source> = []
-        var area = [UInt8](repeating: 0, count: NetlinkSocket.datagramBytes)
-        for _ in 0..<Self.datagramsPerRead {
-            switch links.read(&area) {
-            case nil: return sources
-            case .changed(let number): if let name = state.names[number] { sources.insert(Source(name: name, isRuleset: false)) }
-            case .other(isLoss: true): sources.formUnion(state.places.keys.map { Source(name: $0, isRuleset: false) })
-            case .other(isLoss: false): break
+        for _ in 0..<datagramsPerRead {
+            switch state.links.read() {
+            case .empty: return sources
+            case .loss: sources.formUnion(state.places.keys.map { Source(name: $0, isRuleset: false) })
+            case .datagram(_, let number?): if let name = state.names[number] { sources.insert(Source(name: name, isRuleset: false)) }
+            case .datagram(_, nil): break
             }
         }
         return sources
     }
 
-    /// Reads what waits at the socket of a ruleset; what it tells of. A number that was closed meanwhile tells of nothing.
-    private static func read(_ socket: Int32, _ state: inout State) -> Source? {
-        guard let source = state.sources[socket] else { return nil }
-        var area = [UInt8](repeating: 0, count: NetlinkSocket.datagramBytes)
-        // Bounded: what comes meanwhile waits for the next turn.
+    private static func readRulesets(_ state: inout State) -> Set<Source> {
+        var sources: Set<Source> = []
         for _ in 0..<datagramsPerRead {
-            let result = clinux_netlink_receive(socket, &area, area.count, 0)
-            if result == -EAGAIN {
-                state.logs[socket]?.noteEmpty()
-                break
+            switch state.rulesets.read() {
+            case .empty:
+                if state.hasLoss { state.forEachLog { $0.noteEmpty() } }
+                state.hasLoss = false
+                return sources
+            case .loss:
+                state.hasLoss = true
+                state.forEachLog { $0.noteLoss() }
+                sources.formUnion(([nil] + state.places.keys.map(Optional.some)).map { Source(name: $0, isRuleset: true) })
+            case .datagram(let bytes, nil):
+                state.ownRulesets.note(bytes)
+                sources.insert(Source(name: nil, isRuleset: true))
+            case .datagram(let bytes, let number?):
+                guard let name = state.names[number] else { continue }
+                state.places[name]?.rulesets.note(bytes)
+                sources.insert(Source(name: name, isRuleset: true))
             }
-            if result < 0 { state.logs[socket]?.noteLoss() } else { state.logs[socket]?.note(area[..<Int(result)]) }
         }
-        return source
+        return sources
     }
 }
 
 extension NamespaceEvents: RulesetHistory {
     /// Reads what has come meanwhile. The kernel counts a transaction before it tells of it, so this waits a moment for one that was counted.
     public func tables(in place: NamespaceName?, after first: UInt32, through last: UInt32) -> [Set<String>]? {
-        let (source, tables) = state.withLock { state -> (Source?, [Set<String>]?) in
-            let socket = place.map { state.places[$0]?.rulesets ?? -1 } ?? state.ownRulesets
-            guard let source = Self.read(socket, &state) else { return (nil, nil) }
-            for _ in 0..<Self.patienceMilliseconds where state.logs[socket]?.isBefore(last) == true {
-                var request = pollfd(fd: socket, events: Int16(POLLIN), revents: 0)
-                if poll(&request, 1, 1) > 0 { _ = Self.read(socket, &state) }
+        let (sources, tables) = state.withLock { state -> (Set<Source>, [Set<String>]?) in
+            guard !state.isClosed else { return ([], nil) }
+            var sources = Self.readRulesets(&state)
+            for _ in 0..<Self.patienceMilliseconds where Self.log(of: place, state)?.isBefore(last) == true {
+                var request = pollfd(fd: state.rulesets.descriptor, events: Int16(POLLIN), revents: 0)
+                if poll(&request, 1, 1) > 0 { sources.formUnion(Self.readRulesets(&state)) }
             }
-            return (source, state.logs[socket]?.tables(after: first, through: last))
+            return (sources, Self.log(of: place, state)?.tables(after: first, through: last))
         }
         // What was read may have been more than what was asked for, and the thread finds nothing any more.
-        if let source { tell(source) }
+        for source in sources { tell(source) }
         return tables
+    }
+
+    private static func log(of place: NamespaceName?, _ state: State) -> RulesetLog? {
+        place.map { state.places[$0]?.rulesets } ?? state.ownRulesets
     }
 }

@@ -66,12 +66,32 @@ extension RealKernelTests {
         }
     }
 
+    @Test("Transactions of several rulesets, which one socket tells of, are told apart")
+    func severalHistories() throws {
+        let kernel = LinuxKernel()
+        try RealKernel.withNamespaces(kernel, 2) { names in
+            let events = try NamespaceEvents { _ in }
+            defer { events.close() }
+            events.watch(Set(names))
+            func run(_ script: String, _ name: NamespaceName) throws -> UInt32 {
+                try kernel.perform(.applyFirewall(script: script, name))
+                return try kernel.firewallGeneration(in: name)
+            }
+            let starts = try names.map { try run("add table inet neutrino\n", $0) }
+            _ = try run("add table ip first\n", names[0])
+            _ = try run("add table ip second\n", names[1])
+            let ends = [try run("add table ip third\n", names[0]), try run("add table ip fourth\n", names[1])]
+            #expect(events.tables(in: names[0], after: starts[0], through: ends[0]) == [["ip first"], ["ip third"]])
+            #expect(events.tables(in: names[1], after: starts[1], through: ends[1]) == [["ip second"], ["ip fourth"]])
+        }
+    }
+
     @Test("More messages than a socket holds are a change of which nothing is known, and the next one is known again")
     func lostHistory() throws {
         let kernel = LinuxKernel()
         try RealKernel.withNamespaces(kernel, 1) { names in
             let name = names[0]
-            let events = try NamespaceEvents { _ in }
+            let events = try NamespaceEvents(rulesetBufferBytes: 64 * 1024, onChange: { _ in })
             defer { events.close() }
             events.watch([name])
             func run(_ script: String) throws -> UInt32 {
