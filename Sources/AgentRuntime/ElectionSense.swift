@@ -121,7 +121,8 @@ extension Agent {
                 if Task.isCancelled { break }
                 switch news {
                 case .announce(let id): errands.announce(id)
-                case .deafen(let device, let milliseconds): errands.deafen(device, milliseconds: milliseconds)
+                case .deafen(let device, let milliseconds): errands.filter(.toDevice(device), milliseconds: milliseconds)
+                case .mute(let device, let milliseconds): errands.filter(.fromDevice(device), milliseconds: milliseconds)
                 default: waiting.yield(news)
                 }
             }
@@ -134,7 +135,8 @@ extension Agent {
         switch news {
         case .notified(let id, let line): heard(line, of: id)
         case .announce(let id): errands.announce(id)
-        case .deafen(let device, let milliseconds): errands.deafen(device, milliseconds: milliseconds)
+        case .deafen(let device, let milliseconds): errands.filter(.toDevice(device), milliseconds: milliseconds)
+        case .mute(let device, let milliseconds): errands.filter(.fromDevice(device), milliseconds: milliseconds)
         case .strip(let id):
             logger.warning("Taking a router's addresses away from a member that has lost it", metadata: ["router": "\(id)"])
             if let election = senses.election { errands.strip(id, view.routers[id], isDue: election.isStripDue) }

@@ -60,14 +60,14 @@ struct RouterErrands: Sendable {
         }
     }
 
-    /// Keeps other members' advertisements from a keepalived that hands over: see ``HandoverFilter``. Comes in time mostly, since the successor waits for
-    /// an advertisement of the master; without it a packet or two may be lost.
-    func deafen(_ device: String, milliseconds: Int) {
+    /// Keeps advertisements from a keepalived that hands over, or its own from the others: see ``HandoverFilter``. Comes in time mostly; without it a
+    /// packet or two may be lost.
+    func filter(_ advertisements: HandoverFilter.Advertisements, milliseconds: Int) {
         filtering.async {
             do throws(KernelError) {
-                try kernel.perform(.applyFirewall(script: HandoverFilter.script(device: device, milliseconds: milliseconds), nil))
+                try kernel.perform(.applyFirewall(script: HandoverFilter.script(advertisements, milliseconds: milliseconds), nil))
             } catch {
-                logger.warning("A handover goes without its filter", metadata: ["device": "\(device)", "error": "\(error)"])
+                logger.warning("A handover goes without its filter", metadata: ["of": "\(advertisements)", "error": "\(error)"])
             }
         }
     }

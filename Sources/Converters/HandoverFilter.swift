@@ -4,6 +4,8 @@
 /// milliseconds nobody would have them. So the old one's host keeps advertisements of others from its HA device meanwhile. Its own agent, which injects at the
 /// host's end of that device, passes by the bridge, and says when to give way.
 ///
+/// When the old one gives way, its keepalived says so with its own priority, which would throw down a new one that has a lower one: that is kept from the others.
+///
 /// The kernel takes the device out of the set by itself, also when the agent has died. The table is not one of the agent's (``Ownership``): its changes are
 /// those of somebody else, and no reason to look at the agent's own tables.
 public enum HandoverFilter {
@@ -11,15 +13,28 @@ public enum HandoverFilter {
     private static let vrrp = 112
     private static let table = "bridge vrrp_handover"
 
-    public static func script(device: String, milliseconds: Int) -> String {
-        """
-        add table \(table)
-        add set \(table) deaf { type ifname; flags timeout; }
-        add chain \(table) forward { type filter hook forward priority -10; policy accept; }
-        flush chain \(table) forward
-        add rule \(table) forward oifname @deaf ip protocol \(vrrp) drop
-        add element \(table) deaf { "\(device)" timeout \(milliseconds)ms }
+    /// What is kept from passing the host's end of an HA device.
+    public enum Advertisements: Hashable, Sendable {
+        case toDevice(String)
+        case fromDevice(String)
+    }
 
-        """
+    public static func script(_ advertisements: Advertisements, milliseconds: Int) -> String {
+        let (set, device) =
+            switch advertisements {
+            case .toDevice(let device): ("deaf", device)
+            case .fromDevice(let device): ("mute", device)
+            }
+        return """
+            add table \(table)
+            add set \(table) deaf { type ifname; flags timeout; }
+            add set \(table) mute { type ifname; flags timeout; }
+            add chain \(table) forward { type filter hook forward priority -10; policy accept; }
+            flush chain \(table) forward
+            add rule \(table) forward oifname @deaf ip protocol \(vrrp) drop
+            add rule \(table) forward iifname @mute ip protocol \(vrrp) drop
+            add element \(table) \(set) { "\(device)" timeout \(milliseconds)ms }
+
+            """
     }
 }

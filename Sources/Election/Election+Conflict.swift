@@ -22,12 +22,13 @@ extension Election {
             routers[router].conflict = RouterElection.Conflict(rival: rival, since: now)
         } else if let old = routers[router].conflict, old.rival != rival {
             if old.isReported { report(router, old, isOver: true) }
-            routers[router].conflict = RouterElection.Conflict(rival: rival, since: old.since)
+            routers[router].conflict = RouterElection.Conflict(rival: rival, since: old.since, mutedSince: old.mutedSince)
         }
         routers[router].conflict?.isLosing = winner != nil
         deadline = min(deadline, reportLasting(router))
         if let winner {
-            if let wait = handoverWait(router) { return min(deadline, wait) }
+            let silence = mute(router, before: winner)
+            if let wait = [handoverWait(router), silence].compactMap(\.self).max() { return min(deadline, wait) }
             return min(deadline, resign(router, to: winner))
         }
         if isNew { actions.append(.suspectDaemon(routers[router].router.id)) }
@@ -71,6 +72,21 @@ extension Election {
         guard routers[router].yieldingFor != nil, let conflict = routers[router].conflict else { return nil }
         let end = conflict.since + settings.handoverOverlap(of: routers[router].router)
         return now < end ? end : nil
+    }
+
+    /// keepalived's last word, when it gives way, has our priority: it would throw down a winner of a lower one, and is kept in. Until when that needs
+    /// its time, if it does.
+    private mutating func mute(_ router: Int, before winner: Int) -> Int? {
+        let group = routers[router].router
+        let peer = group.peers[winner]
+        guard (group.priority, group.localAddress) > (peer.priority, peer.address) else { return nil }
+        let since = routers[router].conflict?.mutedSince ?? now
+        if routers[router].conflict?.mutedSince == nil {
+            routers[router].conflict?.mutedSince = now
+            actions.append(.mute(group.id, milliseconds: settings.muteMilliseconds))
+        }
+        let due = since + settings.muteLeadMilliseconds
+        return now < due ? due : nil
     }
 
     /// Whether a rival's claim is better than ours; and when that may change with time alone.

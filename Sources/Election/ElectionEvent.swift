@@ -40,6 +40,9 @@ public enum ElectionAction: Hashable, Sendable {
     case announce(ResourceID)
     /// Keep other members' advertisements from our keepalived for so long: one with a higher priority would make it give the addresses up at once.
     case deafen(ResourceID, milliseconds: Int)
+    /// Keep our keepalived's own advertisements from the others for so long: its last word before it gives way, with a higher priority than its successor's,
+    /// would make that one give way too. Told ``ElectionSettings/muteLeadMilliseconds`` before it matters.
+    case mute(ResourceID, milliseconds: Int)
     /// Remove the router's addresses by force: keepalived does not do it.
     case strip(ResourceID)
     /// Start keepalived again.

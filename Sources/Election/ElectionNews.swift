@@ -9,6 +9,8 @@ public enum ElectionNews: Hashable, Sendable {
     case announce(ResourceID)
     /// Let no VRRP advertisement of others pass to the device for so long, by itself.
     case deafen(device: String, milliseconds: Int)
+    /// Let no VRRP advertisement of the device pass to others for so long, by itself.
+    case mute(device: String, milliseconds: Int)
     /// Take the master's addresses away: another member has them, and keepalived does not do it.
     case strip(ResourceID)
     /// keepalived, which has ended, may be started again: another member is master, or nobody else is there to be it.

@@ -35,6 +35,10 @@ public struct ElectionSettings: Hashable, Sendable {
     public var resignIntervalMilliseconds = 30
     /// …before it takes the addresses away by force.
     public var resignLimit = 5
+    /// A loser of higher priority than the winner is kept from saying so for so long, from…
+    public var muteMilliseconds = 500
+    /// …so long before it gives way: a filter of the host takes its time.
+    public var muteLeadMilliseconds = 15
     /// A conflict that lasts longer is reported.
     public var conflictReportMilliseconds = 500
     /// A rival that we hear and that does not hear us for so long cannot give way: we do.

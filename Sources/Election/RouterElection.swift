@@ -42,13 +42,15 @@ struct RouterElection: Sendable {
     ///
     ///                    ┌─ we are better ─▶ announce ─── rival gives way ──▶ announce
     ///     both claim ────┤
-    ///                    └─ we are worse ──▶ inject 255, at most 5 times ──▶ backup (relay, if the HA network is silent)
+    ///                    └─ we are worse ──▶ (mute) inject 255, at most 5 times ──▶ backup (relay, if the HA network is silent)
     ///                                              └─ still master ──▶ strip ──▶ fault
     struct Conflict: Hashable, Sendable {
         var rival: Int
         var since: Int
         var isReported = false
         var isLosing = false
+        /// Since when our keepalived's advertisements are kept in.
+        var mutedSince: Int?
     }
 
     /// We are master, and a peer that shall give way still is.
@@ -158,7 +160,8 @@ struct RouterElection: Sendable {
         if let old = relay { relay = positions[old.peer].map { Relay(peer: $0, next: old.next, until: old.until) } }
         if let old = conflict {
             conflict = positions[old.rival].map {
-                Conflict(rival: $0, since: old.since, isReported: old.isReported, isLosing: old.isLosing)
+                Conflict(
+                    rival: $0, since: old.since, isReported: old.isReported, isLosing: old.isLosing, mutedSince: old.mutedSince)
             }
         }
         vacancy = nil

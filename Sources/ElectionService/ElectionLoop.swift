@@ -340,6 +340,8 @@ final class ElectionLoop {
             case .announce(let id): tell(.announce(id))
             case .deafen(let id, let milliseconds):
                 if let member = members[id] { tell(.deafen(device: member.device, milliseconds: milliseconds)) }
+            case .mute(let id, let milliseconds):
+                if let member = members[id] { tell(.mute(device: member.device, milliseconds: milliseconds)) }
             case .strip(let id): tell(.strip(id))
             case .restartDaemon(let id): tell(.restartDaemon(id))
             case .suspectDaemon(let id): suspect(id)

@@ -30,9 +30,10 @@ import KernelInterface
 /// - The device of the advertisements is tracked by itself; `track_interface` for it is a remark of `keepalived -t`.
 /// - `dynamic_interfaces`: without it, a reload that names a missing device ends keepalived and leaves all addresses behind.
 ///   With it the member is in FAULT until the device is there.
-/// - A master that hears a lower priority stays silent (`lower_prio_no_advert`) and announces its addresses again; one that hears a
-///   higher priority gives way without a word. `higher_prio_send_advert`, its last word, would throw down the successor that was made
-///   before: see ``VRRPAdvertisement/owningPriority``.
+/// - A master that hears a lower priority stays silent (`lower_prio_no_advert`) and announces its addresses again. One that hears a higher priority
+///   says so before it gives way (`higher_prio_send_advert`): the one that stays may hear of it no other way, and the switches would go on
+///   sending to the one that gave way, which without agents lasted for half a minute. A last word of higher priority than the one that stays
+///   would throw it down: agents keep it in (`ElectionAction.mute`), where they make a master give way to a lower priority.
 /// - Advertisements go to each peer's own address, so that two groups of one network may have one number. Without any peer keepalived
 ///   speaks to the multicast group instead, and takes the first peer that a reload names for the end of the group: the addresses are gone
 ///   for three seconds. So the peer of a member without peers is the multicast group, which nobody listens to and nobody is asked for by
@@ -132,6 +133,7 @@ extension KeepalivedConfiguration {
             "    garp_lower_prio_delay 0",
             "    garp_lower_prio_repeat 1",
             "    lower_prio_no_advert",
+            "    higher_prio_send_advert",
             "    nopreempt",
             "    advert_int \(intervalText)",
         ]

@@ -60,7 +60,11 @@ struct SimulatedDaemon {
             if advertisement.priority == 0 { return Outcome(advertises: true) }
             let isBetter =
                 advertisement.priority > priority || advertisement.priority == priority && advertisement.source > address
-            return isBetter ? becomeBackup(now: now) : Outcome()
+            guard isBetter else { return Outcome() }
+            var outcome = becomeBackup(now: now)
+            // Its last word.
+            outcome.advertises = true
+            return outcome
         }
         timer = now + (advertisement.priority == 0 ? skew : 3 * intervalMilliseconds + skew)
         return Outcome()

@@ -16,6 +16,8 @@ final class SimulatedGroup {
         var isDraining = false
         var daemons: [SimulatedDaemon] = []
         var listens: Set<Int> = []
+        /// By router: the host keeps the daemon's advertisements in.
+        var mutedUntil: [Int: Int] = [:]
         var wakeToken = 0
         var wakeAt: Int?
         var gateway = Reachability.unknown
@@ -242,6 +244,9 @@ final class SimulatedGroup {
                 countOwners(position(id))
             // Simulated daemons all have time to make themselves heard.
             case .deafen: break
+            case .mute(let id, let milliseconds):
+                let (router, start) = (position(id), Int(generator.next() % UInt64(settings.muteLeadMilliseconds)))
+                after(start) { self.hosts[host].mutedUntil[router] = self.now + milliseconds }
             // Whether it hangs is looked at outside of the election.
             case .suspectDaemon: break
             case .restartDaemon(let id):
@@ -307,6 +312,7 @@ final class SimulatedGroup {
 
     private func advertise(_ router: Int, from host: Int) {
         let daemon = hosts[host].daemons[router]
+        if now < hosts[host].mutedUntil[router] ?? now { return }
         let advertisement = SimulatedDaemon.Advertisement(source: daemon.address, priority: daemon.priority)
         for peer in members[router] where peer != host {
             transmit(advertisementLoss, from: host, to: peer) {

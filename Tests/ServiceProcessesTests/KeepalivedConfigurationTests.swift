@@ -90,6 +90,7 @@ struct KeepalivedConfigurationTests {
                     garp_lower_prio_delay 0
                     garp_lower_prio_repeat 1
                     lower_prio_no_advert
+                    higher_prio_send_advert
                     nopreempt
                     advert_int 0.1
                     unicast_src_ip 169.254.192.1
