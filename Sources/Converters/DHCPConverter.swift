@@ -46,6 +46,7 @@ public enum DHCPConverter {
         configuration.routes = Set(
             [IPVersion.v4, .v6].filter { carriesIPv6 || $0 == .v4 }.compactMap { defaultRoute(dhcp, link.inner.name, $0) })
         configuration.sysctls = sysctls(carriesIPv6: carriesIPv6)
+        if dnsmasq.subnets.contains(where: { $0.prefix.version == .v6 }) { configuration.firewall = [DHCPv6Filter.table] }
         return Pieces(
             namespace: dnsmasq.namespace, configuration: configuration, hostLink: link.outer, daemon: DnsmasqRenderer.daemon(dnsmasq),
             metadataProxy: MetadataConverter.daemon(of: dhcp, view, settings))
@@ -116,7 +117,7 @@ public enum DHCPConverter {
         let served = subnets.map { subnet($0, all: subnets, dhcp, settings) }
         return DnsmasqConfiguration(
             name: dhcp.networkID.description, namespace: namespace(dhcp.networkID),
-            interface: ServiceLink.innerName(.dhcp, dhcp.portID), directory: directory(dhcp.networkID, settings),
+            interface: ServiceLink.innerName(.dhcp, dhcp.portID), mac: dhcp.portMAC, directory: directory(dhcp.networkID, settings),
             domain: settings.domainName, leaseSeconds: settings.leaseSeconds, mtu: dhcp.mtu,
             subnets: served,
             reservations: reservations(items), names: items.flatMap { names($0, settings.domainName) },

@@ -19,6 +19,8 @@ enum DropReason: String, CaseIterable {
     case multicastQuery = "multicast_query"
     /// 802.1Q, 802.1ad or QinQ (0x9100).
     case tagged
+    /// To the addresses of LLDP, spanning trees and others of one wire's neighbours.
+    case linkLocal = "link_local"
     /// Neither IPv4 nor IPv6 nor ARP nor RARP.
     case otherProtocol = "other_protocol"
     /// Between an instance or a tunnel and the host itself.

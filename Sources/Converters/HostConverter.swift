@@ -139,8 +139,7 @@ public struct HostConverter: Sendable {
             var link = link
             if lacksBridge(link) { link.bridge = nil }
             own.links[link.name] = link
-            let silence = L2Converter.silence(link.name)
-            own.sysctls[silence.path] = silence.value
+            own.sysctls.merge(L2Converter.silence(link.name, mtu: link.mtu)) { $1 }
         }
         result.configuration.own = own
     }

@@ -37,8 +37,21 @@ public enum L2Converter {
         return pieces
     }
 
+    /// The least that IPv6 allows (RFC 8200, section 5): the kernel has none on a device with less, nor settings of it.
+    static let minimumIPv6MTU = 1280
+
     /// A device that the host must not speak on: without this the kernel sends neighbour discovery and multicast reports into the network.
-    public static func silence(_ device: String) -> (path: String, value: String) { ("net/ipv6/conf/\(device)/disable_ipv6", "1") }
+    public static func silence(_ device: String, mtu: Int?) -> [String: String] {
+        if let mtu, mtu < minimumIPv6MTU { return [:] }
+        return ["net/ipv6/conf/\(device)/disable_ipv6": "1"]
+    }
+
+    /// A bridge that answers neighbour solicitations for others must have IPv6, since a device without has no neighbours. Without any address of its own
+    /// it is as silent. (Set in the order of their names: nothing makes an address when it begins.)
+    private static func answering(_ bridge: String) -> [String: String] {
+        ["accept_ra": "0", "addr_gen_mode": "1", "disable_ipv6": "0", "forwarding": "0"]
+            .reduce(into: [:]) { $0["net/ipv6/conf/\(bridge)/\($1.key)"] = $1.value }
+    }
 
     private static func addNetwork(
         _ network: HostNetwork, isAnnouncing: Bool, _ view: HostView, _ settings: AgentSettings, to pieces: inout Pieces
@@ -67,8 +80,7 @@ public enum L2Converter {
         let name = L2Names.bridge(network.id)
         pieces.links[name] = Link(
             name: name, kind: .bridge, mac: bridgeMAC(of: network, settings), mtu: network.mtu, alias: "neutrino:bridge")
-        let silence = silence(name)
-        pieces.sysctls[silence.path] = silence.value
+        pieces.sysctls.merge(silence(name, mtu: network.mtu)) { $1 }
     }
 
     /// A bridge without a MAC of its own takes the lowest one of its ports, and each change of it makes the kernel drop the bridge's
@@ -110,8 +122,7 @@ public enum L2Converter {
         pieces.links[name] = Link(
             name: name, kind: .vlan(parent: interface, id: id), mtu: network.mtu, bridge: L2Names.bridge(network.id), alias: "neutrino:vlan"
         )
-        let silence = silence(name)
-        pieces.sysctls[silence.path] = silence.value
+        pieces.sysctls.merge(silence(name, mtu: network.mtu)) { $1 }
     }
 
     private static func interface(
@@ -138,32 +149,33 @@ public enum L2Converter {
             name: name, kind: .vxlan(vni: vni, local: local, port: settings.vxlanPort, isLearning: true), mtu: network.mtu,
             bridge: L2Names.bridge(network.id), bridgePort: BridgePortOptions(suppressesNeighbours: !isAnnouncing, learns: true),
             alias: "neutrino:vxlan")
-        let silence = silence(name)
-        pieces.sysctls[silence.path] = silence.value
+        pieces.sysctls.merge(silence(name, mtu: network.mtu)) { $1 }
         for remote in network.remoteEndpoints where remote != local && remote.version == local.version {
             pieces.forwarding.insert(.tunnel(mac: .zero, link: name, remote: remote))
         }
     }
 
-    /// What makes the bridge answer ARP for a remote port, and send its frames to one host only: the bridge finds the MAC behind the
+    /// What makes the bridge answer ARP and neighbour solicitations for a remote port, and send its frames to one host only: the bridge finds the MAC behind the
     /// tunnel, the tunnel finds the host, and the bridge's neighbour table says which MAC has the address.
     private static func addRemotePorts(_ network: HostNetwork, vni: Int, local: IPAddress, _ view: HostView, to pieces: inout Pieces) {
-        let tunnel = L2Names.vxlan(vni)
+        let (tunnel, bridge) = (L2Names.vxlan(vni), L2Names.bridge(network.id))
         for port in view.remotePorts.items(of: network.id) where port.endpoint != local && port.endpoint.version == local.version {
             pieces.forwarding.insert(.tunnel(mac: port.mac, link: tunnel, remote: port.endpoint))
             pieces.forwarding.insert(.bridgePort(mac: port.mac, link: tunnel))
-            for address in port.addresses where address.version == .v4 {
-                pieces.neighbours.insert(Neighbour(address: address, mac: port.mac, link: L2Names.bridge(network.id)))
+            for address in port.addresses where address.version == .v4 || network.mtu >= minimumIPv6MTU {
+                pieces.neighbours.insert(Neighbour(address: address, mac: port.mac, link: bridge))
+                if address.version == .v6 { pieces.sysctls.merge(answering(bridge)) { $1 } }
             }
         }
     }
 
-    /// An instance's device. It stays out of the bridge while its port is administratively down or its network is not there.
+    /// An instance's device. It stays out of the bridge while its port is administratively down or its network is not there, and is down itself: what
+    /// an instance sends into a device that is no port of a bridge is the host's to answer, route and take out of tunnels.
     private static func addPort(_ port: HostPort, _ view: HostView, to pieces: inout Pieces) {
         let bridge = L2Names.bridge(port.networkID)
         let isWired = port.isAdminStateUp && pieces.links[bridge] != nil
         pieces.links[port.deviceName] = Link(
-            name: port.deviceName, kind: .foreign, mtu: view.networks[port.networkID]?.mtu, bridge: isWired ? bridge : nil)
+            name: port.deviceName, kind: .foreign, mtu: view.networks[port.networkID]?.mtu, isUp: isWired, bridge: isWired ? bridge : nil)
     }
 
     /// Networks in which somebody on this host sends gratuitous ARP that other hosts must hear: the members of an HA router, a router that

@@ -29,7 +29,8 @@ enum MetadataConverter {
     /// What a DHCP namespace has on its device besides the addresses of its port.
     static func addresses(of dhcp: HostDHCP, _ settings: AgentSettings) -> [InterfaceAddress] {
         guard settings.servesMetadata else { return [] }
-        return [ipv4Address, dhcp.hasLinkLocalMetadata ? ipv6Address : nil].compactMap { $0 }
+        let hasIPv6 = dhcp.hasLinkLocalMetadata && dhcp.mtu >= L2Converter.minimumIPv6MTU
+        return [ipv4Address, hasIPv6 ? ipv6Address : nil].compactMap { $0 }
     }
 
     /// The route to the network's own DHCP server on the host (option 121).

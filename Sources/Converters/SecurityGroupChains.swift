@@ -17,6 +17,7 @@ struct SecurityGroupChains {
         [
             "prerouting": .init(hook: "type filter hook prerouting priority -300; policy accept;", rules: Self.prerouting),
             "tagged": .init(rules: Self.tagged),
+            "link_local": .init(rules: Self.linkLocal),
             "antispoof": .init(rules: Self.antispoof),
             "antispoof_ipv4": .init(rules: Self.antispoofIPv4),
             "antispoof_ipv6": .init(rules: Self.antispoofIPv6),
@@ -27,7 +28,7 @@ struct SecurityGroupChains {
             "router_solicitation": .init(rules: Self.routerSolicitation),
             "solicitation": .init(rules: Self.solicitation),
             "advertisement": .init(rules: Self.advertisement),
-            // The policy is what is left when somebody flushes the table: nothing passes until the agent has loaded it again.
+            // The policy (here, and of what follows) is what is left when somebody flushes the table: nothing passes until the agent has loaded it again.
             "forward": .init(hook: "type filter hook forward priority filter; policy drop;", rules: Self.forward),
             "deliver": .init(rules: Self.deliver),
             // The tag would hide the packet from connection tracking.
@@ -38,11 +39,11 @@ struct SecurityGroupChains {
             "to_any": .init(rules: toAny),
             // The host does not speak with instances: neither its addresses nor its services are theirs.
             "input": .init(
-                hook: "type filter hook input priority filter; policy accept;",
-                rules: ["iifname \"tap*\" \(DropReason.toHost.drop)", "iifname \"vxlan-*\" \(DropReason.toHost.drop)"]),
+                hook: "type filter hook input priority filter; policy drop;",
+                rules: ["iifname \"tap*\" \(DropReason.toHost.drop)", "iifname \"vxlan-*\" \(DropReason.toHost.drop)", "accept"]),
             "output": .init(
-                hook: "type filter hook output priority filter; policy accept;",
-                rules: ["oifname \"tap*\" \(DropReason.fromHost.drop)", "oifname \"vxlan-*\" \(DropReason.fromHost.drop)"]),
+                hook: "type filter hook output priority filter; policy drop;",
+                rules: ["oifname \"tap*\" \(DropReason.fromHost.drop)", "oifname \"vxlan-*\" \(DropReason.fromHost.drop)", "accept"]),
         ]
     }
 
@@ -56,6 +57,7 @@ struct SecurityGroupChains {
 
     private static let prerouting = [
         "ether type { 8021q, 8021ad, 0x9100 } jump tagged",
+        "ether daddr & ff:ff:ff:ff:ff:f0 == 01:80:c2:00:00:00 jump link_local",
         "iifname @guarded goto antispoof",
         "iifname @trusted accept",
         "iifname \"tap*\" \(DropReason.unknownDevice.drop)",
@@ -72,6 +74,14 @@ struct SecurityGroupChains {
         "iifname @uplinks \(DropReason.tagged.drop)",
         "iifname \"tap*\" \(DropReason.tagged.drop)",
         "iifname \"vxlan-*\" \(DropReason.tagged.drop)",
+    ]
+
+    /// What is between neighbours on one wire (LLDP, spanning trees, 802.1X; IEEE 802.1Q, table 8-1) goes through no bridge: a switch that hears an instance's
+    /// spanning tree may close the host's port.
+    private static let linkLocal = [
+        "iifname @uplinks \(DropReason.linkLocal.drop)",
+        "iifname \"tap*\" \(DropReason.linkLocal.drop)",
+        "iifname \"vxlan-*\" \(DropReason.linkLocal.drop)",
     ]
 
     private static let antispoof = [
@@ -116,6 +126,9 @@ struct SecurityGroupChains {
 
     private static let antispoofARP = [
         "iifname . ether saddr != @port_macs \(DropReason.spoofedMAC.drop)",
+        // Hardware and protocol, and how long their addresses are: of others, what is looked at here is something else. (RFC 826.)
+        "@nh,0,48 != 0x000108000604 \(DropReason.spoofedARP.drop)",
+        "arp operation != { request, reply } \(DropReason.spoofedARP.drop)",
         "iifname . arp saddr ether . arp saddr ip @port_ipv4 accept",
         "iifname . arp saddr ether . arp saddr ip @port_ipv4_prefixes accept",
         // A probe for an address of its own that somebody else may have (RFC 5227); for another's it would keep that one from using it.

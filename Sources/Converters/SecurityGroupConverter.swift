@@ -32,6 +32,10 @@ public enum SecurityGroupConverter {
 /// The table that brings connection state to the bridge rules on a kernel without bridge conntrack: br_netfilter shows bridged packets to
 /// the inet family (as if the bridge had received them), which marks them.
 enum ConnectionStateTable {
+    /// Before the tracking of connections puts fragments together (NF_IP_PRI_CONNTRACK_DEFRAG, -400): it does so in the zone that the packet has by then.
+    /// Behind, all networks' fragments would be in one zone, and those of two with the same addresses would become one packet.
+    static let zonePriority = -450
+
     static func table(_ bridgeZones: [String: Int]) -> FirewallTable {
         let elements = bridgeZones.map { "\"\($0)\" : \($1)" }
         return FirewallTable(
@@ -39,7 +43,7 @@ enum ConnectionStateTable {
             sets: ["zones": .init(form: .map, type: "typeof iifname : ct zone", elements: Set(elements))],
             chains: [
                 "zone": .init(
-                    hook: "type filter hook prerouting priority raw; policy accept;",
+                    hook: "type filter hook prerouting priority \(zonePriority); policy accept;",
                     rules: ["iifname \"brq*\" ct zone set iifname map @zones"]),
                 "state": .init(
                     hook: "type filter hook prerouting priority filter; policy accept;",

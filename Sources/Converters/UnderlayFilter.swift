@@ -47,7 +47,8 @@ enum UnderlayFilter {
             hook: "type filter hook prerouting priority raw; policy accept;", rules: ["\(family) daddr \(local) \(port)"])
         table.chains["raw_out"] = .init(
             hook: "type filter hook output priority raw; policy accept;", rules: ["\(family) saddr \(local) \(port)"])
-        table.chains[tunnels] = .init(rules: rules + ["counter name \(counter) drop"])
+        // What gets to the host past a bridge (which none shall) says that it is from a host.
+        table.chains[tunnels] = .init(rules: ["iifname \"tap*\" counter name \(counter) drop"] + rules + ["counter name \(counter) drop"])
         return table
     }
 }

@@ -33,7 +33,8 @@ struct DaemonRecord: Hashable, Sendable {
         stopSignal = configuration.stopSignal
         stopTimeoutMilliseconds = configuration.stopTimeoutMilliseconds
         command = configuration.command
-        files = Dictionary(configuration.files.map { ($0.path, Self.digest($0.contents)) }, uniquingKeysWith: { $1 })
+        files = Dictionary(
+            configuration.files.filter { !$0.isInitial }.map { ($0.path, Self.digest($0.contents)) }, uniquingKeysWith: { $1 })
         namedPipes = configuration.namedPipes
         directory = configuration.directory
     }

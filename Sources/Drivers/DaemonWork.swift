@@ -81,6 +81,7 @@ struct DaemonWork: Sendable {
     private mutating func bring(_ found: Int32?, to configuration: DaemonConfiguration, _ record: DaemonRecord?) throws(KernelError) {
         let action = try writeFiles(of: configuration, record)
         guard let found else {
+            try writeInitialFiles(of: configuration)
             try startIfDue(configuration, record)
             return
         }
@@ -239,7 +240,7 @@ struct DaemonWork: Sendable {
     /// the disk, since an agent may have ended between writing a file and telling the process.
     private func writeFiles(of configuration: DaemonConfiguration, _ record: DaemonRecord?) throws(KernelError) -> ReloadAction {
         var action = ReloadAction.none
-        for file in configuration.files {
+        for file in configuration.files where !file.isInitial {
             let differs = try host.readFile(file.path) != file.contents
             if differs { try host.writeFile(file.path, file.contents) }
             let isUnread = record.map { $0.files[file.path] != DaemonRecord.digest(file.contents) } ?? false
@@ -248,6 +249,12 @@ struct DaemonWork: Sendable {
         let kept = Set(configuration.files.map(\.path))
         for path in record?.files.keys.sorted() ?? [] where !kept.contains(path) { try host.removeFile(path) }
         return action
+    }
+
+    private func writeInitialFiles(of configuration: DaemonConfiguration) throws(KernelError) {
+        for file in configuration.files where file.isInitial {
+            if try host.readFile(file.path) == nil { try host.writeFile(file.path, file.contents) }
+        }
     }
 
     private func stronger(_ left: ReloadAction, _ right: ReloadAction) -> ReloadAction {

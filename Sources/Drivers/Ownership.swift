@@ -33,6 +33,9 @@ public enum Ownership {
 
     static func isBridge(_ name: String) -> Bool { name.hasPrefix(bridgePrefix) }
 
+    /// As Nova and Neutron name them; nobody else's devices are in our bridges under such a name.
+    static func isInstanceDevice(_ name: String) -> Bool { name.hasPrefix("tap") }
+
     static let redundancyPrefix = "ha-"
 
     /// Whether permanent neighbours of the link are ours.

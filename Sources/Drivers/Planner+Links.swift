@@ -156,14 +156,15 @@ extension Planner {
         }
     }
 
-    /// Foreign links that nobody wants any more leave our bridges: their rules go with their port.
+    /// Foreign links that nobody wants any more leave our bridges: their rules go with their port. Devices of instances go down as well: outside of a
+    /// bridge the host would listen to them. A physical interface is its owner's.
     private mutating func detachStrangers(_ place: NamespaceName?) {
         let configuration = configuration(place)
         for (name, link) in observation(place).links.sorted(by: { $0.key < $1.key }) {
             guard let bridge = link.bridge, Ownership.isBridge(bridge), configuration.links[name] == nil, !Ownership.owns(link, in: place),
                 links.keeps(name, place), !isPeerOfWanted(LinkKey(name, place))
             else { continue }
-            var change = Link(name: name, kind: .foreign, isUp: link.isUp)
+            var change = Link(name: name, kind: .foreign, isUp: link.isUp && !Ownership.isInstanceDevice(name))
             change.bridge = nil
             links.moved.insert(LinkKey(name, place))
             phases.detachments.append(PlannedOperation(.changeLink(change, place), for: .link(name, place), role: .remove))

@@ -35,11 +35,14 @@ public struct ConfigurationFile: Hashable, Sendable {
     public var path: String
     public var contents: String
     public var onChange: ReloadAction
+    /// The daemon goes on with the file by itself: it is written before a start only, and only where there is none.
+    public var isInitial: Bool
 
-    public init(path: String, contents: String, onChange: ReloadAction) {
+    public init(path: String, contents: String, onChange: ReloadAction, isInitial: Bool = false) {
         self.path = path
         self.contents = contents
         self.onChange = onChange
+        self.isInitial = isInitial
     }
 }
 

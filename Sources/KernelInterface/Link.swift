@@ -2,7 +2,8 @@ import Addressing
 
 /// What a link is, with the properties that the agent sets and compares.
 public enum LinkKind: Hashable, Sendable {
-    /// A bridge without STP, without forward delay, with multicast snooping off, that learns nothing from link-local frames.
+    /// A bridge without STP, without forward delay, with multicast snooping off, that learns nothing from link-local frames and shows them all to
+    /// netfilter.
     case bridge
     /// A VXLAN device with the given identifier that sends from `local`, to UDP `port`.
     case vxlan(vni: Int, local: IPAddress, port: Int, isLearning: Bool)
@@ -40,6 +41,8 @@ public struct Link: Hashable, Sendable {
     public var bridgePort = BridgePortOptions()
     /// Written as the link's alias (`ip link show`: `alias neutrino:…`), so that our own devices are known without memory.
     public var alias: String?
+    /// As found: a bridge that is otherwise than ``LinkKind/bridge`` says.
+    public var isAltered = false
 
     public init(
         name: String, kind: LinkKind, mac: MACAddress? = nil, mtu: Int? = nil, isUp: Bool = true, bridge: String? = nil,

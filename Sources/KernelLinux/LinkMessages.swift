@@ -85,7 +85,7 @@ enum LinkMessages {
     }
 
     /// What makes a bridge that somebody else made like those of ``creation(of:_:)``: no spanning tree, no snooping (a bridge that snoops gives multicast
-    /// to those alone who joined, as long as somebody asks for members), no learning from frames that no rule sees. Two messages in this order: the
+    /// to those alone who joined, as long as somebody asks for members), no frames that no rule sees. Two messages in this order: the
     /// kernel looks at the delay first, and a spanning tree has one of two seconds at least.
     static func adoption(index: Int32) -> [NetlinkMessage] {
         let withoutDelay = bridgeOptions(index: index) { $0.attribute(Int(IFLA_BR_FORWARD_DELAY), UInt32(0)) }
@@ -106,6 +106,7 @@ enum LinkMessages {
         message.attribute(Int(IFLA_BR_STP_STATE), UInt32(0))
         message.attribute(Int(IFLA_BR_MCAST_SNOOPING), UInt8(0))
         message.attribute(Int(IFLA_BR_MULTI_BOOLOPT), noLinkLocalLearning)
+        message.attribute(Int(IFLA_BR_GROUP_FWD_MASK), groupForwardMask)
     }
 
     static func removal(index: Int32) -> NetlinkMessage {
@@ -217,7 +218,12 @@ extension NetlinkMessage {
 private let looseBinding: UInt32 = 4
 /// struct br_boolopt_multi with BR_BOOLOPT_NO_LL_LEARN (linux/if_bridge.h): values, then which of them are meant. A bridge learns the source MACs of
 /// LLDP frames without showing them to netfilter (br_handle_frame in net/bridge/br_input.c): an instance could draw another's frames to itself.
-private let noLinkLocalLearning = UInt64(1) << 32 | 1
+private let noLinkLocalLearning = UInt64(1) << 32 | noLinkLocalLearningBit
+let noLinkLocalLearningBit: UInt64 = 1
+/// What a bridge does with frames for 01:80:c2:00:00:0e, the address of LLDP (a bit for each last octet): as any other, through the rules, which drop
+/// them. Else it hands them to the host's own protocols, whatever is in them, without showing them to netfilter (br_handle_frame): IP from
+/// an instance to any address of the host, the tunnels' port included. Those for the other link-local addresses pass the rules by themselves.
+let groupForwardMask: UInt16 = 1 << 0x0E
 /// IFF_UP.
 let interfaceIsUp: UInt32 = 1
 /// PF_BRIDGE: the family of requests to the bridge itself.

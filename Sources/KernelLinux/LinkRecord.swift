@@ -23,6 +23,8 @@ struct LinkRecord: Hashable, Sendable {
     var vxlan = VXLAN()
     /// The tag of a VLAN device of 802.1Q.
     var vlanID: Int?
+    /// A bridge that is otherwise than the agent makes them. What the kernel does not tell it has not.
+    var isAlteredBridge = false
 
     struct VXLAN: Hashable, Sendable {
         var vni: Int?
@@ -65,6 +67,7 @@ struct LinkRecord: Hashable, Sendable {
             case Int(IFLA_INFO_KIND): kind = value.text
             case Int(IFLA_INFO_DATA) where kind == "vxlan": readVXLAN(value.attributes)
             case Int(IFLA_INFO_DATA) where kind == "vlan": readVLAN(value.attributes)
+            case Int(IFLA_INFO_DATA) where kind == "bridge": readBridge(value.attributes)
             case Int(IFLA_INFO_SLAVE_KIND): masterKind = value.text
             case Int(IFLA_INFO_SLAVE_DATA) where masterKind == "bridge": readPortFlags(value.attributes)
             default: break
@@ -96,6 +99,20 @@ struct LinkRecord: Hashable, Sendable {
         if !isDot1Q { vlanID = nil }
     }
 
+    private mutating func readBridge(_ attributes: NetlinkAttributes) {
+        for (type, value) in attributes {
+            let isOurs =
+                switch type {
+                case Int(IFLA_BR_STP_STATE), Int(IFLA_BR_FORWARD_DELAY): value.uint32 == 0
+                case Int(IFLA_BR_MCAST_SNOOPING): value.uint8 == 0
+                case Int(IFLA_BR_GROUP_FWD_MASK): value.uint16 == groupForwardMask
+                case Int(IFLA_BR_MULTI_BOOLOPT): value.uint32 & UInt32(noLinkLocalLearningBit) != 0
+                default: true
+                }
+            if !isOurs { isAlteredBridge = true }
+        }
+    }
+
     private mutating func readPortFlags(_ attributes: NetlinkAttributes) {
         for (type, value) in attributes {
             switch type {
@@ -111,9 +128,11 @@ struct LinkRecord: Hashable, Sendable {
     ///
     /// - Parameter parent: The name of what a VLAN device stands on, when that is in the same namespace.
     func link(bridge: String?, peer: (name: String, namespace: NamespaceName?)?, parent: String? = nil) -> Link {
-        Link(
+        var link = Link(
             name: name, kind: linkKind(peer: peer, parent: parent), mac: mac, mtu: mtu, isUp: isUp, bridge: bridge,
             bridgePort: masterKind == "bridge" ? bridgePort : BridgePortOptions(), alias: alias)
+        link.isAltered = isAlteredBridge
+        return link
     }
 
     private func linkKind(peer: (name: String, namespace: NamespaceName?)?, parent: String?) -> LinkKind {

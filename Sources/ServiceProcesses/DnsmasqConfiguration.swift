@@ -97,6 +97,8 @@ public struct DnsmasqConfiguration: Hashable, Sendable {
     public var namespace: NamespaceName
     /// The interface that dnsmasq serves.
     public var interface: String
+    /// The MAC of the interface, by which DHCPv6 clients know the server.
+    public var mac: MACAddress
     /// Absolute.
     public var directory: String
     /// Empty: none.
@@ -112,12 +114,14 @@ public struct DnsmasqConfiguration: Hashable, Sendable {
     public var options: [PortOptions]
 
     public init(
-        name: String, namespace: NamespaceName, interface: String, directory: String, domain: String, leaseSeconds: Int, mtu: Int,
+        name: String, namespace: NamespaceName, interface: String, mac: MACAddress, directory: String, domain: String, leaseSeconds: Int,
+        mtu: Int,
         subnets: [Subnet], reservations: [Reservation], names: [Name] = [], options: [PortOptions] = []
     ) {
         self.name = name
         self.namespace = namespace
         self.interface = interface
+        self.mac = mac
         self.directory = directory
         self.domain = domain
         self.leaseSeconds = leaseSeconds

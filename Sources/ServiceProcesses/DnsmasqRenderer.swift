@@ -28,6 +28,8 @@ public enum DnsmasqRenderer {
                 ConfigurationFile(path: "\(directory)/addn_hosts", contents: names(configuration), onChange: .signal(SIGHUP)),
                 ConfigurationFile(path: "\(directory)/opts", contents: options(configuration), onChange: .signal(SIGHUP)),
                 ConfigurationFile(path: "\(directory)/tags", contents: tags(configuration), onChange: .restart),
+                ConfigurationFile(
+                    path: configuration.leasesPath, contents: firstLeases(configuration), onChange: .none, isInitial: true),
             ],
             directory: directory, stopSignal: SIGTERM)
     }
@@ -40,7 +42,8 @@ public enum DnsmasqRenderer {
             // dnsmasq serves the loopback device as well unless it is told not to.
             "--except-interface=lo", "--pid-file=\(directory)/pid", "--dhcp-hostsfile=\(directory)/host",
             "--addn-hosts=\(directory)/addn_hosts", "--dhcp-optsfile=\(directory)/opts", "--dhcp-leasefile=\(configuration.leasesPath)",
-            "--dhcp-match=set:ipxe,175", "--dhcp-option-force=option:mtu,\(configuration.mtu)",
+            // A client is its MAC, which the bridges hold instances to; an identifier it could borrow, to end somebody else's lease.
+            "--dhcp-ignore-clid", "--dhcp-match=set:ipxe,175", "--dhcp-option-force=option:mtu,\(configuration.mtu)",
             "--dhcp-lease-max=\(leaseLimit(configuration.subnets))",
         ]
         // `static`: only hosts of the hosts file are answered.
@@ -70,6 +73,17 @@ public enum DnsmasqRenderer {
         }
         lines += hosts.map { host in ([host] + (addresses[host] ?? [])).joined(separator: ",") }
         return Self.lines(lines)
+    }
+
+    /// The lease file that a new server of the network begins with. Its clients may have leases of another host's server, which is gone: of an address
+    /// that dnsmasq knows no lease of, a renewal is refused, and the client gives it up. A lease without an end (0) gets one when its client renews it.
+    ///
+    /// The server's DUID (RFC 8415, section 11.4: type 3, of a MAC) goes with the network's DHCP port, and renewals over IPv6 are for it alone.
+    static func firstLeases(_ configuration: DnsmasqConfiguration) -> String {
+        let leased = sorted(configuration).filter { reservation in
+            reservation.address.version == .v4 && configuration.subnets.contains { $0.prefix.contains(reservation.address) }
+        }
+        return lines(leased.map { "0 \($0.mac) \($0.address) * *" } + ["duid 00:03:00:01:\(configuration.mac)"])
     }
 
     /// hosts(5).

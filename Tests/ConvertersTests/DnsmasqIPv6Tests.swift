@@ -98,6 +98,63 @@ struct DnsmasqIPv6Tests {
         #expect(try ask(bench, mac: 6)?.hasPrefix("2001:db8::55 ") == true)
     }
 
+    @Test("Nobody takes another's IPv6 address by rebinding it, as a relay, or with fragments that hide either")
+    func foreignAddress() throws {
+        let bench = try bench()
+        defer { bench.test.remove() }
+        let view = view(.stateful, reservations: [5: ["2001:db8::55"], 6: ["2001:db8::66"], 7: ["2001:db8::77"]])
+        try bench.start(view)
+        try bench.test.expect(
+            "echo 0 > /proc/sys/net/ipv6/conf/eth/accept_dad; ip link set dev eth down; ip link set dev eth up", in: bench.client)
+        #expect(try eventually { try bench.test.run("ip -6 addr show dev eth -tentative", in: bench.client).text.contains("fe80::") })
+        let path = DnsmasqConfiguration.leasesPath(directory: DHCPConverter.directory(networkID, bench.settings))
+        func send(_ message: [UInt8]) throws {
+            let text = message.map { "\\" + String($0, radix: 8) }.joined()
+            try bench.test.expect("printf '\(text)' | socat -u - 'UDP6-SENDTO:[ff02::1:2%eth]:547,sourceport=546'", in: bench.client)
+        }
+        func isTaken(_ address: String) throws -> Bool { try bench.test.run("grep -q ' \(address) ' \(path)").status == 0 }
+        let relayed = Self.relay(Self.message(1, from: 8, isRapid: true), mac: 7)
+
+        let configuration = HostConverter.convert(view, bench.settings).configuration.namespaces[DHCPConverter.namespace(networkID)]
+        let rules = firewallScript(try #require(configuration).firewall)
+        try bench.test.expect("nft -f \(try bench.test.write("dhcp.nft", rules))", in: bench.server)
+        func count(_ counter: String) throws -> Bool {
+            try eventually {
+                try bench.test.run("nft list counter ip6 neutrino_dhcp \(counter) | grep -q 'packets [1-9]'", in: bench.server).status == 0
+            }
+        }
+        try send(Self.message(6, from: 5, for: "2001:db8::66"))
+        try send(relayed)
+        try bench.test.expect("ip addr add 2001:db8::9/64 dev eth nodad; ping -6 -n -c 1 -s 3000 -W 1 2001:db8::2; true", in: bench.client)
+        #expect(try count("rebind") && count("relayed") && count("fragmented"))
+        // What is allowed is answered, and behind what was sent before.
+        #expect(try ask(bench, mac: 5)?.hasPrefix("2001:db8::55 ") == true)
+        #expect(try !isTaken("2001:db8::66") && !isTaken("2001:db8::77"))
+        #expect(try ask(bench, mac: 6)?.hasPrefix("2001:db8::66 ") == true)
+
+        // Else the test would prove nothing.
+        try bench.test.expect("nft delete table ip6 neutrino_dhcp", in: bench.server)
+        try send(Self.message(6, from: 5, for: "2001:db8::88"))
+        try send(relayed)
+        #expect(try eventually { try isTaken("2001:db8::88") && isTaken("2001:db8::77") })
+    }
+
+    /// A DHCPv6 message (RFC 8415, section 8) of a client whose DUID is made of the number.
+    private static func message(_ type: UInt8, from number: UInt8, for address: String? = nil, isRapid: Bool = false) -> [UInt8] {
+        func option(_ code: UInt8, _ contents: [UInt8]) -> [UInt8] { [0, code, 0, UInt8(contents.count)] + contents }
+        let wanted = address.map { option(5, ip($0).octets + [UInt8](repeating: 0, count: 8)) } ?? []
+        let association = option(3, [0, 0, 0, number] + [UInt8](repeating: 0, count: 8) + wanted)
+        return [type, 0, 0, number] + option(1, [0, 3, 0, 1, 2, 0, 0, 0, 0, number]) + option(8, [0, 0]) + (isRapid ? option(14, []) : [])
+            + association
+    }
+
+    /// What a relay on the subnet sends on for a client with the MAC (RFC 6939).
+    private static func relay(_ message: [UInt8], mac number: Int) -> [UInt8] {
+        let hardware = [0, 1] + mac(number).octets
+        return [12, 0] + ip("2001:db8::99").octets + ip("fe80::99").octets + [0, 79, 0, UInt8(hardware.count)] + hardware
+            + [0, 9, 0, UInt8(message.count)] + message
+    }
+
     @Test("Where hosts make their addresses themselves, they are told the rest")
     func stateless() throws {
         let bench = try bench()

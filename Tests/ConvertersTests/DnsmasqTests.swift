@@ -63,7 +63,9 @@ struct DnsmasqTests {
         }
 
         func writeFiles(_ view: HostView) throws {
-            for file in try daemon(view).files { _ = try test.write(file.path, file.contents) }
+            for file in try daemon(view).files where try !file.isInitial || test.run("[ -e \(file.path) ]").status != 0 {
+                _ = try test.write(file.path, file.contents)
+            }
         }
 
         func start(_ view: HostView) throws {
@@ -80,10 +82,10 @@ struct DnsmasqTests {
         }
 
         /// What a client with the given MAC is leased; nil for no answer.
-        func lease(mac number: Int) throws -> String? {
+        func lease(mac number: Int, options: String = "") throws -> String? {
             try test.expect("ip link set dev eth down; ip link set dev eth address \(mac(number)); ip link set dev eth up", in: client)
             let output = try test.run(
-                "udhcpc -i eth -n -q -f -t 3 -T 1 -O mtu -O routes -O staticroutes -s \(script)", in: client)
+                "udhcpc -i eth -n -q -f -t 3 -T 1 -O mtu -O routes -O staticroutes \(options) -s \(script)", in: client)
             return output.text.split(separator: "\n").first { $0.hasPrefix("leased=") }.map(String.init)
         }
     }
@@ -153,6 +155,56 @@ struct DnsmasqTests {
         #expect(try bench.test.run("busybox nslookup web.openstacklocal 10.0.0.2", in: bench.client).text.contains("fd00::5"))
         try bench.reload(view)
         #expect(try bench.lease(mac: 5) != nil, "dnsmasq lives through a signal while it holds the lease of a port with options")
+    }
+
+    @Test("A client that borrows another's identifier ends no lease of it")
+    func borrowedIdentifier() throws {
+        let bench = try Bench()
+        defer { bench.test.remove() }
+        try bench.start(bench.view([5: 5, 7: 7]))
+        func leases() throws -> String {
+            try bench.test.run("cat \(DnsmasqConfiguration.leasesPath(directory: DHCPConverter.directory(networkID, bench.settings)))").text
+        }
+        // udhcpc's own identifier: type 1 and its MAC.
+        #expect(try bench.lease(mac: 5)?.hasPrefix("leased=10.0.0.5 ") == true)
+        let identifier = "01" + mac(5).description.replacing(":", with: "")
+        #expect(try bench.lease(mac: 7, options: "-R -x 0x3d:\(identifier)")?.hasPrefix("leased=10.0.0.7 ") == true)
+        let text = try leases()
+        #expect(text.contains("\(mac(5)) 10.0.0.5 "), "\(text)")
+    }
+
+    @Test("A server that comes in another's place goes on with the leases of its clients")
+    func succession() throws {
+        let bench = try Bench()
+        defer { bench.test.remove() }
+        let view = bench.view([5: 5])
+        try bench.start(view)
+        let log = "\(bench.test.directory)/heard"
+        let script = try bench.test.write(
+            "client.sh",
+            """
+            #!/bin/sh
+            echo "$1" >> \(log)
+            [ -z "$ip" ] || ip addr replace $ip/24 dev eth
+
+            """)
+        try bench.test.expect("chmod 755 \(script)")
+        let client = "busybox udhcpc -i eth -f -t 3 -T 1 -p \(log).pid -s \(script) >\(log).out 2>&1 &"
+        try bench.test.expect(client, in: bench.client)
+        func hears(_ word: String) throws -> Bool { try eventually { try bench.test.run("grep -qx \(word) \(log)").status == 0 } }
+        #expect(try hears("bound"))
+        let daemon = try bench.daemon(view)
+        let former = try bench.test.run("cat \(daemon.processIDFile)").text
+        try bench.test.expect("kill \(former)")
+        #expect(try eventually { try bench.test.run("kill -0 \(former)").status != 0 })
+        try bench.test.expect("rm -r \(try #require(daemon.directory))")
+        try bench.start(view)
+        // It renews by unicast.
+        try bench.test.expect("kill -USR1 $(cat \(log).pid)")
+        let isRenewed = try hears("renew")
+        let heard = try bench.test.run("cat \(log) \(log).out").text
+        #expect(isRenewed, "\(heard)")
+        try bench.test.expect("! grep -qx -e nak -e leasefail \(log); kill $(cat \(log).pid)")
     }
 
     @Test("An address goes to another MAC only after its old lease is released, and the release is what the converter says")

@@ -56,7 +56,40 @@ struct L2ConverterTests {
             pieces.forwarding == [
                 .tunnel(mac: mac(9), link: tunnel, remote: ip("192.0.2.2")), .bridgePort(mac: mac(9), link: tunnel),
             ])
-        #expect(pieces.neighbours == [Neighbour(address: ip("10.0.0.9"), mac: mac(9), link: bridge)])
+        #expect(
+            pieces.neighbours == [
+                Neighbour(address: ip("10.0.0.9"), mac: mac(9), link: bridge),
+                Neighbour(address: ip("2001:db8::9"), mac: mac(9), link: bridge),
+            ])
+        // A bridge with IPv6 neighbours has IPv6, and is silent all the same.
+        for (name, value) in ["disable_ipv6": "0", "addr_gen_mode": "1", "accept_ra": "0", "forwarding": "0"] {
+            #expect(pieces.sysctls["net/ipv6/conf/\(bridge)/\(name)"] == value)
+        }
+        #expect(pieces.sysctls["net/ipv6/conf/\(tunnel)/disable_ipv6"] == "1")
+    }
+
+    @Test("A network whose MTU is too small for IPv6 has nothing of it: the kernel would refuse it")
+    func smallMTU() {
+        let remote = HostRemotePort(
+            portID: id(9), networkID: networkID, mac: mac(9), addresses: [ip("10.0.0.9"), ip("2001:db8::9")], endpoint: ip("192.0.2.2"))
+        func pieces(_ mtu: Int) -> L2Converter.Pieces {
+            L2Converter.convert(
+                view(.network(HostNetwork(id: networkID, carrier: .vxlan(vni: 77), mtu: mtu, remoteEndpoints: [])), .remotePort(remote)),
+                settings)
+        }
+        #expect(pieces(1279).sysctls.keys.allSatisfy { $0.hasPrefix("net/bridge/") })
+        #expect(pieces(1279).neighbours.map(\.address) == [ip("10.0.0.9")])
+        #expect(pieces(1280).neighbours.count == 2)
+    }
+
+    @Test("The device of a port that is administratively down is in no bridge and is down: the host would listen to it")
+    func unwiredDevice() throws {
+        let pieces = L2Converter.convert(
+            view(network(), .port(port(7)), .port(port(8, isUp: false)), .port(port(9, network: id(2)))), settings)
+        #expect(try #require(pieces.links[tap(7)]).isUp)
+        for number in [8, 9] {
+            #expect(pieces.links[tap(number)] == Link(name: tap(number), kind: .foreign, mtu: number == 8 ? 1450 : nil, isUp: false))
+        }
     }
 
     @Test("A port of a network that is not on this host, or that has no tunnel, leaves no entry")
@@ -161,7 +194,7 @@ struct L2ConverterTests {
     func localPorts() {
         let pieces = L2Converter.convert(view(network(), .port(port(7)), .port(port(8, isUp: false))), settings)
         #expect(pieces.links[tap(7)] == Link(name: tap(7), kind: .foreign, mtu: 1450, bridge: bridge))
-        #expect(pieces.links[tap(8)] == Link(name: tap(8), kind: .foreign, mtu: 1450, bridge: nil))
+        #expect(pieces.links[tap(8)] == Link(name: tap(8), kind: .foreign, mtu: 1450, isUp: false, bridge: nil))
     }
 
     @Test("Where somebody announces addresses by gratuitous ARP, the tunnel does not suppress it")

@@ -27,7 +27,10 @@ struct UnderlayFilterTests {
         #expect(found.chains["raw_out"]?.rules == ["ip saddr \(local) udp dport 8472 notrack"])
         #expect(
             found.chains["tunnels"]?.rules
-                == ["ip saddr @endpoints_ipv4 accept", "ip6 saddr @endpoints_ipv6 accept", "counter name foreign_vxlan drop"])
+                == [
+                    "iifname \"tap*\" counter name foreign_vxlan drop", "ip saddr @endpoints_ipv4 accept",
+                    "ip6 saddr @endpoints_ipv6 accept", "counter name foreign_vxlan drop",
+                ])
         #expect(found.objects.keys.sorted() == ["foreign_vxlan"])
     }
 

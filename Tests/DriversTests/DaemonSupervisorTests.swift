@@ -46,6 +46,27 @@ import Testing
         #expect(bench.kernel.runningProcesses.count == 1)
     }
 
+    @Test("A file that the daemon goes on with is written before a start, and never again while it is there")
+    func initialFile() throws {
+        let bench = Bench()
+        let path = Self.directory + "/database"
+        func daemon(_ contents: String) -> HostConfiguration {
+            var daemon = dnsmasq(argument: contents == "last\n" ? "--restarted" : "--no-hosts")
+            daemon.files.append(ConfigurationFile(path: path, contents: contents, onChange: .none, isInitial: true))
+            return host(daemon)
+        }
+        _ = bench.reconciler.apply(daemon("first\n"), .full)
+        #expect(try bench.kernel.readFile(path) == "first\n")
+        try bench.kernel.writeFile(path, "its own\n")
+        for contents in ["second\n", "last\n"] {
+            _ = bench.reconciler.apply(daemon(contents), .full)
+            #expect(try bench.kernel.readFile(path) == "its own\n")
+        }
+        try bench.kernel.removeFile(path)
+        #expect(bench.reconciler.apply(daemon("last\n"), .full).daemonActions.isEmpty)
+        #expect(try bench.kernel.readFile(path) == nil, "it has the file open")
+    }
+
     @Test("A new agent adopts what runs and signals nothing")
     func adoption() {
         var bench = Bench()

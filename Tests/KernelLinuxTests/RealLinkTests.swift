@@ -79,9 +79,11 @@ extension RealKernelTests {
             #expect(
                 before.contains("stp_state 1") && before.contains("mcast_snooping 1") && before.contains("no_linklocal_learn 0"),
                 "\(before)")
+            #expect(try kernel.links(in: names[0]).first { $0.name == "br" }?.isAltered == true)
             try kernel.perform(.changeLink(Link(name: "br", kind: .bridge, alias: "neutrino:bridge"), names[0]))
             let after = try shown()
-            for option in ["stp_state 0", "forward_delay 0", "mcast_snooping 0", "no_linklocal_learn 1"] {
+            #expect(try kernel.links(in: names[0]).first { $0.name == "br" }?.isAltered == false)
+            for option in ["stp_state 0", "forward_delay 0", "mcast_snooping 0", "no_linklocal_learn 1", "group_fwd_mask 0x4000"] {
                 #expect(after.contains("\(option) "), "\(option): \(after)")
             }
         }

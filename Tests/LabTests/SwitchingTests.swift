@@ -43,7 +43,7 @@ struct SwitchingTests {
             #expect(try await host.place.output(["cat"] + numbers) == before)
             #expect(try await host.place.output(["ip", "-brief", "link", "show", "master", otherBridge]).contains("vxlan-"))
             let options = try await host.place.output(["ip", "-details", "link", "show", "dev", otherBridge])
-            for option in ["mcast_snooping 0 ", "stp_state 0 ", "forward_delay 0 ", "no_linklocal_learn 1 "] {
+            for option in ["mcast_snooping 0 ", "stp_state 0 ", "forward_delay 0 ", "no_linklocal_learn 1 ", "group_fwd_mask 0x4000 "] {
                 #expect(options.contains(option), "\(option): \(options)")
             }
         }

@@ -13,8 +13,8 @@ struct DnsmasqRendererTests {
 
     private func example() throws -> DnsmasqConfiguration {
         DnsmasqConfiguration(
-            name: "net", namespace: NamespaceName("qdhcp-net"), interface: "ns-1", directory: "/state/dhcp/net", domain: "openstacklocal",
-            leaseSeconds: 86400, mtu: 1450,
+            name: "net", namespace: NamespaceName("qdhcp-net"), interface: "ns-1", mac: try mac("fa:16:3e:00:00:02"),
+            directory: "/state/dhcp/net", domain: "openstacklocal", leaseSeconds: 86400, mtu: 1450,
             subnets: [
                 .init(
                     prefix: try prefix("10.0.0.0/24"), gateway: try ip("10.0.0.1"), dnsServers: [try ip("8.8.8.8"), try ip("9.9.9.9")],
@@ -39,15 +39,33 @@ struct DnsmasqRendererTests {
                 "dnsmasq", "--conf-file=/state/dhcp/net/tags", "--no-hosts", "--no-resolv", "--bind-dynamic", "--interface=ns-1",
                 "--except-interface=lo",
                 "--pid-file=/state/dhcp/net/pid", "--dhcp-hostsfile=/state/dhcp/net/host", "--addn-hosts=/state/dhcp/net/addn_hosts",
-                "--dhcp-optsfile=/state/dhcp/net/opts", "--dhcp-leasefile=/state/dhcp/net/leases", "--dhcp-match=set:ipxe,175",
-                "--dhcp-option-force=option:mtu,1450", "--dhcp-lease-max=4352",
+                "--dhcp-optsfile=/state/dhcp/net/opts", "--dhcp-leasefile=/state/dhcp/net/leases", "--dhcp-ignore-clid",
+                "--dhcp-match=set:ipxe,175", "--dhcp-option-force=option:mtu,1450", "--dhcp-lease-max=4352",
                 "--dhcp-range=set:tag0,10.0.0.0,static,255.255.255.0,86400s",
                 "--dhcp-range=set:tag1,10.1.0.0,static,255.255.240.0,86400s", "--domain=openstacklocal",
             ])
         #expect(daemon.key == "dnsmasq/net")
         #expect(daemon.processIDFile == "/state/dhcp/net/pid")
         #expect(daemon.command.contains(daemon.mark))
-        #expect(daemon.files.map(\.onChange) == [.signal(SIGHUP), .signal(SIGHUP), .signal(SIGHUP), .restart])
+        #expect(daemon.files.map(\.onChange) == [.signal(SIGHUP), .signal(SIGHUP), .signal(SIGHUP), .restart, .none])
+    }
+
+    @Test("A new server knows all clients' IPv4 leases, without an end, and has the identifier of the network's DHCP port")
+    func firstLeases() throws {
+        var configuration = try example()
+        // Of no subnet that is served, and of IPv6, whose clients' identifiers nobody knows.
+        for address in ["10.9.0.7", "2001:db8::7"] {
+            configuration.reservations.append(.init(mac: try mac("fa:16:3e:00:00:07"), address: try ip(address), hostname: "host"))
+        }
+        let files = DnsmasqRenderer.daemon(configuration).files.filter(\.isInitial)
+        #expect(files.map(\.path) == [configuration.leasesPath])
+        #expect(
+            files.first?.contents == """
+                0 fa:16:3e:00:00:05 10.0.0.5 * *
+                0 fa:16:3e:00:00:06 10.0.0.6 * *
+                duid 00:03:00:01:fa:16:3e:00:00:02
+
+                """)
     }
 
     @Test("A lease without an end is called infinite")
@@ -59,7 +77,7 @@ struct DnsmasqRendererTests {
 
     @Test("The files hold a line per reservation, sorted by address and without tags, and the options of each subnet")
     func files() throws {
-        let contents = DnsmasqRenderer.daemon(try example()).files.map(\.contents)
+        let contents = DnsmasqRenderer.daemon(try example()).files.filter { !$0.isInitial }.map(\.contents)
         #expect(
             contents == [
                 """
@@ -98,7 +116,7 @@ struct DnsmasqRendererTests {
                 ])
         ]
         let files = DnsmasqRenderer.daemon(configuration).files
-        #expect(files.last?.contents == "dhcp-mac=set:p1,fa:16:3e:00:00:05\n")
+        #expect(files[3].contents == "dhcp-mac=set:p1,fa:16:3e:00:00:05\n")
         #expect(
             files[2].contents.split(separator: "\n").suffix(5) == [
                 "tag:p1,option:bootfile-name,pxelinux.0", "tag:p1,150,10.0.0.9", "tag:p1,tag:ipxe,67,http://10.0.0.9/boot.ipxe",

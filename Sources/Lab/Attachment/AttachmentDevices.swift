@@ -70,7 +70,8 @@ struct AttachmentDevices: Sendable {
             try await batch(["link set \(device) up"], namespace: name)
         case (.tap, .tap(let owner)):
             try await mustRun(["ip", "tuntap", "add", "dev", tap, "mode", "tap"] + (owner.map { ["user", $0] } ?? []))
-            try await batch(["link set \(tap) mtu \(port.mtu) up"])
+            // The agent brings it up in its bridge: before, the host itself would listen to it.
+            try await batch(["link set \(tap) mtu \(port.mtu)"])
         case (.tap, _): preconditionFailure("a tap was planned for something else")
         case (.existing(let name, _), _):
             // The agent knows a port's device by its name. The old one stays as an alternative name, by which everybody else may go on calling it.
@@ -80,7 +81,7 @@ struct AttachmentDevices: Sendable {
                 _ = try? await run(["ip", "link", "set", name, "up"])
                 throw error
             }
-            try await batch(["link set \(tap) mtu \(port.mtu) up"])
+            try await batch(["link set \(tap) mtu \(port.mtu)"])
             try? await mustRun(["ip", "link", "property", "add", "dev", tap, "altname", name])
         }
     }
