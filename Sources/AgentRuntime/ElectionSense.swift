@@ -59,11 +59,11 @@ extension ElectionMember {
             notifyPipe: RouterConverter.paths(of: router.id, settings: settings).notifyPipe, gateway: gateway)
     }
 
-    /// An IPv6 gateway is not asked: the bridge has no address to ask from, and routers with IPv6 only are rare.
+    /// Of a port with gateways of both families the IPv4 one is asked: both are nearly always one device.
     private static func gateway(_ port: HostRouter.RouterPort) -> Gateway? {
         guard port.isAdminStateUp else { return nil }
-        for case .v4(let address) in port.gateways { return Gateway(bridge: L2Names.bridge(port.networkID), address: address) }
-        return nil
+        let address = port.gateways.first { $0.version == .v4 } ?? port.gateways.first
+        return address.map { Gateway(bridge: L2Names.bridge(port.networkID), address: $0) }
     }
 }
 
