@@ -59,10 +59,11 @@ extension ElectionMember {
             notifyPipe: RouterConverter.paths(of: router.id, settings: settings).notifyPipe, gateway: gateway)
     }
 
-    /// Of a port with gateways of both families the IPv4 one is asked: both are nearly always one device.
+    /// Of a port with addresses of both families the IPv4 gateway is asked: both are nearly always one device.
     private static func gateway(_ port: HostRouter.RouterPort) -> Gateway? {
         guard port.isAdminStateUp else { return nil }
-        let address = port.gateways.first { $0.version == .v4 } ?? port.gateways.first
+        let own = port.gateways.filter { gateway in port.addresses.contains { $0.address.version == gateway.version } }
+        let address = own.first { $0.version == .v4 } ?? own.first
         return address.map { Gateway(bridge: L2Names.bridge(port.networkID), address: $0) }
     }
 }
