@@ -19,6 +19,9 @@ public indirect enum AttributeType: Sendable, Hashable {
     case oneOf([String])
     /// A list of objects with `destination` and `nexthop`, without duplicates: `routes` of a router, `host_routes` of a subnet.
     case routes
+    /// A list of objects with `subnet_id`, `ip_address` or both, in which no address is twice: what a port or a gateway asks for. A subnet may be named
+    /// several times, for an address each.
+    case fixedIPs
     /// A list without duplicates.
     case list(of: AttributeType)
     case object([Member])
@@ -61,6 +64,7 @@ public indirect enum AttributeType: Sendable, Hashable {
             }
             return value
         case .routes: return try Self.validateRoutes(value)
+        case .fixedIPs: return try Self.validateFixedIPs(value)
         case .list(let element): return try Self.validateList(value, element)
         case .object(let members): return try Self.validateObject(value, members)
         case .nullable(let type): return value.isNull ? .null : try type.validate(value)
@@ -149,6 +153,24 @@ public indirect enum AttributeType: Sendable, Hashable {
         for item in elements {
             let valid = try routeType.validate(item)
             guard seen.insert(valid).inserted else { throw InvalidValue("Duplicate hostroute '\(item.pythonText)'") }
+            result.append(valid)
+        }
+        return .array(result)
+    }
+
+    static let fixedIPType = AttributeType.object([Member("subnet_id", .uuid), Member("ip_address", .ipAddress)])
+
+    private static func validateFixedIPs(_ value: JSONValue) throws(InvalidValue) -> JSONValue {
+        guard let elements = value.arrayValue else { throw InvalidValue("Invalid data format for fixed IP: '\(value.pythonText)'") }
+        guard elements.count <= maximumListCount else { throw InvalidValue("the list has more than \(maximumListCount) items") }
+        var result: [JSONValue] = []
+        var addresses: Set<JSONValue> = []
+        for item in elements {
+            guard item.objectValue != nil else { throw InvalidValue("Invalid data format for fixed IP: '\(item.pythonText)'") }
+            let valid = try fixedIPType.validate(item)
+            if let address = valid["ip_address"], !addresses.insert(address).inserted {
+                throw InvalidValue("Duplicate IP address '\(address.pythonText)'")
+            }
             result.append(valid)
         }
         return .array(result)

@@ -38,6 +38,10 @@ enum OpenAPISchemas {
                     "type": "object", "required": ["destination", "nexthop"], "properties": ["destination": text, "nexthop": text],
                 ],
             ]
+        case .fixedIPs:
+            return [
+                "type": "array", "maxItems": .integer(AttributeType.maximumListCount), "items": schema(of: AttributeType.fixedIPType),
+            ]
         case .list(let element):
             return ["type": "array", "maxItems": .integer(AttributeType.maximumListCount), "items": schema(of: element)]
         case .object(let members):

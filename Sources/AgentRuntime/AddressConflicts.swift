@@ -5,8 +5,8 @@ import HostModel
 import NetworkModel
 
 extension ExternalAddress {
-    /// What a router answers for on its external networks where it forwards, sorted. IPv6 addresses are not asked for: who takes one that the
-    /// router has finds out by duplicate address detection of its own, the router does none (`accept_dad` 0, keepalived's `-nodad`).
+    /// What a router answers for on its external networks where it forwards, sorted. IPv6 addresses too: the router itself does no duplicate
+    /// address detection (`accept_dad` 0, keepalived's `-nodad`).
     static func all(of router: HostRouter) -> [ExternalAddress] {
         guard router.isAdminStateUp else { return [] }
         return router.gatewayPorts.filter(\.isAdminStateUp).flatMap { addresses(of: router, on: $0) }
@@ -18,9 +18,8 @@ extension ExternalAddress {
         let floating = router.floatingIPs.filter { $0.gatewayID == key }.map(\.address)
         let forwarding = router.portForwardings.filter { $0.gatewayID == key }.map(\.externalAddress)
         let all = gateway.addresses.map(\.address) + floating + forwarding
-        let addresses = Set(all.compactMap { if case .v4(let address) = $0 { address } else { nil } })
         let bridge = L2Names.bridge(gateway.networkID)
-        return addresses.sorted().map { ExternalAddress(routerID: router.id, bridge: bridge, address: $0, mac: gateway.mac) }
+        return Set(all).sorted().map { ExternalAddress(routerID: router.id, bridge: bridge, address: $0, mac: gateway.mac) }
     }
 }
 

@@ -59,11 +59,12 @@ extension ElectionMember {
             notifyPipe: RouterConverter.paths(of: router.id, settings: settings).notifyPipe, gateway: gateway)
     }
 
-    /// An IPv6 gateway is not asked: the bridge has no address to ask from, and routers with IPv6 only are rare.
+    /// Of a port with addresses of both families the IPv4 gateway is asked: both are nearly always one device.
     private static func gateway(_ port: HostRouter.RouterPort) -> Gateway? {
         guard port.isAdminStateUp else { return nil }
-        for case .v4(let address) in port.gateways { return Gateway(bridge: L2Names.bridge(port.networkID), address: address) }
-        return nil
+        let own = port.gateways.filter { gateway in port.addresses.contains { $0.address.version == gateway.version } }
+        let address = own.first { $0.version == .v4 } ?? own.first
+        return address.map { Gateway(bridge: L2Names.bridge(port.networkID), address: $0) }
     }
 }
 

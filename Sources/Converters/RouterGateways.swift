@@ -18,6 +18,8 @@ struct RouterGateways {
         var device: String { ServiceLink.innerName(.routerGateway, port.id) }
         /// The IPv4 address that it translates to; nil where it has none.
         var source: IPAddress? { port.addresses.lazy.map(\.address).first { $0.version == .v4 } }
+        /// Whether it carries IPv4: it has an address of its own, or of floating IPs, which may be of other subnets (service types) than its own.
+        var carriesIPv4: Bool { source != nil || !externalAddresses.isEmpty }
         /// What belongs to this gateway alone is called so: nothing for the only one, so that a second one changes no map of the first.
         var suffix: String
         /// IPv4 addresses that the gateway answers for beside its own: floating IPs, those that only forward ports included.

@@ -65,8 +65,7 @@ struct RouterLayout {
         var byDestination: [IPPrefix: Route] = [:]
         var shared: [IPPrefix: [Route.NextHop]] = [:]
         for gateway in gateways.all {
-            let onLink = onLinkRoutes(of: gateway.port, link: gateway.device, connected)
-            for route in onLink + defaultRoutes(of: gateway.port, link: gateway.device, connected: connected) {
+            for route in onLinkRoutes(of: gateway, connected) + defaultRoutes(of: gateway, connected) {
                 if route.destination.length == 0 { shared[route.destination, default: []] += route.nextHops }
                 // The first gateway comes first.
                 if byDestination[route.destination] == nil { byDestination[route.destination] = route }
@@ -89,7 +88,7 @@ struct RouterLayout {
         guard gateways.isMultiple else { return [] }
         var routes: Set<Route> = []
         for gateway in gateways.all {
-            for var route in defaultRoutes(of: gateway.port, link: gateway.device, connected: connected) {
+            for var route in defaultRoutes(of: gateway, connected) {
                 route.table = gateway.number
                 routes.insert(route)
             }
@@ -98,25 +97,27 @@ struct RouterLayout {
     }
 
     /// Subnets of the external network that the router has no address in, of the families that it speaks there.
-    private static func onLinkRoutes(of port: HostRouter.RouterPort, link: String, _ connected: Set<LinkAddress>) -> [Route] {
-        let own = connected.filter { $0.link == link }
-        return port.onLinkPrefixes.filter { prefix in
-            own.contains { $0.address.address.version == prefix.version } && !own.contains { $0.address.prefix == prefix }
-        }.map { Route(destination: $0, link: link) }
+    private static func onLinkRoutes(of gateway: RouterGateways.Gateway, _ connected: Set<LinkAddress>) -> [Route] {
+        let own = connected.filter { $0.link == gateway.device }
+        return gateway.port.onLinkPrefixes.filter { prefix in
+            carries(prefix.version, gateway, own) && !own.contains { $0.address.prefix == prefix }
+        }.map { Route(destination: $0, link: gateway.device) }
+    }
+
+    private static func carries(_ version: IPVersion, _ gateway: RouterGateways.Gateway, _ own: Set<LinkAddress>) -> Bool {
+        version == .v4 && gateway.carriesIPv4 || own.contains { $0.address.address.version == version }
     }
 
     /// A gateway outside of every subnet of the link is made reachable by a route of its own, on the link.
-    private static func defaultRoutes(of port: HostRouter.RouterPort, link: String, connected: Set<LinkAddress>) -> [Route] {
+    private static func defaultRoutes(of gateway: RouterGateways.Gateway, _ connected: Set<LinkAddress>) -> [Route] {
+        let (own, link) = (connected.filter { $0.link == gateway.device }, gateway.device)
         var routes: [Route] = []
-        for version in [IPVersion.v4, .v6] where connected.contains(where: { $0.link == link && $0.address.address.version == version }) {
-            guard let gateway = port.gateways.first(where: { $0.version == version }),
-                let everything = IPPrefix(masking: gateway, length: 0),
-                let host = IPPrefix(masking: gateway, length: version.addressBits)
+        for version in [IPVersion.v4, .v6] where carries(version, gateway, own) {
+            guard let next = gateway.port.gateways.first(where: { $0.version == version }),
+                let everything = IPPrefix(masking: next, length: 0), let host = IPPrefix(masking: next, length: version.addressBits)
             else { continue }
-            if !connected.contains(where: { $0.link == link && $0.address.prefix.contains(gateway) }) {
-                routes.append(Route(destination: host, link: link))
-            }
-            routes.append(Route(destination: everything, gateway: gateway, link: link))
+            if !own.contains(where: { $0.address.prefix.contains(next) }) { routes.append(Route(destination: host, link: link)) }
+            routes.append(Route(destination: everything, gateway: next, link: link))
         }
         return routes
     }

@@ -6,7 +6,8 @@ import KernelInterface
 ///
 /// Every floating IP with a limit is an element that holds its own token bucket, so the rules do not grow with the addresses and a changed
 /// limit touches nobody else's bucket and no connection. Packets are counted with the addresses that they have on the external network:
-/// those that come in before they are translated back, those that leave after translation.
+/// those that come in before they are translated back, those that leave after translation. A gateway's limit is for what has no floating IP: one
+/// without a limit of its own has none, as in Neutron.
 enum RouterLimits {
     static let tableName = "neutrino_limits"
 
@@ -15,20 +16,21 @@ enum RouterLimits {
         let gateways = RouterGateways(router)
         guard !gateways.all.isEmpty else { return nil }
         // A floating IP that only forwards ports is limited as well.
-        let addresses = router.floatingIPs.map { ($0.address, $0.limits) } + router.portForwardings.map { ($0.externalAddress, $0.limits) }
-        let limited = addresses.filter { $0.0.version == .v4 && $0.1 != nil }
-        guard !limited.isEmpty || gateways.all.contains(where: { $0.limits != nil }) else { return nil }
+        let addresses =
+            (router.floatingIPs.map { ($0.address, $0.limits) } + router.portForwardings.map { ($0.externalAddress, $0.limits) })
+            .filter { $0.0.version == .v4 }
+        guard addresses.contains(where: { $0.1 != nil }) || gateways.all.contains(where: { $0.limits != nil }) else { return nil }
         var table = FirewallTable(family: .inet, name: tableName)
+        table.sets["floating"] = .init(type: "type ipv4_addr", elements: Set(addresses.map { "\($0.0)" }))
         for direction in [Direction.ingress, .egress] {
             var buckets: [IPAddress: String] = [:]
-            for (address, limits) in limited {
+            for (address, limits) in addresses {
                 guard let text = limits?[keyPath: direction.limit].flatMap({ TokenBucket.text($0) }) else { continue }
                 buckets[address] = text
             }
             // The set's own limit is only the pattern of its elements'.
             table.sets["\(direction.rawValue)_buckets"] = .init(
                 type: "type ipv4_addr; limit rate over 1 bytes/second", elements: Set(buckets.map { "\($0.key) \($0.value)" }))
-            table.sets["\(direction.rawValue)_limited"] = .init(type: "type ipv4_addr", elements: Set(buckets.keys.map { "\($0)" }))
             table.chains[direction.rawValue] = .init(hook: direction.hook, rules: rules(direction, gateways))
         }
         return table
@@ -52,7 +54,7 @@ enum RouterLimits {
         let rules = [
             "\(direction.device) != \(gateways.devices) accept",
             "\(direction.address) @\(direction.rawValue)_buckets drop",
-            "\(direction.address) @\(direction.rawValue)_limited accept",
+            "\(direction.address) @floating accept",
         ]
         let limits = gateways.all.compactMap { gateway -> String? in
             guard let text = gateway.limits?[keyPath: direction.limit].flatMap({ TokenBucket.text($0) }) else { return nil }

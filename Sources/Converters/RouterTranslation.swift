@@ -23,11 +23,11 @@ import KernelInterface
 enum RouterTranslation {
     static let tableName = "neutrino_nat"
 
-    /// Nil for a router without a gateway that has an IPv4 address: it translates nothing.
+    /// Nil for a router without a gateway that carries IPv4: it translates nothing.
     static func table(for router: HostRouter) -> FirewallTable? {
         let all = RouterGateways(router)
-        let gateways = all.all.filter { $0.source != nil }
-        guard let source = gateways.first?.source else { return nil }
+        let gateways = all.all.filter(\.carriesIPv4)
+        guard !gateways.isEmpty else { return nil }
         var table = FirewallTable(family: .ip, name: tableName)
         table.sets = RouterForwardings(of: router).sets
         table.sets["floating_to_fixed"] = toFixed(gateways.flatMap(\.floatingIPs))
@@ -45,7 +45,9 @@ enum RouterTranslation {
         for gateway in gateways { rules += departures(by: gateway, portChoice(router)) }
         rules.append("oifname \(all.devices) accept")
         rules += gateways.map { "ct status dnat snat to ip saddr map @\(fixedToFloating($0))" }
-        rules.append("ct status dnat snat to \(source)\(portChoice(router))")
+        if let source = gateways.lazy.compactMap(\.source).first {
+            rules.append("ct status dnat snat to \(source)\(portChoice(router))")
+        }
         table.chains["postrouting"] = .init(hook: "type nat hook postrouting priority srcnat; policy accept;", rules: rules)
         return table
     }

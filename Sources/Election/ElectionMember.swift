@@ -7,9 +7,9 @@ public struct ElectionMember: Hashable, Sendable {
     public struct Gateway: Hashable, Sendable {
         /// The bridge of the external network on this host.
         public var bridge: String
-        public var address: IPv4Address
+        public var address: IPAddress
 
-        public init(bridge: String, address: IPv4Address) {
+        public init(bridge: String, address: IPAddress) {
             self.bridge = bridge
             self.address = address
         }

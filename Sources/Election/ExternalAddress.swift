@@ -6,11 +6,11 @@ public struct ExternalAddress: Hashable, Sendable {
     public var routerID: ResourceID
     /// The bridge of the external network on this host.
     public var bridge: String
-    public var address: IPv4Address
+    public var address: IPAddress
     /// Of the router's gateway port, the same on every host: whoever answers with another one is somebody else.
     public var mac: MACAddress
 
-    public init(routerID: ResourceID, bridge: String, address: IPv4Address, mac: MACAddress) {
+    public init(routerID: ResourceID, bridge: String, address: IPAddress, mac: MACAddress) {
         self.routerID = routerID
         self.bridge = bridge
         self.address = address

@@ -28,7 +28,4 @@ enum ARPProbe {
         let mac = MACAddress(rawValue: octets[22..<28].reduce(0) { $0 << 8 | UInt64($1) })
         return (IPv4Address(octets[28], octets[29], octets[30], octets[31]), mac)
     }
-
-    /// Who a reply speaks for; nil for anything else.
-    static func sender(ofReply frame: some RandomAccessCollection<UInt8>) -> IPv4Address? { claim(ofReply: frame)?.address }
 }

@@ -6,7 +6,7 @@ import NetworkModel
 
 /// Finds out whether somebody else on an external network answers for addresses of this host's routers.
 ///
-/// It asks from the bridge (``ARPProbe``), so that a router's own answer is seen beside any other, and nobody's table changes. Nothing waits for
+/// It asks from the bridge (``ARPProbe``, ``NeighbourProbe``), so that a router's own answer is seen beside any other, and nobody's table changes. Nothing waits for
 /// it, and so it has neither a thread nor descriptors to wait for: whoever calls it once a second gets what came since.
 public actor AddressGuard {
     private var prober: AddressProber
@@ -26,53 +26,58 @@ struct AddressProber {
     /// lost there.
     static let maximumReads = 8
 
+    private struct Place: Hashable {
+        var bridge: String
+        var version: IPVersion
+
+        init(_ address: ExternalAddress) {
+            bridge = address.bridge
+            version = address.address.version
+        }
+    }
+
     private struct Ear {
         var linkIndex: Int32
         var sniffer: Sniffer
     }
 
     private let frames: FrameSender
-    private var ears: [String: Ear] = [:]
+    private var ears: [Place: Ear] = [:]
     private var watch = AddressWatch()
 
     init() throws(KernelError) { frames = try FrameSender() }
 
     mutating func conflicts(of addresses: [ExternalAddress], now: Int) -> [ResourceID: String] {
         watch.update(addresses, now: now)
-        listen(on: Set(addresses.map(\.bridge)), now: now)
-        for address in watch.requests(now: now) {
-            guard ears[address.bridge] != nil, let mac = frames.mac(of: address.bridge) else { continue }
-            _ = frames.send(ARPProbe.request(for: address.address, from: mac), on: address.bridge)
+        listen(at: Set(addresses.map(Place.init)), now: now)
+        for address in watch.requests(now: now) where ears[Place(address)] != nil {
+            _ = AddressProbe.ask(for: address.address, on: address.bridge, frames)
         }
         return sentences
     }
 
-    private mutating func listen(on bridges: Set<String>, now: Int) {
-        for bridge in ears.keys where !bridges.contains(bridge) { ears[bridge] = nil }
-        for bridge in bridges {
-            guard let index = frames.index(of: bridge) else {
-                ears[bridge] = nil
+    private mutating func listen(at places: Set<Place>, now: Int) {
+        for place in ears.keys where !places.contains(place) { ears[place] = nil }
+        for place in places {
+            guard let index = frames.index(of: place.bridge) else {
+                ears[place] = nil
                 continue
             }
-            if ears[bridge]?.linkIndex != index { ears[bridge] = Self.ear(linkIndex: index) }
-            guard let sniffer = ears[bridge]?.sniffer else { continue }
+            if ears[place]?.linkIndex != index {
+                ears[place] = (try? AddressProbe.listen(place.version, linkIndex: index)).map { Ear(linkIndex: index, sniffer: $0) }
+            }
+            guard let sniffer = ears[place]?.sniffer else { continue }
             for _ in 0..<Self.maximumReads {
                 var count = 0
                 let isThere = sniffer.read { frame in
                     count += 1
-                    guard let claim = ARPProbe.claim(ofReply: frame) else { return }
-                    watch.answered(claim.address, on: bridge, by: claim.mac, now: now)
+                    guard let claim = AddressProbe.claim(ofReply: frame, place.version) else { return }
+                    watch.answered(claim.address, on: place.bridge, by: claim.mac, now: now)
                 }
-                if !isThere { ears[bridge] = nil }
+                if !isThere { ears[place] = nil }
                 if count < Sniffer.maximumFrames { break }
             }
         }
-    }
-
-    private static func ear(linkIndex: Int32) -> Ear? {
-        let sniffer = try? Sniffer(
-            linkIndex: linkIndex, etherType: ARPProbe.etherType, octetAt: ARPProbe.operationOffset, is: ARPProbe.reply)
-        return sniffer.map { Ear(linkIndex: linkIndex, sniffer: $0) }
     }
 
     /// Of several conflicts of a router the lowest address is named, so that the sentence stays.

@@ -24,7 +24,7 @@ struct AddressWatch {
 
     private struct Place: Hashable {
         var bridge: String
-        var address: IPv4Address
+        var address: IPAddress
     }
 
     private struct Entry {
@@ -85,7 +85,7 @@ struct AddressWatch {
     }
 
     /// Somebody says that an address is at a MAC.
-    mutating func answered(_ address: IPv4Address, on bridge: String, by mac: MACAddress, now: Int) {
+    mutating func answered(_ address: IPAddress, on bridge: String, by mac: MACAddress, now: Int) {
         for owner in owners[Place(bridge: bridge, address: address)] ?? [] where owner.mac != mac {
             entries[owner]?.answered(by: mac, now: now)
         }

@@ -21,15 +21,9 @@ struct GatewayProbe {
         if index != linkIndex || sniffer == nil {
             linkIndex = index
             // Of the gateway alone: an external network has tenants, whose own replies must not be able to keep this thread busy.
-            sniffer = index.flatMap {
-                try? Sniffer(
-                    linkIndex: $0, etherType: ARPProbe.etherType, octetAt: ARPProbe.operationOffset, is: ARPProbe.reply,
-                    word: (ARPProbe.senderOffset, gateway.address.rawValue))
-            }
+            sniffer = index.flatMap { try? AddressProbe.listen(gateway.address.version, linkIndex: $0, about: gateway.address) }
         }
-        if sniffer != nil, let mac = frames.mac(of: gateway.bridge) {
-            _ = frames.send(ARPProbe.request(for: gateway.address, from: mac), on: gateway.bridge)
-        }
+        if sniffer != nil { _ = AddressProbe.ask(for: gateway.address, on: gateway.bridge, frames) }
         return watch.requested(now: now)
     }
 
@@ -37,7 +31,7 @@ struct GatewayProbe {
     mutating func listen() -> Bool {
         var isAnswered = false
         let isThere = sniffer?.read { frame in
-            if ARPProbe.sender(ofReply: frame) == gateway.address { isAnswered = true }
+            if AddressProbe.claim(ofReply: frame, gateway.address.version)?.address == gateway.address { isAnswered = true }
         }
         if isThere == false { sniffer = nil }
         return isAnswered ? watch.answered() : false

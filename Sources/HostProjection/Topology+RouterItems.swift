@@ -66,18 +66,28 @@ extension Topology {
     /// Nil while the port's network is not known.
     private func routerPort(_ port: Port) -> HostRouter.RouterPort? {
         guard let network = networks[port.networkID] else { return nil }
+        return HostRouter.RouterPort(
+            id: port.id, networkID: port.networkID, mac: port.mac, addresses: interfaceAddresses(of: port),
+            gateways: nextHops(of: port, on: network), mtu: network.mtu, isAdminStateUp: port.isAdminStateUp,
+            revision: port.standard.revisionNumber, scope4: network.ipv4AddressScopeID, scope6: network.ipv6AddressScopeID,
+            advertisement: DeviceOwner.isRouterInterface(port.deviceOwner) ? advertisement(of: port, on: network) : nil,
+            onLinkPrefixes: port.deviceOwner == DeviceOwner.routerGateway ? furtherPrefixes(of: port) : [],
+            metadata: DeviceOwner.isRouterInterface(port.deviceOwner) ? metadata(of: port) : nil, quality: quality(of: port))
+    }
+
+    /// The gateways of the port's subnets. An external network may have subnets for floating IPs alone (service types): where the port has no
+    /// IPv4 address, the first of the others says how the floating IPs' packets go on.
+    private func nextHops(of port: Port, on network: Network) -> [IPAddress] {
         var gateways: [IPAddress] = []
         for fixedIP in port.fixedIPs {
             guard let gateway = subnet(of: fixedIP, on: port.networkID)?.gatewayAddress, !gateways.contains(gateway) else { continue }
             gateways.append(gateway)
         }
-        return HostRouter.RouterPort(
-            id: port.id, networkID: port.networkID, mac: port.mac, addresses: interfaceAddresses(of: port), gateways: gateways,
-            mtu: network.mtu, isAdminStateUp: port.isAdminStateUp, revision: port.standard.revisionNumber,
-            scope4: network.ipv4AddressScopeID, scope6: network.ipv6AddressScopeID,
-            advertisement: DeviceOwner.isRouterInterface(port.deviceOwner) ? advertisement(of: port, on: network) : nil,
-            onLinkPrefixes: port.deviceOwner == DeviceOwner.routerGateway ? furtherPrefixes(of: port) : [],
-            metadata: DeviceOwner.isRouterInterface(port.deviceOwner) ? metadata(of: port) : nil, quality: quality(of: port))
+        if port.deviceOwner == DeviceOwner.routerGateway, !port.fixedIPs.contains(where: { $0.address.version == .v4 }) {
+            let others = subnetsByNetwork[network.id].compactMap { subnets[$0] }.filter { $0.prefix.version == .v4 }
+            if let gateway = inOrderOfCreation(others, on: network).lazy.compactMap(\.gatewayAddress).first { gateways.append(gateway) }
+        }
+        return gateways
     }
 
     /// Of the other subnets of the port's network.

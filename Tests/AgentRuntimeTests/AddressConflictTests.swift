@@ -24,7 +24,8 @@ struct AddressConflictTests {
 
     private static func gateway(_ number: Int) -> HostRouter.RouterPort {
         HostRouter.RouterPort(
-            id: id(number), networkID: id(2), mac: mac(number), addresses: [interface("203.0.113.\(number)/24")], mtu: 1500)
+            id: id(number), networkID: id(2), mac: mac(number),
+            addresses: [interface("203.0.113.\(number)/24"), interface("2001:db8::\(number)/64")], mtu: 1500)
     }
 
     @Test("A conflict is the failure of its router for as long as it lasts; another router is untouched")
@@ -64,9 +65,10 @@ struct AddressConflictTests {
             feed.send(
                 AgentRuntimeTests.network(1), .put(.router(redundant)), .put(.router(HostRouter(id: id(10), gateway: Self.gateway(110)))))
             feed.send(.bookmark(revision: 3))
-            let standalone = ExternalAddress(
-                routerID: id(10), bridge: bridge(2), address: IPv4Address(203, 0, 113, 110), mac: mac(110))
-            try await bench.eventually("the standalone router") { network.asked.withLock { $0 } == [standalone] }
+            let standalone = ["203.0.113.110", "2001:db8::110"].map {
+                ExternalAddress(routerID: id(10), bridge: bridge(2), address: ip($0), mac: mac(110))
+            }
+            try await bench.eventually("the standalone router") { network.asked.withLock { $0 } == standalone }
 
             let pipe = RouterConverter.paths(of: id(20), settings: AgentBench.settings).notifyPipe
             try await bench.eventually("the pipe") { bench.pipes.isOpen(pipe) }
@@ -75,12 +77,12 @@ struct AddressConflictTests {
                 bench.server.reports.flatMap(\.routers).contains { $0.routerID == id(20) && $0.state == .standby }
             }
             bench.pipes.write("INSTANCE \"VR_5\" MASTER 200", to: pipe)
-            let master = [120, 130].map {
-                ExternalAddress(routerID: id(20), bridge: bridge(2), address: IPv4Address(203, 0, 113, UInt8($0)), mac: mac(120))
+            let master = ["203.0.113.120", "203.0.113.130", "2001:db8::120"].map {
+                ExternalAddress(routerID: id(20), bridge: bridge(2), address: ip($0), mac: mac(120))
             }
-            try await bench.eventually("the master") { network.asked.withLock { $0 } == [standalone] + master }
+            try await bench.eventually("the master") { network.asked.withLock { $0 } == standalone + master }
             bench.pipes.write("INSTANCE \"VR_5\" BACKUP 200", to: pipe)
-            try await bench.eventually("the backup") { network.asked.withLock { $0 } == [standalone] }
+            try await bench.eventually("the backup") { network.asked.withLock { $0 } == standalone }
         }
     }
 }

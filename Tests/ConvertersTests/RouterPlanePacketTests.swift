@@ -99,7 +99,7 @@ struct RouterLimitPacketTests {
         return last
     }
 
-    @Test("A floating IP has its own limit in each direction, and the gateway's is the others'")
+    @Test("A floating IP has its own limit in each direction, and the gateway's is for what has no floating IP")
     func limits() throws {
         let limit = HostRouter.RateLimits.Limit(kilobitsPerSecond: 2000, burstKilobits: 1000)
         let scene = try Scene { router in
@@ -119,7 +119,8 @@ struct RouterLimitPacketTests {
         }
         #expect(try flood(scene, from: scene.a, to: "203.0.113.1", in: scene.outside) < most)
         #expect(try flood(scene, from: scene.c, to: "203.0.113.1", in: scene.outside) > most)
-        #expect(try flood(scene, from: scene.outside, to: "203.0.113.51", in: scene.c) < most)
+        #expect(try flood(scene, from: scene.outside, to: "203.0.113.51", in: scene.c) > most, "not the gateway's")
+        #expect(try flood(scene, from: scene.outside, to: "10.0.0.5", in: scene.a) < most, "by its own address")
         // Between internal networks no limit counts.
         #expect(try flood(scene, from: scene.a, to: "10.0.2.7", in: scene.c) > most)
     }

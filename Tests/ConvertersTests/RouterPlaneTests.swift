@@ -44,6 +44,27 @@ struct RouterPlaneTests {
         #expect(self.table("neutrino_nat") { _ in }?.chains == table.chains, "the rules are the same without forwardings")
     }
 
+    @Test("A gateway without an IPv4 address translates floating IPs, and routes their packets on; without any it has no IPv4")
+    func floatingIPsOfOtherSubnets() throws {
+        func pieces(_ floatingIPs: [HostRouter.Floating]) -> RouterPieces {
+            self.pieces { router in
+                router.gateway = routerPort(13, network: 3, "2001:db8::10/64", gateways: ["2001:db8::1", "203.0.113.1"])
+                router.gateway?.onLinkPrefixes = ["203.0.113.0/24", "198.51.100.0/24"].compactMap { IPPrefix($0) }
+                router.floatingIPs = floatingIPs
+            }
+        }
+        let four = pieces([floating(50, "203.0.113.50", to: "10.0.0.5")]).configuration
+        let nat = try #require(four.firewall.first { $0.name == "neutrino_nat" })
+        #expect(nat.sets["floating_to_fixed"]?.elements == ["203.0.113.50 : 10.0.0.5"])
+        #expect(nat.chains["postrouting"]?.rules.contains { $0.contains("snat to ip saddr map @fixed_to_floating") } == true)
+        #expect(nat.chains["postrouting"]?.rules.contains { $0.contains("snat to 2001") } == false)
+        let destinations = four.routes.map(\.destination.description)
+        #expect(Set(destinations) == ["0.0.0.0/0", "203.0.113.1/32", "203.0.113.0/24", "198.51.100.0/24", "::/0"])
+        let six = pieces([]).configuration
+        #expect(!six.firewall.contains { $0.name == "neutrino_nat" })
+        #expect(six.routes.map(\.destination.description) == ["::/0"])
+    }
+
     @Test("Forwarded addresses are host addresses of qg-, once each")
     func forwardedAddresses() {
         let addresses = pieces { router in

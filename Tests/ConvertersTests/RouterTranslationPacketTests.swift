@@ -56,6 +56,24 @@ struct RouterTranslationPacketTests {
         #expect(try scene.ping("203.0.113.52", from: scene.outside) == "no answer")
     }
 
+    @Test("Floating IPs lead in and out by a gateway that has an address of IPv6 only")
+    func gatewayOfIPv6() throws {
+        let host = try TestHost()
+        defer { host.remove() }
+        let network = try RealSwitch(host)
+        var router = standaloneRouter(floatingIPs: [floating(50, "203.0.113.50", to: "10.0.0.5")])
+        router.gateway = routerPort(13, network: 3, "2001:db8::10/64", gateways: ["2001:db8::1", "203.0.113.1"])
+        router.gateway?.onLinkPrefixes = [try #require(IPPrefix("203.0.113.0/24"))]
+        let real = try RealRouter(router, "router", on: network)
+        let instance = try network.instance("a", network: 1, address: "10.0.0.5/24", gateway: "10.0.0.1")
+        let outside = try network.instance("outside", network: 3, address: "203.0.113.1/24", gateway: nil)
+        try host.expect("ip -n \(outside) addr add 192.0.2.1/32 dev lo\n")
+        for target in ["203.0.113.1", "192.0.2.1"] {
+            #expect(try host.run("ping -c 1 -W 2 \(target)", in: instance).status == 0, "\(target) by \(real.namespace)")
+            #expect(try host.run("ping -c 1 -W 2 -I \(target) 203.0.113.50", in: outside).status == 0, "from \(target)")
+        }
+    }
+
     @Test("Between internal networks nothing is translated")
     func internalTraffic() throws {
         let scene = try Scene()

@@ -12,7 +12,7 @@ struct AddressWatchTests {
 
     private static func address(_ number: Int) -> ExternalAddress {
         ExternalAddress(
-            routerID: ResourceID(rawValue: 1), bridge: "brq1", address: IPv4Address(rawValue: 0xCB00_7100 | UInt32(number)), mac: own)
+            routerID: ResourceID(rawValue: 1), bridge: "brq1", address: .v4(IPv4Address(rawValue: 0xCB00_7100 | UInt32(number))), mac: own)
     }
 
     /// Asks once a second for so long; `answer` says who else answers.

@@ -60,13 +60,13 @@ struct ARPProbeTests {
         #expect(request.count == 42)
         #expect(Array(request[28..<32]) == [0, 0, 0, 0])
         #expect(Array(request[38..<42]) == [203, 0, 113, 1])
-        #expect(ARPProbe.sender(ofReply: request) == nil)
+        #expect(ARPProbe.claim(ofReply: request) == nil)
 
         var reply = request
         reply[ARPProbe.operationOffset] = ARPProbe.reply
         reply.replaceSubrange(28..<32, with: gateway.octets)
-        #expect(ARPProbe.sender(ofReply: reply) == gateway)
-        #expect(ARPProbe.sender(ofReply: reply + [UInt8](repeating: 0, count: 18)) == gateway)
-        for length in 0..<32 { #expect(ARPProbe.sender(ofReply: reply.prefix(length)) == nil) }
+        #expect(ARPProbe.claim(ofReply: reply)?.address == gateway)
+        #expect(ARPProbe.claim(ofReply: reply + [UInt8](repeating: 0, count: 18))?.address == gateway)
+        for length in 0..<32 { #expect(ARPProbe.claim(ofReply: reply.prefix(length)) == nil) }
     }
 }

@@ -69,6 +69,22 @@ extension RouterItemTests {
         }
     }
 
+    @Test("A gateway without an IPv4 address leads on to the gateway of another subnet, for floating IPs, and follows its changes")
+    func nextHopOfFloatingIPs() {
+        let key = HostItemKey(.router, routerID(1))
+        let gatewayPort = port(2, on: 9, owner: DeviceOwner.routerGateway, device: Self.device, addresses: [(8, "2001:db8::10")])
+        var topology = Topology(
+            rows: surroundings + [router(1), member(1, on: "h1"), subnet(8, on: 9, "2001:db8::/64"), gatewayPort])
+        func gateways() -> [IPAddress]? {
+            guard case .router(let router) = topology.item(key, for: "h1") else { return nil }
+            return router.gateway?.gateways
+        }
+        #expect(gateways() == [address("2001:db8::1"), address("203.0.113.1")])
+        let changed = subnet(9, on: 9, "203.0.113.0/24") { $0.gatewayAddress = address("203.0.113.254") }
+        #expect(topology.apply([.put(changed)])["h1"]?.contains(key) == true)
+        #expect(gateways() == [address("2001:db8::1"), address("203.0.113.254")])
+    }
+
     @Test("Port forwardings of the router's floating IPs and its connection helpers are told with protocol numbers, sorted")
     func forwardings() {
         let rows =

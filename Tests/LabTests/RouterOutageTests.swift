@@ -40,6 +40,47 @@ struct RouterOutageTests {
         }
     }
 
+    @Test("A router that is outside with IPv6 alone follows its gateway, and is in ERROR while somebody else has its address")
+    func gatewayOfIPv6() async throws {
+        try await withLab(hosts: 2) { lab in
+            try await lab.outside.output(["ip", "address", "add", "\(TestCloud.outsideIPv6Address)/64", "dev", "eth0", "nodad"])
+            let external = try await lab.api.create(
+                "networks",
+                [
+                    "router:external": true, "provider:network_type": "flat",
+                    "provider:physical_network": .string(Underlay.physicalNetwork),
+                ]
+            ).text("id")
+            try await TestCloud.addExternalIPv6(lab, external: external)
+            let router = try await lab.createRouter("r1", externalNetwork: external, subnets: [])
+            func show() async throws -> JSONValue { try await lab.api.show("routers", router.id) }
+            let addresses = try await show()["external_gateway_info"]?["external_fixed_ips"]?.arrayValue ?? []
+            let address = try #require(addresses.first?["ip_address"]?.stringValue)
+            func waitForMaster(besides excluded: String? = nil) async throws -> String {
+                try await waitFor("one VRRP master", timeoutMilliseconds: 60_000) {
+                    let holders = try await lab.hosts(withAddress: address, router: router.id)
+                    return holders.count == 1 && holders[0] != excluded ? holders[0] : nil
+                }
+            }
+            let first = try await waitForMaster()
+            try await lab.host(first).fault(.loss, .loss(.both, on: .physical))
+            let second = try await waitForMaster(besides: first)
+            try await lab.host(first).heal()
+
+            func waitForStatus(_ status: String) async throws {
+                try await waitUntil("the router to be \(status)", timeoutMilliseconds: 90_000) {
+                    try await show()["status"]?.stringValue == status
+                }
+            }
+            try await waitForStatus("ACTIVE")
+            try await lab.outside.output(["ip", "address", "add", "\(address)/128", "dev", "eth0", "nodad"])
+            try await waitForStatus("ERROR")
+            try await lab.outside.output(["ip", "address", "del", "\(address)/128", "dev", "eth0"])
+            try await waitForStatus("ACTIVE")
+            #expect(try await waitForMaster() == second)
+        }
+    }
+
     @Test(
         "While all agents and the server are stopped, a master's host loses its power: IPv4 and IPv6 find another, which stays when all return"
     )

@@ -56,14 +56,18 @@ struct TestCloud {
 
     private static let privateIPv6Prefix = "2001:db8:1::/64"
 
-    /// Answers the id of the network's subnet.
-    private static func addIPv6(_ lab: Lab, external: String, network: String) async throws -> String {
+    static func addExternalIPv6(_ lab: Lab, external: String) async throws {
         _ = try await lab.api.create(
             "subnets",
             [
                 "name": "public-ipv6", "network_id": .string(external), "ip_version": 6, "cidr": "2001:db8:100::/64",
                 "gateway_ip": .string(outsideIPv6Address), "enable_dhcp": false,
             ])
+    }
+
+    /// Answers the id of the network's subnet.
+    private static func addIPv6(_ lab: Lab, external: String, network: String) async throws -> String {
+        try await addExternalIPv6(lab, external: external)
         return try await lab.api.create(
             "subnets",
             [

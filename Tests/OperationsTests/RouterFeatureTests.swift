@@ -97,6 +97,28 @@ private func routes(_ pairs: (String, String)...) -> JSONValue {
         #expect(first.gatewayAddress?.description == "203.0.113.1")
     }
 
+    @Test("A subnet may be named several times, for an address each; an address only once", arguments: Backend.allCases)
+    func repeatedSubnet(_ backend: Backend) async throws {
+        let cloud = try Cloud(backend)
+        let (external, subnet) = try await cloud.externalNetwork()
+        let one: JSONValue = ["subnet_id": .string(subnet.id.description)]
+        func info(_ addresses: JSONValue) -> [String: JSONValue] {
+            ["external_gateway_info": ["network_id": .string(external.id.description), "external_fixed_ips": addresses]]
+        }
+        let router = try await cloud.router(info([one, one]))
+        let addresses = try #require(router.gateway).fixedIPs
+        #expect(Set(addresses.map(\.address)).count == 2 && addresses.allSatisfy { $0.subnetID == subnet.id })
+        #expect(Set(try await cloud.update(router, info([one, one])).gateway?.fixedIPs ?? []) == Set(addresses), "they are kept")
+        #expect(try await cloud.update(router, info([one])).gateway?.fixedIPs.count == 1)
+        let twice = try await apiError {
+            try await cloud.update(router, info([["ip_address": "203.0.113.9"], ["ip_address": "203.0.113.9"]]))
+        }
+        #expect(twice?.message == "Invalid input for external_gateway_info. Reason: Duplicate IP address '203.0.113.9'.")
+        let network = try await cloud.network()
+        let inner: JSONValue = ["subnet_id": .string(try await cloud.subnet(on: network).id.description)]
+        #expect(Set(try await cloud.port(on: network, ["fixed_ips": [inner, inner, inner]]).fixedIPs.map(\.address)).count == 3)
+    }
+
     @Test("A SLAAC subnet of the external network gives the gateway an address, and takes it along when it goes")
     func slaac() async throws {
         let cloud = try Cloud()

@@ -4,7 +4,6 @@ import NetworkModel
 extension Port: ProjectResource {
     public static var blank: Port { Port(id: .placeholder, projectID: "", networkID: .placeholder, mac: .zero) }
 
-    private static let fixedIPType = AttributeType.object([.init("subnet_id", .uuid), .init("ip_address", .ipAddress)])
     static let vnicTypes = [
         "normal", "direct", "macvtap", "baremetal", "direct-physical", "virtio-forwarder", "smart-nic", "remote-managed", "vdpa",
         "accelerator-direct", "accelerator-direct-physical",
@@ -17,7 +16,7 @@ extension Port: ProjectResource {
             .stored("network_id", \.networkID, .uuid, [.create, .required, .filter, .sort]),
             .stored("admin_state_up", \.isAdminStateUp, .boolean, [.create, .update, .filter, .sort], default: true),
             .keptRequest("mac_address", \.mac, .nullable(.macAddress), [.create, .update, .filter, .sort, .guarded]),
-            .keptRequest("fixed_ips", \.fixedIPs, .list(of: fixedIPType), [.create, .update, .filter, .guarded]),
+            .keptRequest("fixed_ips", \.fixedIPs, .fixedIPs, [.create, .update, .filter, .guarded]),
             .stored("device_id", \.deviceID, .string(maximum: 255), [.create, .update, .filter, .sort, .guarded], default: ""),
             .stored("device_owner", \.deviceOwner, .string(maximum: 255), [.create, .update, .filter, .sort, .guarded], default: ""),
             .keptRequest("status", \.status, .any, [.filter, .sort]),

@@ -6,13 +6,13 @@ extension Router: ProjectResource {
     private static let gatewayType = AttributeType.nullable(
         .object([
             .init("network_id", .uuid), .init("enable_snat", .boolean), .init("qos_policy_id", .nullable(.uuid)),
-            .init("external_fixed_ips", .nullable(.list(of: .object([.init("subnet_id", .uuid), .init("ip_address", .ipAddress)])))),
+            .init("external_fixed_ips", .nullable(.fixedIPs)),
         ]))
 
     /// What an entry of `external_gateways` holds in requests of the actions on a router's gateways.
     public static let externalGatewayType = AttributeType.object([
         .init("network_id", .uuid, required: true), .init("enable_snat", .boolean), .init("qos_policy_id", .nullable(.uuid)),
-        .init("external_fixed_ips", .nullable(.list(of: .object([.init("subnet_id", .uuid), .init("ip_address", .ipAddress)])))),
+        .init("external_fixed_ips", .nullable(.fixedIPs)),
     ])
 
     public static let table = ResourceTable<Router>(
