@@ -20,7 +20,7 @@ struct PathSpellings: Sendable {
     /// The path as routes spell it; nil when it is so already.
     func plainPath(_ path: String) -> String? {
         guard path.hasPrefix("/v2.0/"), Self.mayDiffer(path) else { return nil }
-        var parts = path.split(separator: "/", omittingEmptySubsequences: false).map { $0 }
+        var parts = path.split(separator: "/", omittingEmptySubsequences: false)
         // The first part is empty, the second the version.
         let first = parts.count > 2 && Self.prefixes.contains(parts[2]) ? 3 : 2
         var isChanged = false

@@ -12,7 +12,7 @@ extension Operations {
         try await write(caller) { verb in
             // Who may add rules to no policy at all learns that, and not which policies there are.
             let action = PolicyAction("create_\(Rule.policyName)")
-            guard verb.policy[action.ruleNames[0]] != .never else { throw verb.policy.refusal(action) }
+            guard verb.policy[action.rule] != .never else { throw verb.policy.refusal(action) }
             var policy = try verb.visible(QoSPolicy.self, policy)
             try verb.authorizePart(
                 "create_\(Rule.policyName)", request, isCreation: true,
