@@ -48,7 +48,7 @@ test-pure: ## Build and test only the rooms that use no package (seconds)
 fuzz: build ## Make random requests of the API's own description, and hold every answer against it; EXAMPLES=N of each kind, PASS=member for half of it
 	@scripts/fuzz .build/debug/neutrino $(or $(EXAMPLES),100) $(PASS)
 
-conformance: build ## Run OpenStack's own tests of the API (tempest), as root; TESTS=regex chooses some
+conformance: build ## Run OpenStack's own tests of the API (tempest; SUITE=neutron_tempest_plugin.api), as root; TESTS=regex chooses some
 	@scripts/conformance $(if $(TESTS),'$(TESTS)')
 
 demo: build ## Show the whole of it on this machine, as root; KEEP=1 leaves it running

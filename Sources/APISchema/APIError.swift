@@ -15,6 +15,9 @@ public struct APIError: Error, Hashable, Sendable, CustomStringConvertible {
 
     public var description: String { "\(status) \(type): \(message)" }
 
+    /// What is answered for a path that nothing is behind, and for what the caller is not told of.
+    public static let pathNotFound = APIError(status: 404, type: "HTTPNotFound", message: "The resource could not be found.")
+
     public static func badRequest(_ message: String) -> APIError { APIError(status: 400, type: "HTTPBadRequest", message: message) }
 
     /// Neutron's InvalidInput: `Invalid input for operation: …`.

@@ -17,6 +17,8 @@ public struct AttributeAccess: OptionSet, Sendable {
     public static let hidden = AttributeAccess(rawValue: 32)
     /// Policy decides on the attribute itself, as `create_port:binding:host_id`.
     public static let guarded = AttributeAccess(rawValue: 64)
+    /// Neutron has a rule for the attribute that nothing asks: only one of an operator's file is asked.
+    public static let unasked = AttributeAccess(rawValue: 128)
 }
 
 /// One attribute of a resource: everything that the API, the store and the documentation need to know of it.
@@ -82,21 +84,25 @@ public struct Attribute<Resource: APIResource>: Sendable {
     }
 
     /// An attribute that is kept, but whose requests an operation reads (see ``request(_:_:_:default:from:show:)``).
+    ///
+    /// - Parameter show: writes it where it is shown in another form than it is kept in.
     public static func keptRequest<Value: AttributeValue>(
         _ name: String, _ path: any WritableKeyPath<Resource, Value> & Sendable, _ type: AttributeType, _ access: AttributeAccess,
-        default defaultValue: JSONValue? = nil, from extensionAlias: String? = nil
+        default defaultValue: JSONValue? = nil, from extensionAlias: String? = nil,
+        show: (@Sendable (Resource, inout JSONWriter) -> Void)? = nil
     ) -> Attribute {
-        keptRequest(name, Property(path), type, access, default: defaultValue, from: extensionAlias)
+        keptRequest(name, Property(path), type, access, default: defaultValue, from: extensionAlias, show: show)
     }
 
     static func keptRequest<Value: AttributeValue>(
         _ name: String, _ property: Property<Resource, Value>, _ type: AttributeType, _ access: AttributeAccess,
-        default defaultValue: JSONValue? = nil, from extensionAlias: String? = nil
+        default defaultValue: JSONValue? = nil, from extensionAlias: String? = nil,
+        show: (@Sendable (Resource, inout JSONWriter) -> Void)? = nil
     ) -> Attribute {
         Attribute(
             name: name, access: access, type: type, shownAs: Value.shownType(type), defaultValue: defaultValue,
             extensionAlias: extensionAlias, column: Column(name: Column<Resource>.name(of: name), property),
-            write: writer(of: property, access), assign: nil, filterValue: Value.filterValue)
+            write: show ?? writer(of: property, access), assign: nil, filterValue: Value.filterValue)
     }
 
     /// A column that the API does not know.

@@ -115,10 +115,8 @@ public indirect enum AttributeType: Sendable, Hashable {
 
     private static func validateCIDR(_ value: JSONValue) throws(InvalidValue) -> JSONValue {
         let prefix = try IPPrefix(json: value)
-        let text = value.pythonText
-        guard IPPrefix.isCanonical(text) else {
-            throw InvalidValue("'\(text)' isn't a recognized IP subnet cidr, '\(prefix)' is recommended")
-        }
+        // Host bits are no mistake, a length that is missing is (neutron-lib, validate_subnet).
+        guard value.pythonText.contains("/") else { throw InvalidValue(IPPrefix.refusal(value.pythonText)) }
         return .string(prefix.description)
     }
 

@@ -14,8 +14,7 @@ public struct IPPrefix: Hashable, Sendable, Comparable {
         self.length = length
     }
 
-    /// Parses "address/length", or a lone address as a host prefix. Host bits are cleared; compare with
-    /// ``isCanonical(_:)`` where they are an error.
+    /// Parses "address/length", or a lone address as a host prefix. Host bits are cleared.
     public init?(_ text: some StringProtocol) {
         let parts = text.split(separator: "/", omittingEmptySubsequences: false)
         guard let first = parts.first, let address = IPAddress(first), parts.count <= 2 else { return nil }
@@ -25,12 +24,6 @@ public struct IPPrefix: Hashable, Sendable, Comparable {
         }
         guard let length = parsePrefixLength(parts[1]) else { return nil }
         self.init(masking: address, length: length)
-    }
-
-    /// Whether the text is a prefix whose host bits are zero and whose length is written.
-    public static func isCanonical(_ text: String) -> Bool {
-        guard let prefix = IPPrefix(text), let slash = text.firstIndex(of: "/") else { return false }
-        return IPAddress(text[..<slash]) == prefix.address
     }
 
     public var version: IPVersion { address.version }

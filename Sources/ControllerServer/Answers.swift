@@ -12,6 +12,13 @@ extension Response {
         return Response(status: status, headers: headers, body: ResponseBody(byteBuffer: ByteBuffer(bytes: writer.bytes)))
     }
 
+    /// 201 with `null`: something was made that has no body of its own.
+    static var nothingCreated: Response {
+        var writer = JSONWriter()
+        writer.null()
+        return .json(writer, status: .created)
+    }
+
     /// 204.
     static var noContent: Response { Response(status: .noContent) }
 

@@ -52,8 +52,3 @@ struct ErrorAnswers: RouterMiddleware {
         }
     }
 }
-
-extension APIError {
-    /// What is answered for a path that nothing is behind.
-    static let pathNotFound = APIError(status: 404, type: "HTTPNotFound", message: "The resource could not be found.")
-}

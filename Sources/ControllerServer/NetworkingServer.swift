@@ -91,8 +91,11 @@ public struct NetworkingServer: Service {
     private static let idleSeconds: Int64 = 180
 
     public func run() async throws {
+        let router = self.router()
         let application = Application(
-            responder: OuterResponder(inner: router().buildResponder(), origins: configuration.crossOrigin),
+            responder: OuterResponder(
+                inner: router.buildResponder(), origins: configuration.crossOrigin,
+                spellings: PathSpellings(paths: router.routes.map { "\($0.path)" })),
             server: HTTPServerBuilder { responder in
                 ConnectionChannel(http: HTTP1Channel(responder: responder, configuration: .init(idleTimeout: .seconds(Self.idleSeconds))))
             },

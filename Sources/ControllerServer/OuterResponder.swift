@@ -13,6 +13,7 @@ struct OuterResponder<Inner: HTTPResponder>: HTTPResponder where Inner.Context =
 
     let inner: Inner
     let origins: CrossOriginRules
+    let spellings: PathSpellings
 
     func respond(to request: Request, context: APIContext) async throws -> Response {
         var context = context
@@ -54,7 +55,10 @@ struct OuterResponder<Inner: HTTPResponder>: HTTPResponder where Inner.Context =
         let path = request.uri.path
         // The router would leave empty parts of a path out, and find what the checks by path before it did not see.
         guard !Self.hasEmptyPart(path) else { return .failure(.pathNotFound) }
-        guard let plain = Self.plainPath(path) else { return try await inner.respond(to: request, context: context) }
+        let withoutSuffix = Self.plainPath(path)
+        guard let plain = spellings.plainPath(withoutSuffix ?? path) ?? withoutSuffix else {
+            return try await inner.respond(to: request, context: context)
+        }
         return try await inner.respond(to: Self.request(request, path: plain), context: context)
     }
 

@@ -16,7 +16,7 @@ struct PageLinks {
     let last: String?
 
     func write(to writer: inout JSONWriter, name: String) {
-        guard let limit, let first, let last else { return }
+        guard let limit else { return }
         var links: [(relation: String, address: String)] = []
         if isReversed || count >= limit { links.append(("next", address(marker: last, isReversed: false))) }
         if !isReversed || count >= limit { links.append(("previous", address(marker: first, isReversed: true))) }
@@ -33,12 +33,13 @@ struct PageLinks {
         }
     }
 
-    /// The same query with another marker. The parts are kept as the client encoded them.
-    private func address(marker: String, isReversed: Bool) -> String {
+    /// The same query with another marker. The parts are kept as the client encoded them. An empty page has no row to go on from: its link leads
+    /// to the list's other end.
+    private func address(marker: String?, isReversed: Bool) -> String {
         var parts = (request.uri.query ?? "").split(separator: "&").map(String.init).filter {
             !$0.hasPrefix("marker=") && !$0.hasPrefix("page_reverse=")
         }
-        parts.append("marker=\(Self.encoded(marker))")
+        if let marker { parts.append("marker=\(Self.encoded(marker))") }
         if isReversed { parts.append("page_reverse=True") }
         return "\(base)\(request.uri.path)?\(parts.joined(separator: "&"))"
     }

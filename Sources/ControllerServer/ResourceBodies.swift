@@ -22,7 +22,13 @@ extension ResourceTable {
         var objects: [[String: JSONValue]] = []
         for element in elements {
             guard let members = element.objectValue else { throw refusal }
-            objects.append(members)
+            // Each may be wrapped as a single one is: {"ports": [{"port": {…}}]}.
+            guard let wrapped = members[singular] else {
+                objects.append(members)
+                continue
+            }
+            guard let inner = wrapped.objectValue else { throw refusal }
+            objects.append(inner)
         }
         return objects
     }

@@ -56,7 +56,7 @@ struct RouterRoutes: Sendable {
                 throw APIError.badRequest("Invalid input for router_id. Reason: a router's id is required.")
             }
             try await operations.addRouter(id, toAgent: context.id, caller: context.caller)
-            return Response(status: .created)
+            return Response.nothingCreated
         }
         router.delete("/v2.0/agents/:id/l3-routers/:router") { _, context in
             try await operations.removeRouter(context.parameters.get("router") ?? "", fromAgent: context.id, caller: context.caller)
@@ -71,7 +71,7 @@ struct RouterRoutes: Sendable {
                 throw APIError.badRequest("Invalid input for network_id. Reason: a network's id is required.")
             }
             try await operations.addNetwork(id, toAgent: context.id, caller: context.caller)
-            return Response(status: .created)
+            return Response.nothingCreated
         }
         router.delete("/v2.0/agents/:id/dhcp-networks/:network") { _, context in
             try await operations.removeNetwork(context.parameters.get("network") ?? "", fromAgent: context.id, caller: context.caller)

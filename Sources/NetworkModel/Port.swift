@@ -15,10 +15,14 @@ public struct FixedIP: Sendable, Hashable {
 public struct AddressPair: Sendable, Hashable {
     public var prefix: IPPrefix
     public var mac: MACAddress
+    /// The prefix as its owner wrote it, with or without a length, perhaps with host bits: what clients compare with what they wish.
+    public var text: String
 
-    public init(prefix: IPPrefix, mac: MACAddress) {
+    /// - Parameter text: nil: a host's prefix as an address, others in their canonical form.
+    public init(prefix: IPPrefix, mac: MACAddress, text: String? = nil) {
         self.prefix = prefix
         self.mac = mac
+        self.text = text ?? (prefix.length == prefix.version.addressBits ? prefix.address.description : prefix.description)
     }
 }
 

@@ -10,7 +10,7 @@ extension AddressGroup: ManagedResource {
         try request.assign(to: &group)
         group.id = verb.newID()
         group.projectID = try verb.project(of: request)
-        group.addresses = try addresses(request["addresses"] ?? .null)
+        group.addresses = try addresses(request["addresses"] ?? .null, needsLength: true)
         verb.open(&group)
         try verb.transaction.insert(group)
         return group
@@ -35,6 +35,8 @@ extension AddressGroup: ManagedResource {
         try verb.transaction.delete(AddressGroup.self, group.id)
     }
 
+    public static var isSharedToUpdates: Bool { false }
+
     public static func notFound(_ id: String) -> APIError {
         .notFound("AddressGroupNotFound", "Address group \(id) could not be found.")
     }
@@ -48,8 +50,10 @@ extension AddressGroup: ManagedResource {
     /// Addresses of one group: every host with a rule that names it holds them all.
     static let maximumAddressCount = 10_000
 
-    /// Prefixes as clients write them: with host bits or without a length. Once each, in order.
-    fileprivate static func addresses(_ json: JSONValue) throws(APIError) -> [IPPrefix] {
+    /// Prefixes as clients write them, perhaps with host bits. Once each, in order.
+    ///
+    /// - Parameter needsLength: whether an address without one is refused: Neutron does so in a new group only.
+    fileprivate static func addresses(_ json: JSONValue, needsLength: Bool = false) throws(APIError) -> [IPPrefix] {
         guard !json.isNull else { return [] }
         guard let entries = json.arrayValue else { throw .invalidAttribute("addresses", "'\(json.pythonText)' is not a list") }
         var addresses: Set<IPPrefix> = []
@@ -58,7 +62,7 @@ extension AddressGroup: ManagedResource {
             guard seen.insert(entry).inserted else {
                 throw .invalidAttribute("addresses", "Duplicate items in the list: '\(entry.pythonText)'")
             }
-            guard let text = entry.stringValue, let prefix = IPPrefix(text) else {
+            guard let text = entry.stringValue, let prefix = IPPrefix(text), !needsLength || text.contains("/") else {
                 throw .invalidAttribute("addresses", "'\(entry.pythonText)' is not a valid IP subnet")
             }
             addresses.insert(prefix)

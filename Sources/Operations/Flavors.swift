@@ -8,7 +8,7 @@ extension Flavor: ManagedResource {
 
     public static func create(_ request: ResourceRequest<Flavor>, in verb: Verb) throws -> Flavor {
         let serviceType = request["service_type"]?.stringValue ?? ""
-        guard serviceType == routerServiceType else {
+        guard Flavor.serviceTypes.contains(serviceType) else {
             throw APIError.invalid("InvalidServiceType", "Invalid service type: \(request["service_type"]?.pythonText ?? "None").")
         }
         // Profiles are associated by their own path: those of the body are ignored, as in Neutron.

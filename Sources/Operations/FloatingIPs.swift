@@ -126,9 +126,10 @@ extension Verb {
 
     // MARK: Association
 
-    /// Carries out what the request says about the port: absent, nothing changes; null, the floating IP leads nowhere.
+    /// Carries out what the request says about the port: absent, nothing changes; null, the floating IP leads nowhere. So does one that a
+    /// request says nothing of at all, as in Neutron.
     private func associate(_ floating: inout FloatingIP, _ request: ResourceRequest<FloatingIP>) throws {
-        let portID = try request.value("port_id", as: ResourceID?.self)
+        let portID = try request.givenNames.isEmpty ? .some(nil) : request.value("port_id", as: ResourceID?.self)
         let fixedAddress = try request.value("fixed_ip_address", as: IPAddress?.self) ?? nil
         if fixedAddress != nil, (portID ?? nil) == nil {
             throw APIError.badFloatingIPRequest("fixed_ip_address cannot be specified without a port_id")

@@ -14,6 +14,9 @@ public protocol ManagedResource: APIResource {
     static var policyName: String { get }
     /// What the resource belongs to, as far as rules ask for it.
     static var policyParents: [PolicyParent] { get }
+    /// Whether Neutron sees, when it refuses a change, that the resource is shared. Where it does not, who sees one for that reason only is told
+    /// that there is none (404), though GET shows it.
+    static var isSharedToUpdates: Bool { get }
     /// Nil for resources without `revision_number`.
     var revisionNumber: Int? { get }
     /// What clients are told when there is none with that id, in Neutron's words.
@@ -29,6 +32,7 @@ public protocol ManagedResource: APIResource {
 extension ManagedResource {
     public static func checkBulk(_ requests: [ResourceRequest<Self>], in verb: Verb) throws {}
     public static func notFound(_ id: String) -> APIError { table.notFound(id) }
+    public static var isSharedToUpdates: Bool { true }
     public static var policyName: String { table.singular }
     public static var policyParents: [PolicyParent] { [] }
     public static func shown(_ resource: Self, in verb: Verb) throws -> Self { resource }

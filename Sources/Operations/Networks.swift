@@ -107,10 +107,13 @@ extension Verb {
     }
 
     private func checkSubnets(of network: Network) throws {
-        for subnet in try subnets(of: network) {
-            let minimum = Self.minimumMTU[subnet.prefix.version, default: 68]
-            guard network.mtu >= minimum else { throw APIError.networkMTUSubnetConflict(network.id, minimum: minimum) }
-        }
+        for subnet in try subnets(of: network) { try Self.checkMTU(of: network, for: subnet.prefix.version) }
+    }
+
+    /// Subnets of a family need a network that carries its smallest packets.
+    static func checkMTU(of network: Network, for version: IPVersion) throws(APIError) {
+        let minimum = minimumMTU[version, default: 68]
+        guard network.mtu >= minimum else { throw .networkMTUSubnetConflict(network.id, minimum: minimum) }
     }
 
     /// What carries a network is fixed: giving the same again is no change.

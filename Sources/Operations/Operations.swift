@@ -72,7 +72,7 @@ public struct Operations: Sendable {
 
     /// The resources that the caller may see, one page at most.
     public func list<R: ManagedResource>(_ type: R.Type, _ query: ListQuery, caller: Caller) async throws -> [R] {
-        if R.self == SecurityGroup.self { try await ensureDefaultGroup(caller) }
+        if R.self == SecurityGroup.self { try await ensureDefaultGroup(asked: query, caller) }
         return try await read(caller) { verb in try verb.list(R.self, query) }
     }
 

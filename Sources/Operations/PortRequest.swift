@@ -31,7 +31,7 @@ struct PortRequest {
         var pairs: [AddressPair] = []
         for entry in entries {
             let (prefix, own, text) = try Self.addressPair(entry)
-            let pair = AddressPair(prefix: prefix, mac: own ?? mac)
+            let pair = AddressPair(prefix: prefix, mac: own ?? mac, text: text)
             guard !pairs.contains(pair) else { throw .duplicateAddressPair(pair, text) }
             pairs.append(pair)
         }
@@ -57,9 +57,6 @@ struct PortRequest {
         let isPrefix = text.contains("/")
         guard given.stringValue != nil, let prefix = IPPrefix(text) else {
             throw .badRequest("'\(text)' is not a valid IP \(isPrefix ? "subnet" : "address")")
-        }
-        if isPrefix, !IPPrefix.isCanonical(text) {
-            throw .badRequest("'\(text)' isn't a recognized IP subnet cidr, '\(prefix)' is recommended")
         }
         try refuseMulticast(prefix, mac, text, isPrefix: isPrefix)
         return (prefix, mac, text)

@@ -36,6 +36,8 @@ extension QoSPolicy: ManagedResource {
         try verb.transaction.delete(QoSPolicy.self, policy.id)
     }
 
+    public static var isSharedToUpdates: Bool { false }
+
     public static func notFound(_ id: String) -> APIError { .notFound("QosPolicyNotFound", "QoS policy \(id) could not be found.") }
 
     public static func shown(_ policy: QoSPolicy, in verb: Verb) throws -> QoSPolicy {

@@ -10,6 +10,9 @@ extension Operations {
         _ request: ResourceRequest<Rule>, policy: String, ifMatch: RevisionConstraint? = nil, caller: Caller
     ) async throws -> Rule {
         try await write(caller) { verb in
+            // Who may add rules to no policy at all learns that, and not which policies there are.
+            let action = PolicyAction("create_\(Rule.policyName)")
+            guard verb.policy[action.rule] != .never else { throw verb.policy.refusal(action) }
             var policy = try verb.visible(QoSPolicy.self, policy)
             try verb.authorizePart(
                 "create_\(Rule.policyName)", request, isCreation: true,

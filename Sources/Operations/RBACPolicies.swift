@@ -46,6 +46,7 @@ extension Verb {
         guard caller.isAdmin || owner == caller.projectID else {
             throw APIError.invalidInput("Only admins can manipulate policies on objects they do not own")
         }
+        try checkScope(of: grant)
         try checkQuota("rbac_policy", grant.projectID)
         try refuseDuplicate(of: grant)
         try transaction.insert(grant)
@@ -74,6 +75,17 @@ extension Verb {
 
     private func checkTarget(_ target: String) throws {
         guard !target.isEmpty else { throw APIError.invalidAttribute("target_tenant", "'' Blank strings are not permitted") }
+    }
+
+    /// Who is given a pool of an address scope must have been given the scope.
+    private func checkScope(of grant: RBACPolicy) throws {
+        guard grant.objectType == .subnetPool, let scopeID = try find(SubnetPool.self, grant.objectID)?.addressScopeID else { return }
+        let hasScope = try grants(of: scopeID).contains { $0.target == grant.target || $0.isForAll }
+        guard !hasScope else { return }
+        throw APIError.invalid(
+            "RbacPolicyInitError",
+            "Failed to create RBAC policy on object \(grant.objectID) because target project doesn't have access to associated address scope.."
+        )
     }
 
     private func refuseDuplicate(of grant: RBACPolicy) throws {
@@ -126,15 +138,23 @@ extension Verb {
         var left = try grants(of: grant.objectID).filter { $0.action == grant.action && $0.id != grant.id }
         if let next { left.append(next) }
         guard !left.contains(where: \.isForAll) else { return }
+        if grant.action == .external, grant.isForAll, try find(Network.self, grant.objectID)?.isDefault == true {
+            throw Self.inUse(grant, "Default external networks must be shared to everyone.")
+        }
         // A network without any such grant is external for nobody, its owner included.
         let isLast = grant.action == .external && left.isEmpty
-        let covered = try isLast ? [] : Set(left.map(\.target)).union([elevated.owner(of: grant)])
+        // Of what others than networks are granted to all, the owner's own use counts too, as in Neutron.
+        let countsOwner = isLast || (grant.isForAll && grant.objectType != .network)
+        let covered = try countsOwner ? Set(left.map(\.target)) : Set(left.map(\.target)).union([elevated.owner(of: grant)])
         let users = try users(of: grant).subtracting(covered.union([""]))
         guard grant.isForAll || isLast ? !users.isEmpty : users.contains(grant.target) else { return }
-        throw APIError.conflict(
+        throw Self.inUse(grant, Self.details(grant))
+    }
+
+    private static func inUse(_ grant: RBACPolicy, _ details: String) -> APIError {
+        .conflict(
             "RbacPolicyInUse",
-            "RBAC policy on object \(grant.objectID) cannot be removed because other objects depend on it.\nDetails: \(Self.details(grant))"
-        )
+            "RBAC policy on object \(grant.objectID) cannot be removed because other objects depend on it.\nDetails: \(details)")
     }
 
     private static func details(_ grant: RBACPolicy) -> String {

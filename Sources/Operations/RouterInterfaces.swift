@@ -139,7 +139,7 @@ extension Verb {
     /// A port that is there becomes the router's.
     private func attachPort(_ portID: ResourceID, to router: Router) throws -> (Port, [ResourceID]) {
         var port = try visible(Port.self, portID)
-        guard port.deviceID.isEmpty || port.deviceID == router.id.description else { throw APIError.portInUse(port) }
+        guard port.deviceID.isEmpty else { throw APIError.portInUse(port) }
         guard !port.fixedIPs.isEmpty else { throw APIError.badRouterRequest("Router port must have at least one fixed IP") }
         let subnets = try port.fixedIPs.map { try existing(Subnet.self, $0.subnetID) }
         for subnet in subnets { try checkAnnouncements(on: subnet) }

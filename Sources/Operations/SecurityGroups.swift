@@ -24,14 +24,27 @@ extension SecurityGroup: ManagedResource {
 }
 
 extension Operations {
-    /// A list of groups shows the project's default group even when nothing needed it yet.
-    func ensureDefaultGroup(_ caller: Caller) async throws {
+    /// A list of groups shows the default group even when nothing needed it yet: that of the project whose groups it asks for, else the caller's.
+    func ensureDefaultGroup(asked query: ListQuery, _ caller: Caller) async throws {
+        let projectID = query.projectID ?? caller.projectID
         let rule = policy.rules(for: caller)["create_default_security_group"]
-        let target = ProjectTarget(projectID: caller.projectID)
-        guard !caller.projectID.isEmpty, try rule.holds(for: caller, on: target) else { return }
-        let exists = try await read(caller) { verb in try verb.defaultGroupID(of: caller.projectID) != nil }
+        guard !caller.projectID.isEmpty, !projectID.isEmpty, try rule.holds(for: caller, on: ProjectTarget(projectID: projectID)) else {
+            return
+        }
+        try Verb.checkProject(projectID)
+        let exists = try await read(caller) { verb in try verb.defaultGroupID(of: projectID) != nil }
         guard !exists else { return }
-        _ = try await write(caller) { verb in try verb.defaultGroup(of: caller.projectID) }
+        _ = try await write(caller) { verb in try verb.defaultGroup(of: projectID) }
+    }
+}
+
+extension ListQuery {
+    /// The project whose things the list asks for, where it asks for one project's.
+    fileprivate var projectID: String? {
+        for case .column("project_id", let values) in filters {
+            if let text = values.first?.text { return text }
+        }
+        return nil
     }
 }
 

@@ -21,8 +21,9 @@ enum SubnetRules {
         return version
     }
 
-    /// Beginnings of `device_owner` that a subnet can be for.
-    private static let serviceOwners = ["network:", "neutron:", "compute:"]
+    /// Beginnings of `device_owner` that a subnet can be for. Neutron means `compute:` by its last ones, and takes each letter of it for a
+    /// beginning (neutron-lib, validate_subnet_service_types): so subnets for `manila:` or `octavia:` work, and people have them.
+    private static let serviceOwners = ["network:", "neutron:"] + "compute:".map(String.init)
 
     /// Nil when absent; null is the empty list.
     static func serviceTypes(of request: ResourceRequest<Subnet>) throws(APIError) -> [String]? {

@@ -53,6 +53,7 @@ extension Verb {
         subnet.gatewayAddress = try SubnetRules.gateway(of: request, in: subnet.prefix)
         try SubnetRules.check(subnet, gatewayWasGiven: request.contains("gateway_ip"), wasDHCPEnabled: false, settings)
         try applySegment(request, to: &subnet, of: network)
+        try Self.checkMTU(of: network, for: subnet.prefix.version)
         try refuseOverlap(of: subnet.prefix, with: network)
         try checkAffinity(of: source.pool, subnet.prefix.version, on: network)
         subnet.allocationPools = try SubnetRules.pools(of: request, subnet)

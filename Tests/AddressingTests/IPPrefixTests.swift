@@ -46,16 +46,6 @@ struct IPPrefixTests {
         #expect(IPPrefix(masking: address, length: 32) != nil)
     }
 
-    @Test("A canonical text has a written length and no host bits")
-    func canonical() {
-        #expect(IPPrefix.isCanonical("10.0.0.0/24"))
-        #expect(IPPrefix.isCanonical("2001:db8::/32"))
-        #expect(!IPPrefix.isCanonical("10.0.0.1/24"))
-        #expect(!IPPrefix.isCanonical("10.0.0.1"))
-        #expect(IPPrefix.isCanonical("10.0.0.1/32"))
-        #expect(!IPPrefix.isCanonical("nonsense/24"))
-    }
-
     @Test("A prefix contains its ends, and no address outside or of the other family")
     func containsAddresses() throws {
         let prefix = try #require(IPPrefix("10.0.1.0/24"))

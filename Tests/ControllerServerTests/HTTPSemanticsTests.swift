@@ -32,6 +32,39 @@ struct HTTPSemanticsTests {
         }
     }
 
+    @Test("Collections are found with dashes and with underscores; ids and tags keep theirs") func spellings() async throws {
+        try await withServer { client in
+            for (path, plural) in [
+                ("network_segment_ranges", "network_segment_ranges"), ("network-segment-ranges", "network_segment_ranges"),
+                ("security_groups", "security_groups"), ("security-group-rules.json", "security_group_rules"),
+                ("floatingip-pools", "floatingip_pools"), ("availability-zones", "availability_zones"), ("qos/rule_types", "rule_types"),
+                ("service_providers", "service_providers"), ("service-profiles", "service_profiles"),
+            ] {
+                let answer = try await client.get(path)
+                #expect(answer.status == 200 && answer.body[plural]?.arrayValue != nil, "\(path): \(answer)")
+            }
+            let policy = try await client.post("qos/policies", ["policy": [:]]).id
+            let rule = try await client.post("qos/policies/\(policy)/bandwidth-limit-rules", ["bandwidth_limit_rule": ["max_kbps": 1]])
+            #expect(rule.status == 201, "\(rule)")
+            #expect(try await client.get("qos/alias_bandwidth_limit_rules/\(rule.id)").status == 200)
+            let network = try await client.make("networks")
+            #expect(try await client.send(.PUT, "/v2.0/networks/\(network)/tags/security_groups").status == 201)
+            #expect(try await client.get("networks/\(network)")["tags"] == ["security_groups"])
+            #expect(try await client.get("net_works").status == 404)
+        }
+    }
+
+    @Test("Each of several resources may be wrapped like a single one") func wrapped() async throws {
+        try await withServer { client in
+            let made = try await client.post(
+                "networks", ["networks": [["network": ["name": "a"]], ["name": "b"]]])
+            #expect(made.status == 201, "\(made)")
+            #expect(try await client.names("networks").sorted() == ["a", "b"])
+            let broken = try await client.post("networks", ["networks": [["network": "a"]]])
+            #expect(broken.status == 400, "\(broken)")
+        }
+    }
+
     @Test("Every answer has its request's id: of what is found, of paths that mean nothing, of refusals and of browsers' questions")
     func requestIDs() async throws {
         try await withServer(configure: { $0.crossOrigin = CrossOriginRules(allowedOrigins: ["*"]) }) { client in

@@ -58,6 +58,26 @@ struct ListTests {
         return pages
     }
 
+    @Test("A page behind the end leads back, and one before the beginning forward") func emptyPages() async throws {
+        try await withServer { client in
+            let network = try await client.make("networks")
+            func links(_ query: String) async throws -> [String: String] {
+                let page = try await client.get("networks?\(query)").body
+                #expect(page["networks"] == [])
+                return (page["networks_links"]?.arrayValue ?? []).reduce(into: [:]) { links, link in
+                    links[link["rel"]?.stringValue ?? ""] = link["href"]?.stringValue
+                }
+            }
+            let behind = try await links("limit=1&marker=\(network)")
+            #expect(behind.keys.sorted() == ["previous"])
+            #expect(behind["previous"]?.hasSuffix("/v2.0/networks?limit=1&page_reverse=True") == true)
+            let before = try await links("limit=1&marker=\(network)&page_reverse=True")
+            #expect(before.keys.sorted() == ["next"] && before["next"]?.hasSuffix("/v2.0/networks?limit=1") == true)
+            let back = try await client.send(.GET, behind["previous"] ?? "")
+            #expect(back.body["networks"]?.arrayValue?.first?["id"] == .string(network))
+        }
+    }
+
     /// The path, the member, a name that it can be filtered by.
     private static let computed = [
         ("availability_zones", "availability_zones", "name"), ("floatingip_pools", "floatingip_pools", "subnet_name"),

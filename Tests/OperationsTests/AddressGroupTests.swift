@@ -15,7 +15,8 @@ import Testing
     @Test("Addresses come, go, and are told by their prefixes", arguments: Backend.allCases)
     func addresses(_ backend: Backend) async throws {
         let cloud = try Cloud(backend)
-        var group = try await cloud.create(AddressGroup.self, ["name": "g", "addresses": ["10.0.0.5", "192.0.2.77/24", "2001:db8::/32"]])
+        var group = try await cloud.create(
+            AddressGroup.self, ["name": "g", "addresses": ["10.0.0.5/32", "192.0.2.77/24", "2001:db8::/32"]])
         #expect(group.addresses.map(\.description) == ["10.0.0.5/32", "192.0.2.0/24", "2001:db8::/32"])
         group = try await cloud.operations.addAddresses(
             group.id.description, body: ["addresses": ["10.0.0.6/32"]], caller: cloud.admin)
@@ -42,7 +43,7 @@ import Testing
     @Test("A rule names an address group that its project sees, and holds it", arguments: Backend.allCases)
     func rules(_ backend: Backend) async throws {
         let cloud = try Cloud(backend)
-        let addresses = try await cloud.create(AddressGroup.self, ["addresses": ["10.0.0.5"]])
+        let addresses = try await cloud.create(AddressGroup.self, ["addresses": ["10.0.0.5/32"]])
         let group = try await cloud.create(SecurityGroup.self, ["name": "web"], as: member)
         let body: [String: JSONValue] = [
             "security_group_id": id(group), "direction": "ingress", "remote_address_group_id": id(addresses),

@@ -168,10 +168,7 @@ import Testing
             ([["mac_address": "fa:16:3e:00:00:01"]], "AllowedAddressPairsMissingIP", "AllowedAddressPair must contain ip_address"),
             ([["ip_address": "10.0.0.1", "cidr": "x"]], "HTTPBadRequest", "Unrecognized attribute(s) 'cidr'"),
             ([["ip_address": "cheese"]], "HTTPBadRequest", "'cheese' is not a valid IP address"),
-            (
-                [["ip_address": "10.0.0.1/24"]], "HTTPBadRequest",
-                "'10.0.0.1/24' isn't a recognized IP subnet cidr, '10.0.0.0/24' is recommended"
-            ),
+            ([["ip_address": "10.0.0.1/33"]], "HTTPBadRequest", "'10.0.0.1/33' is not a valid IP subnet"),
             ([["ip_address": "224.0.0.5"]], "HTTPBadRequest", "IP 224.0.0.5 is a multicast address, which is not supported."),
             (
                 [["ip_address": "192.0.0.0/2"]], "HTTPBadRequest",
@@ -278,9 +275,9 @@ import Testing
         let subnet = try await cloud.subnet(
             on: network, "10.0.0.0/24", ["service_types": ["compute:nova", "network:routed"], "dns_publish_fixed_ip": true])
         #expect(subnet.serviceTypes == ["compute:nova", "network:routed"] && subnet.publishesFixedAddresses)
-        let wrong = try await apiError { try await cloud.update(subnet, ["service_types": ["cheese"]]) }
+        let wrong = try await apiError { try await cloud.update(subnet, ["service_types": ["baremetal:none"]]) }
         #expect(wrong?.type == "InvalidSubnetServiceType")
-        #expect(wrong?.message == "Subnet service type cheese does not correspond to a valid device owner.")
+        #expect(wrong?.message == "Subnet service type baremetal:none does not correspond to a valid device owner.")
         let number = try await apiError { try await cloud.update(subnet, ["service_types": [5]]) }
         #expect(number?.message == "Subnet service type 5 is not a string.")
         let text = try await apiError { try await cloud.update(subnet, ["service_types": "x"]) }

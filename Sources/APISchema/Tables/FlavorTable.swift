@@ -4,8 +4,12 @@ import NetworkModel
 private let enabled = AttributeType.nullMeans(true, .boolean)
 
 extension Flavor: APIResource {
-    /// What flavors can be of.
+    /// The kind of service whose flavors routers have.
     public static let routerServiceType = "L3_ROUTER_NAT"
+    /// What Neutron lets flavors be of: the services that it has loaded. Those that this server has go by these names.
+    public static let serviceTypes: Set<String> = [
+        "CORE", "CONNTRACKHELPER", "FLAVORS", routerServiceType, "NETWORK_SEGMENT_RANGE", "PORTFORWARDING", "QOS",
+    ]
 
     public static var blank: Flavor { Flavor(id: .placeholder, serviceType: routerServiceType) }
 

@@ -80,17 +80,17 @@ extension FixedIP: JSONAttributeValue {
 }
 
 extension AddressPair: JSONAttributeValue {
-    /// Host prefixes are shown as plain addresses, as clients gave them.
     public func write(to writer: inout JSONWriter) {
         writer.object {
             $0.key("ip_address")
-            $0.string(prefix.length == prefix.version.addressBits ? prefix.address.description : prefix.description)
+            $0.string(text)
             $0.key("mac_address")
             mac.write(to: &$0)
         }
     }
     public init(json: JSONValue) throws(InvalidValue) {
-        self.init(prefix: try IPPrefix(json: json["ip_address"] ?? .null), mac: try MACAddress(json: json["mac_address"] ?? .null))
+        let text = try String(json: json["ip_address"] ?? .null)
+        self.init(prefix: try IPPrefix(json: .string(text)), mac: try MACAddress(json: json["mac_address"] ?? .null), text: text)
     }
 }
 

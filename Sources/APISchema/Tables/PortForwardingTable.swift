@@ -111,6 +111,28 @@ extension FloatingIP.Forwarding: JSONAttributeValue {
         }
     }
 
+    /// What a floating IP shows of it.
+    func writeBriefly(to writer: inout JSONWriter) {
+        writer.object {
+            $0.key("id")
+            id.write(to: &$0)
+            $0.key("protocol")
+            $0.string(networkProtocol)
+            $0.key("internal_port_id")
+            internalPortID.write(to: &$0)
+            $0.key("internal_ip_address")
+            internalAddress.write(to: &$0)
+            if let port = internalPorts.single {
+                $0.key("internal_port")
+                port.write(to: &$0)
+            }
+            if let port = externalPorts.single {
+                $0.key("external_port")
+                port.write(to: &$0)
+            }
+        }
+    }
+
     public init(json: JSONValue) throws(InvalidValue) {
         self.init(
             PortForwarding(

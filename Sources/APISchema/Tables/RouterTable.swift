@@ -86,7 +86,8 @@ extension FloatingIP: ProjectResource {
             .keptRequest("fixed_ip_address", \.fixedAddress, .nullable(.ipAddress), [.create, .update, .filter, .sort], from: "router"),
             .keptRequest("router_id", \.routerID, .nullable(.uuid), [.filter, .sort], from: "router"),
             .keptRequest("status", \.status, .any, [.filter, .sort], from: "router"),
-            .keptRequest("port_forwardings", \.portForwardings, .any, [], from: "expose-port-forwarding-in-fip"),
+            .keptRequest(
+                "port_forwardings", \.portForwardings, .any, [], from: "expose-port-forwarding-in-fip", show: showPortForwardings),
             .request("port_details", .any, [], from: "fip-port-details", show: showPortDetails),
             .keptRequest("qos_policy_id", \.qosPolicyID, .nullable(.uuid), [.create, .update], from: "qos-fip"),
             .request(
@@ -97,6 +98,11 @@ extension FloatingIP: ProjectResource {
             .keptRequest("dns_domain", \.dnsDomain, .any, [.create], default: "", from: "dns-integration"),
             .internal("floating_port_id", \.floatingPortID),
         ] + standardAttributes)
+
+    /// As Neutron shows them here: the port forwardings themselves have more. What forwards a range of ports has no single ones.
+    private static let showPortForwardings: @Sendable (FloatingIP, inout JSONWriter) -> Void = { floating, writer in
+        writer.array { writer in for forwarding in floating.portForwardings { forwarding.writeBriefly(to: &writer) } }
+    }
 
     /// Null when the floating IP leads to no port.
     private static let showPortDetails: @Sendable (FloatingIP, inout JSONWriter) -> Void = { floating, writer in

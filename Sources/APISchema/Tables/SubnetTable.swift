@@ -31,7 +31,7 @@ extension Subnet: ProjectResource {
             .stored("ipv6_address_mode", \.ipv6AddressMode, modes, [.create, .filter, .sort]),
             .keptRequest("segment_id", \.segmentID, .nullable(.uuid), [.create, .update, .filter, .sort, .guarded], from: "segment"),
             // Any: the operation checks the words, with Neutron's texts.
-            .keptRequest("service_types", \.serviceTypes, .any, [.create, .update], from: "subnet-service-types"),
+            .keptRequest("service_types", \.serviceTypes, .any, [.create, .update, .unasked], from: "subnet-service-types"),
             .stored(
                 "dns_publish_fixed_ip", \.publishesFixedAddresses, .boolean, [.create, .update], default: false,
                 from: "subnet-dns-publish-fixed-ip"),

@@ -76,7 +76,14 @@ extension Verb {
     func authorizeUpdate<R: ManagedResource>(_ resource: R, _ request: ResourceRequest<R>) throws {
         guard !policy.profile.isUnrestricted else { return }
         let action = action("update_\(R.policyName)", request, isCreation: false)
-        try authorize(action, on: ResourceTarget(verb: self, resource: resource, given: request.values))
+        do {
+            try authorize(action, on: ResourceTarget(verb: self, resource: resource, given: request.values))
+        } catch {
+            guard !R.isSharedToUpdates else { throw error }
+            let unshared = ResourceTarget(verb: self, resource: resource, given: ["shared": false])
+            guard try policy["get_\(R.policyName)"].holds(for: caller, on: unshared) else { throw APIError.pathNotFound }
+            throw error
+        }
     }
 
     /// Throws unless the caller may make or change a part of something as the request asks for. Neutron knows no rules for attributes of parts; those
@@ -118,6 +125,7 @@ extension Verb {
             let name = "\(rule):\(attribute.name)"
             guard (asksGuarded && attribute.access.contains(.guarded)) || policy.existing(name) != nil, let value = request[attribute.name]
             else { continue }
+            guard !attribute.access.contains(.unasked) || policy.isOverridden(name) else { continue }
             guard !isCreation || value != attribute.defaultValue else { continue }
             attributes.append(PolicyAction.Attribute(attribute.name, parts: policy.hasParts(name) ? Self.parts(of: value) : []))
         }
