@@ -12,6 +12,10 @@ import ServiceProcesses
 /// Copies are routed, not bound to the device: the table is there before the device is.
 enum RouterReplication {
     static let tableName = "neutrino_replication"
+    /// What instances and external hosts sent to members' addresses of the HA network.
+    static let counter = "strangers"
+    /// 169.254.0.VRID is the master's.
+    private static let masterPrefix = "169.254.0.0/24"
 
     /// Nil for a standalone router. Nothing on the HA network is worth an entry in the connection table: an event of the kernel per datagram,
     /// and a message about it to the others, which is a datagram.
@@ -19,8 +23,17 @@ enum RouterReplication {
         guard let redundancy = router.redundancy else { return nil }
         let device = "\"\(RouterLayout.redundancyDevice(redundancy))\""
         var table = FirewallTable(family: .ip, name: tableName)
+        table.objects[counter] = .init(kind: "counter", lines: [])
+        // An address of the namespace is answered on each of its devices. What conntrackd is told it believes, and puts into the kernel: whoever is behind
+        // the router, or on the external network, must not be able to tell it.
+        let prefixes =
+            Set(redundancy.port.addresses.filter { $0.address.version == .v4 }.map(\.prefix.description)).sorted() + [masterPrefix]
         table.chains["prerouting"] = .init(
-            hook: "type filter hook prerouting priority raw; policy accept;", rules: ["iifname \(device) notrack"])
+            hook: "type filter hook prerouting priority raw; policy accept;",
+            rules: [
+                "iifname \(device) notrack",
+                "iifname != { \(device), \"lo\" } ip daddr { \(prefixes.joined(separator: ", ")) } counter name \(counter) drop",
+            ])
         table.chains["output"] = .init(
             hook: "type filter hook output priority raw; policy accept;",
             rules: copies(redundancy, device) + ["oifname \(device) notrack"])

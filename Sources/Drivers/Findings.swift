@@ -17,7 +17,6 @@ enum Findings {
                 return link.kind == .foreign ? nil : "device \(name) is gone"
             }
             if let bridge = link.bridge, now.bridge != bridge { return "device \(name) is not in bridge \(bridge)" }
-            guard link.kind != .foreign else { return nil }
             if !LinkComparison.isSameKind(link, now) { return "device \(name) is another one" }
             if link.isUp != now.isUp { return "device \(name) is " + (now.isUp ? "up" : "down") }
             return LinkComparison.needsChange(from: now, to: link) ? "device \(name) has other properties" : nil

@@ -142,7 +142,7 @@ public final class Reconciler {
     /// Whether somebody changed a setting of the host's own namespace that security groups need, as `sysctl --system` and the starts of libvirt and Docker do.
     /// The kernel tells nobody. They are two files, whose reading costs some microseconds; those of devices wait for the resync.
     public func findChangedSettings() -> Bool {
-        guard let known = believed[nil] else { return false }
+        guard let known = believed[nil] ?? left[nil] else { return false }
         let paths = Sysctl.ofBridges.filter { known.sysctls[$0] != nil }
         guard !paths.isEmpty, let found = try? kernel.sysctls(paths, in: nil) else { return false }
         let isChanged = paths.contains { path in
@@ -156,7 +156,7 @@ public final class Reconciler {
     /// Whether the next cycle has something to repair after an entry of the host's own namespace went or was set. What we removed or set ourselves is not
     /// believed to be there any more, or is.
     public func noteLoss(of entry: LostEntry) -> Bool {
-        guard let known = believed[nil] else { return false }
+        guard let known = believed[nil] ?? left[nil] else { return false }
         let isOurs =
             switch entry {
             case .forwarding(let entry): known.forwarding.contains(entry)
@@ -362,7 +362,7 @@ public final class Reconciler {
         }
         for place in applier.failedPlaces {
             believed[place] = nil
-            left[place] = nil
+            left[place] = planned.contains(place) ? remainder(of: place, desired, applier) : nil
         }
         forgetRemoved(desired)
         for links in missing.values { report.missingLinks.formUnion(links) }
@@ -372,6 +372,19 @@ public final class Reconciler {
         last = (desired, made.union(failedToGo))
         report.performed += applier.performed
         for failure in applier.failures { report.add(failure) }
+    }
+
+    /// What is as it is wanted beside links that something failed of: what cannot be realised, perhaps for good, must not hide what somebody does to the
+    /// rest. Nil when it cannot be told.
+    private func remainder(of place: NamespaceName?, _ desired: HostConfiguration, _ applier: Applier) -> NamespaceObservation? {
+        guard !applier.failedFirewalls.contains(place), let wanted = configuration(place, desired) else { return nil }
+        var failed: Set<String> = []
+        for failure in applier.failures where failure.subject.namespace == place {
+            guard case .link(let name, _) = failure.subject else { return nil }
+            failed.insert(name)
+        }
+        if failed.isEmpty { return nil }
+        return .expected(after: wanted, missing: failed.union(missing[place] ?? []), generation: firewall[place]?.generation)
     }
 
     private func forgetRemoved(_ desired: HostConfiguration) {

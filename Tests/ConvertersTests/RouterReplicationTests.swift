@@ -122,6 +122,15 @@ struct RouterReplicationTests {
             let tracked = try scene.host.run("conntrack -L 2>/dev/null", in: member.namespace).text
             #expect(!tracked.contains("169.254.192."), "what members say to each other is tracked: \(tracked)")
         }
+        // Nobody else reaches a member's address of the HA network, by which conntrackd is told connections.
+        let master = scene.members[0]
+        let address = try #require(master.router.redundancy?.port.addresses.first?.address)
+        for (name, gateway) in [(scene.instance, "10.0.0.1"), (scene.outside, "203.0.113.10")] {
+            try scene.host.expect("ip route add \(address)/32 via \(gateway) && ping -n -c 1 -W 2 \(gateway)", in: name)
+            #expect(try scene.host.run("ping -n -c 1 -W 1 \(address)", in: name).status != 0)
+        }
+        let counter = try scene.host.run("nft list counter ip neutrino_replication strangers", in: master.namespace).text
+        #expect(counter.contains("packets 2 "), "\(counter)")
     }
 
     @Test("A member that returns without connections gets those of a master that adopted them", arguments: [2, 3])

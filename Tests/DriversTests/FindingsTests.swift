@@ -55,6 +55,35 @@ import Testing
         #expect(bench.kernel.rendered == before)
     }
 
+    @Test("What fails for good hides nothing of what somebody does to the rest: it is noticed, said and repaired")
+    func besideFailures() throws {
+        let (bench, good) = try bench()
+        var builder = HostBuilder(host: good)
+        builder.network(2)
+        let host = builder.host
+        bench.kernel.failAlways(link: "vxlan-2")
+        #expect(!bench.reconciler.apply(host, .changed).failures.isEmpty)
+        let entry = ForwardingEntry.bridgePort(mac: mac(5), link: "vxlan-1")
+        for _ in 1...2 {
+            try bench.kernel.somebodyElse(.removeForwarding(entry, nil))
+            #expect(bench.reconciler.noteLoss(of: .forwarding(entry)))
+            let report = bench.reconciler.apply(host, .changed)
+            #expect(report.findings == ["forwarding entry fa:16:3e:00:00:05 to port vxlan-1 is gone"])
+            #expect(!report.failures.isEmpty)
+        }
+        #expect(!bench.reconciler.noteLoss(of: .forwarding(.bridgePort(mac: mac(5), link: "vxlan-2"))))
+    }
+
+    @Test("An instance's device that somebody takes down, or gives another MTU, is a finding")
+    func foreignProperties() throws {
+        let (bench, host) = try bench()
+        var device = try #require(bench.kernel.links(in: nil).first { $0.name == "tap1" })
+        device.isUp = false
+        try bench.kernel.somebodyElse(.changeLink(device, nil))
+        bench.reconciler.markLinksDirty(nil)
+        #expect(bench.reconciler.apply(host, .changed).findings == ["device tap1 is down"])
+    }
+
     @Test("A device that its maker takes away is no finding")
     func foreignDevice() throws {
         let (bench, host) = try bench()
