@@ -113,7 +113,8 @@ extension Verb {
     /// Takes members from an HA router that has more of them than it shall have, because others stood in for them during a drain: those on
     /// disabled agents, the last ones first, and never the master. Returns whether it had any.
     ///
-    /// - Parameter enabled: an agent that was disabled until now; its member may go as well.
+    /// - Parameter enabled: an agent that was disabled until now; its member may go as well. If that is the master, nobody has taken over, and the others
+    ///   are as many too many: the last ones go.
     @discardableResult
     func removeSurplus(of router: Router, beside enabled: ResourceID? = nil) throws -> Bool {
         let members = try members(of: router.id)
@@ -123,7 +124,11 @@ extension Verb {
         else { return false }
         let backups = members.reversed().filter { $0.state != .active }
         let disabled = try backups.filter { try find(Agent.self, $0.agentID)?.isAdminStateUp == false }
-        let removed = (disabled + backups.filter { $0.agentID == enabled }).prefix(surplus)
+        let isAborted = members.contains { $0.agentID == enabled && $0.state == .active }
+        let returned = backups.filter { backup in
+            backup.agentID == enabled || isAborted && !disabled.contains { $0.agentID == backup.agentID }
+        }
+        let removed = (disabled + returned).prefix(surplus)
         for member in removed { try removeMember(member) }
         if !removed.isEmpty { try renumberMembers(of: router.id) }
         return !removed.isEmpty

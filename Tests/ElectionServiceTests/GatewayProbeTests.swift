@@ -50,6 +50,29 @@ struct NeighbourProbeTests {
 
 @Suite("Asking a gateway", .serialized, .enabled(if: isRoot, "needs root: it makes network namespaces"))
 struct GatewayProbeTests {
+    @Test("A gateway that boots takes its address, although it is asked for it all the time, and is reachable then")
+    func booting() throws {
+        try TestNamespaces.with(2) { kernel, names in
+            let mac = MACAddress(rawValue: 0x02_00_00_00_00_09)
+            let address = try #require(IPPrefix("fe80::/64").flatMap(mac.eui64))
+            try kernel.perform(.addLink(Link(name: "brq1", kind: .bridge), names[0]))
+            let frames = try NamespaceRunner.run(in: names[0]) { try FrameSender() }
+            var probe = GatewayProbe(ElectionMember.Gateway(bridge: "brq1", address: address), now: 0)
+            try kernel.perform(.addLink(Link(name: "tap1", kind: .veth(peer: "eth0", peerNamespace: names[1]), bridge: "brq1"), names[0]))
+            // Makes itself its link-local address as soon as it is up, and looks whether anybody else has that.
+            try kernel.perform(.changeLink(Link(name: "eth0", kind: .veth(peer: "tap1", peerNamespace: nil), mac: mac), names[1]))
+            let isReachable = try NamespaceRunner.run(in: names[0]) {
+                TestNamespaces.eventually {
+                    _ = probe.ask(frames, now: probe.watch.nextRequest)
+                    _ = poll(nil, 0, 5)
+                    _ = probe.listen()
+                    return probe.watch.isReachable == true
+                }
+            }
+            #expect(isReachable)
+        }
+    }
+
     @Test(
         "A gateway is reachable while it has its address and its link",
         arguments: ["203.0.113.1/24", "2001:db8::1/64", "fe80::1/64"])

@@ -211,6 +211,30 @@ import Testing
     }
 
     @Test(
+        "A drain of all members that ends before anybody has taken over leaves the master, and no more members than before",
+        arguments: Backend.allCases)
+    func abortedDrain(_ backend: Backend) async throws {
+        let cloud = try Cloud(backend)
+        let rack = ["h1", "h2", "h3"]
+        try await hosts(cloud, rack)
+        let router = try await cloud.router(["ha": true])
+        try await hosts(cloud, ["h4", "h5", "h6"])
+        let master = try await cloud.hosts(of: router)[0]
+        try await cloud.report(master, routers: [.init(routerID: router.id, state: .active)])
+        for host in rack { try await cloud.enable(.l3, on: host, false) }
+        #expect(try await cloud.hosts(of: router).count == 6)
+        // The master's host is the last one to return.
+        for host in rack where host != master { try await cloud.enable(.l3, on: host, true) }
+        #expect(try await cloud.hosts(of: router).count == 6, "the master still drains")
+        try await cloud.enable(.l3, on: master, true)
+        let left = try await cloud.hosts(of: router)
+        #expect(left.count == 3 && left.contains(master))
+        #expect(try await cloud.ports(ownedBy: DeviceOwner.haInterface).count == 3)
+        var progress = MaintenanceProgress(holder: "s1")
+        #expect(try await cloud.operations.maintain(&progress).changedRouters == 0)
+    }
+
+    @Test(
         "A host that comes free later takes the routers of a drained rack, and no more members go than others stand in for",
         arguments: Backend.allCases)
     func lateHost(_ backend: Backend) async throws {
