@@ -118,7 +118,7 @@ struct ForeignObjectTests {
         let quality: [Attempt] = [
             Attempt(.GET, policy), Attempt(.PUT, policy, ["policy": ["name": "x"]]), Attempt(.DELETE, policy),
             Attempt(.GET, "\(policy)/tags"), Attempt(.PUT, "\(policy)/tags", ["tags": ["x"]]), Attempt(.DELETE, "\(policy)/tags"),
-            Attempt(.GET, "\(policy)/bandwidth_limit_rules"), Attempt(.POST, "\(policy)/bandwidth_limit_rules", limit),
+            Attempt(.GET, "\(policy)/bandwidth_limit_rules"), Attempt(.POST, "\(policy)/bandwidth_limit_rules", limit, [403, 404]),
             Attempt(.GET, rule), Attempt(.PUT, rule, limit), Attempt(.DELETE, rule),
             Attempt(.GET, alias), Attempt(.PUT, alias, ["alias_bandwidth_limit_rule": ["max_kbps": 1]]), Attempt(.DELETE, alias),
             // A part that belongs to another whole.

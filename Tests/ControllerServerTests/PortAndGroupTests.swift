@@ -38,7 +38,7 @@ struct PortAndGroupTests {
     @Test("Address groups have their actions, templates of rules their list, and both their refusals")
     func groups() async throws {
         try await withServer { client in
-            let made = try await client.post("address-groups", ["address_group": ["name": "g", "addresses": ["10.0.0.5"]]])
+            let made = try await client.post("address-groups", ["address_group": ["name": "g", "addresses": ["10.0.0.5/32"]]])
             #expect(made.status == 201 && made["addresses"] == ["10.0.0.5/32"])
             let path = "address-groups/\(made.id)"
             let more = try await client.put("\(path)/add_addresses", ["addresses": ["10.0.0.6"]])
