@@ -94,7 +94,7 @@ struct ErrorBodyTests {
                 [
                     "port": [
                         "allowed_address_pairs": [
-                            ["ip_address": "10.0.0.9", "mac_address": "fa:16:3e:00:00:09"],
+                            ["ip_address": "10.0.0.9/32", "mac_address": "fa:16:3e:00:00:09"],
                             ["ip_address": "10.0.0.9/32", "mac_address": "fa:16:3e:00:00:09"],
                         ]
                     ]

@@ -22,7 +22,10 @@ struct ListTests {
                 #expect(backwards.reversed().flatMap { $0 } == whole)
             }
             let nowhere = try await client.get("networks?limit=2&marker=00000000-0000-4000-8000-000000000000")
-            #expect(nowhere.body == ["networks": []])
+            #expect(nowhere.body["networks"] == [])
+            let links = nowhere.body["networks_links"]?.arrayValue ?? []
+            #expect(links.map { $0["rel"] } == ["previous"])
+            #expect(links.first?["href"]?.stringValue?.hasSuffix("/v2.0/networks?limit=2&page_reverse=True") == true)
         }
     }
 
