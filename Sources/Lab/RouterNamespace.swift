@@ -53,8 +53,14 @@ public struct RouterNamespace: Hashable, Sendable {
         var next = first
         while let entry = next?.pointee {
             next = entry.ifa_next
-            guard let address = entry.ifa_addr, address.pointee.sa_family == sa_family_t(AF_INET) else { continue }
-            address.withMemoryRebound(to: sockaddr_in.self, capacity: 1) { _ = found.insert(SocketAddress.text($0.pointee.sin_addr)) }
+            guard let address = entry.ifa_addr else { continue }
+            switch Int32(address.pointee.sa_family) {
+            case AF_INET:
+                address.withMemoryRebound(to: sockaddr_in.self, capacity: 1) { _ = found.insert(SocketAddress.text($0.pointee.sin_addr)) }
+            case AF_INET6:
+                address.withMemoryRebound(to: sockaddr_in6.self, capacity: 1) { _ = found.insert(SocketAddress.text($0.pointee.sin6_addr)) }
+            default: continue
+            }
         }
         return found
     }

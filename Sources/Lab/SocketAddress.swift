@@ -22,6 +22,14 @@ enum SocketAddress {
         return [24, 16, 8, 0].map { "\(number >> UInt32($0) & 255)" }.joined(separator: ".")
     }
 
+    /// "2001:db8::1", as RFC 5952 writes it.
+    static func text(_ address: in6_addr) -> String {
+        var address = address
+        var text = [CChar](repeating: 0, count: Int(INET6_ADDRSTRLEN))
+        guard inet_ntop(AF_INET6, &address, &text, socklen_t(text.count)) != nil else { return "" }
+        return String(decoding: text.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+    }
+
     /// Binds the socket and answers the address that it got; nil when it cannot.
     static func bound(_ descriptor: Int32, _ address: inout sockaddr_in) -> sockaddr_in? {
         guard with(&address, { bind(descriptor, $0, $1) }) == 0 else { return nil }
