@@ -136,7 +136,8 @@ extension Verb {
     /// A project that uses the object keeps its access.
     func refuseUsed(_ grant: RBACPolicy, replacedBy next: RBACPolicy?) throws {
         var left = try grants(of: grant.objectID).filter { $0.action == grant.action && $0.id != grant.id }
-        if let next { left.append(next) }
+        // Neutron asks whether another project may be given the use of a network; of anything else, only whether the one that has it needs it no more.
+        if let next, next.isForAll || grant.objectType == .network { left.append(next) }
         guard !left.contains(where: \.isForAll) else { return }
         if grant.action == .external, grant.isForAll, try find(Network.self, grant.objectID)?.isDefault == true {
             throw Self.inUse(grant, "Default external networks must be shared to everyone.")

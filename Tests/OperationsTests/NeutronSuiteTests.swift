@@ -149,6 +149,19 @@ import Testing
         #expect(try await apiError { try await self.share(cloud, "subnetpool", pool, with: "*") }?.type == "RbacPolicyInitError")
     }
 
+    @Test("What is shared with all and used by a project is narrowed to nobody, not even to that project; a network is")
+    func narrowedShare() async throws {
+        let cloud = try Cloud()
+        let policy = try await cloud.create(QoSPolicy.self, [:])
+        let grant = try await share(cloud, "qos_policy", policy, with: "*")
+        _ = try await cloud.network(["project_id": "p2", "qos_policy_id": id(policy)])
+        #expect(try await apiError { try await cloud.update(grant, ["target_tenant": "p2"]) }?.type == "RbacPolicyInUse")
+        let network = try await cloud.network()
+        let networkGrant = try await share(cloud, "network", network, with: "*")
+        _ = try await cloud.create(Port.self, ["network_id": id(network), "project_id": "p2"])
+        #expect(try await cloud.update(networkGrant, ["target_tenant": "p2"]).target == "p2")
+    }
+
     @Test("What is shared with all stays so while its owner, too, uses it; a network does not ask for its owner")
     func ownersUse() async throws {
         let cloud = try Cloud()
