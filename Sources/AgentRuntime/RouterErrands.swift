@@ -20,6 +20,7 @@ struct RouterErrands: Sendable {
     /// Does what packets wait for, one after the other.
     private let urgently: AgentSenses.Worker
     private let announcing = Waiting()
+    private let filters = WaitingFilters()
     /// Scripts of nft wait for one another: what is urgent does not wait behind them.
     private let filtering = DispatchQueue(label: "agent.errands.filters", qos: .userInteractive)
     /// What nobody waits for, one after the other.
@@ -63,11 +64,14 @@ struct RouterErrands: Sendable {
     /// Keeps advertisements from a keepalived that hands over, or its own from the others: see ``HandoverFilter``. Comes in time mostly; without it a
     /// packet or two may be lost.
     func filter(_ advertisements: HandoverFilter.Advertisements, milliseconds: Int) {
+        guard filters.add(advertisements, milliseconds) else { return }
         filtering.async {
+            // All that wait by now in one script: a host that drains hands many routers over at once, and none waits for the others' scripts.
+            let waiting = filters.take()
             do throws(KernelError) {
-                try kernel.perform(.applyFirewall(script: HandoverFilter.script(advertisements, milliseconds: milliseconds), nil))
+                try kernel.perform(.applyFirewall(script: HandoverFilter.script(waiting), nil))
             } catch {
-                logger.warning("A handover goes without its filter", metadata: ["of": "\(advertisements)", "error": "\(error)"])
+                logger.warning("Handovers go without their filter", metadata: ["of": "\(waiting.keys)", "error": "\(error)"])
             }
         }
     }
@@ -94,6 +98,27 @@ struct RouterErrands: Sendable {
             do throws(KernelError) { try body() } catch {
                 logger.error("Could not \(what)", metadata: ["error": "\(error)"])
             }
+        }
+    }
+}
+
+/// What is to be kept from passing, and for how long, until a script does it.
+private final class WaitingFilters: Sendable {
+    private let filters = Mutex<[HandoverFilter.Advertisements: Int]>([:])
+
+    /// False when others wait already: the script that is due does this too.
+    func add(_ advertisements: HandoverFilter.Advertisements, _ milliseconds: Int) -> Bool {
+        filters.withLock { filters in
+            let isFirst = filters.isEmpty
+            filters[advertisements] = milliseconds
+            return isFirst
+        }
+    }
+
+    func take() -> [HandoverFilter.Advertisements: Int] {
+        filters.withLock { filters in
+            defer { filters = [:] }
+            return filters
         }
     }
 }

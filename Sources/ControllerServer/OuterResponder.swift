@@ -30,12 +30,23 @@ struct OuterResponder<Inner: HTTPResponder>: HTTPResponder where Inner.Context =
         return response
     }
 
-    /// Whether the request may be answered on the connection's own thread, which serves other connections too: what is about one resource, or makes
-    /// what a body holds. Lists, and what is no part of the Networking API, may take long.
+    /// A longer body may hold hundreds of resources.
+    private static var briefBodyBytes: Int { 16 * 1024 }
+
+    /// Whether the request may be answered on the connection's own thread, which serves other connections too: what is about one resource. Lists, large
+    /// bodies, and what is no part of the Networking API, may take long.
     private static func isBrief(_ request: Request) -> Bool {
         let path = request.uri.path
         guard path.hasPrefix("/v2.0/") else { return path == "/" }
-        return request.method != .get || path.utf8.dropFirst("/v2.0/".utf8.count).contains(UInt8(ascii: "/"))
+        if request.method == .get { return namesOneItem(path) }
+        return (request.headers[.contentLength].flatMap { Int($0) } ?? (request.method == .delete ? 0 : .max)) <= briefBodyBytes
+    }
+
+    /// Whether the path is `/v2.0/COLLECTION/ID`. Byte by byte: every request is looked at. What is deeper, or of a service with collections of its own
+    /// (`qos`), may be a list.
+    private static func namesOneItem(_ path: String) -> Bool {
+        guard !path.hasPrefix("/v2.0/qos/"), !path.hasPrefix("/v2.0/log/"), !path.hasSuffix("/") else { return false }
+        return path.utf8.lazy.filter { $0 == UInt8(ascii: "/") }.count == 3
     }
 
     private func answer(to request: Request, context: APIContext) async throws -> Response {

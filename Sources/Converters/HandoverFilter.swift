@@ -19,12 +19,22 @@ public enum HandoverFilter {
         case fromDevice(String)
     }
 
-    public static func script(_ advertisements: Advertisements, milliseconds: Int) -> String {
-        let (set, device) =
-            switch advertisements {
-            case .toDevice(let device): ("deaf", device)
-            case .fromDevice(let device): ("mute", device)
-            }
+    /// - Parameter advertisements: each for so many milliseconds from now on.
+    public static func script(_ advertisements: [Advertisements: Int]) -> String {
+        let elements = advertisements.map { advertisements, milliseconds -> String in
+            let (set, device) =
+                switch advertisements {
+                case .toDevice(let device): ("deaf", device)
+                case .fromDevice(let device): ("mute", device)
+                }
+            // The time of an element that is there does not begin anew by adding it.
+            return """
+                add element \(table) \(set) { "\(device)" timeout \(milliseconds)ms }
+                delete element \(table) \(set) { "\(device)" }
+                add element \(table) \(set) { "\(device)" timeout \(milliseconds)ms }
+
+                """
+        }
         return """
             add table \(table)
             add set \(table) deaf { type ifname; flags timeout; }
@@ -33,8 +43,7 @@ public enum HandoverFilter {
             flush chain \(table) forward
             add rule \(table) forward oifname @deaf ip protocol \(vrrp) drop
             add rule \(table) forward iifname @mute ip protocol \(vrrp) drop
-            add element \(table) \(set) { "\(device)" timeout \(milliseconds)ms }
-
+            \(elements.sorted().joined())
             """
     }
 }

@@ -80,12 +80,13 @@ extension Election {
         let group = routers[router].router
         let peer = group.peers[winner]
         guard (group.priority, group.localAddress) > (peer.priority, peer.address) else { return nil }
-        let since = routers[router].conflict?.mutedSince ?? now
-        if routers[router].conflict?.mutedSince == nil {
+        var since = routers[router].conflict?.mutedSince
+        if since.map({ now - $0 > settings.muteRenewal(of: group) }) ?? true {
+            since = now
             routers[router].conflict?.mutedSince = now
-            actions.append(.mute(group.id, milliseconds: settings.muteMilliseconds))
+            actions.append(.mute(group.id, milliseconds: settings.muteTime(of: group)))
         }
-        let due = since + settings.muteLeadMilliseconds
+        let due = (since ?? now) + settings.muteLead(of: group)
         return now < due ? due : nil
     }
 

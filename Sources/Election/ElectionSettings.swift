@@ -121,6 +121,16 @@ extension ElectionSettings {
         min(handoverOverlapMilliseconds, router.advertisementIntervalMilliseconds / 3)
     }
 
+    /// Of a group that advertises often, another member would become master if it heard nobody for three intervals.
+    func muteTime(of router: ElectionRouter) -> Int { min(muteMilliseconds, 2 * router.advertisementIntervalMilliseconds) }
+
+    func muteLead(of router: ElectionRouter) -> Int { min(muteLeadMilliseconds, router.advertisementIntervalMilliseconds / 3) }
+
+    /// How long after it began a mute is too old for a master that is about to give way: all its attempts shall lie in it.
+    func muteRenewal(of router: ElectionRouter) -> Int {
+        max(muteTime(of: router) - resignLimit * resignIntervalMilliseconds - muteLead(of: router), muteTime(of: router) / 2)
+    }
+
     /// Until the overlap is over. A backup that hears nobody for three intervals becomes master: where these are short nobody is made deaf.
     func handoverDeafness(of router: ElectionRouter) -> Int? {
         let milliseconds = handoverMoment(of: router) + 2 * handoverOverlap(of: router)

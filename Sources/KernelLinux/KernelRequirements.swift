@@ -48,15 +48,15 @@ public enum KernelRequirements {
         }
     }
 
-    /// CAP_NET_ADMIN for everything, CAP_SYS_ADMIN for namespaces.
+    /// CAP_NET_ADMIN for everything, CAP_SYS_ADMIN for namespaces, CAP_NET_BROADCAST to hear of them (``NamespaceListener``).
     private static func missingPrivilege() -> String? {
         let status = (try? FileContents.read("/proc/self/status", limit: 65536)) ?? []
         let line = String(decoding: status, as: UTF8.self).split(separator: "\n").first { $0.hasPrefix("CapEff:") }
         let held = line.flatMap { UInt64($0.dropFirst(7).drop { $0 == "\t" }, radix: 16) } ?? 0
         // linux/capability.h
-        let needed: UInt64 = 1 << 12 | 1 << 21
+        let needed: UInt64 = 1 << 11 | 1 << 12 | 1 << 21
         if held & needed == needed { return nil }
-        return "The agent may not change the network (it needs CAP_NET_ADMIN and CAP_SYS_ADMIN): run it as root."
+        return "The agent may not change the network (it needs CAP_NET_ADMIN, CAP_NET_BROADCAST and CAP_SYS_ADMIN): run it as root."
     }
 
     private static func kernelProblems() -> [String] {

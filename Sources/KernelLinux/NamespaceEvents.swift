@@ -255,7 +255,9 @@ extension NamespaceEvents: RulesetHistory {
         let (sources, tables) = state.withLock { state -> (Set<Source>, [Set<String>]?) in
             guard !state.isClosed else { return ([], nil) }
             var sources = Self.readRulesets(&state)
-            for _ in 0..<Self.patienceMilliseconds where Self.log(of: place, state)?.isBefore(last) == true {
+            // By the clock: other namespaces' messages wake it up as well.
+            let deadline = ContinuousClock.now + .milliseconds(Self.patienceMilliseconds)
+            while Self.log(of: place, state)?.isBefore(last) == true, ContinuousClock.now < deadline {
                 var request = pollfd(fd: state.rulesets.descriptor, events: Int16(POLLIN), revents: 0)
                 if poll(&request, 1, 1) > 0 { sources.formUnion(Self.readRulesets(&state)) }
             }

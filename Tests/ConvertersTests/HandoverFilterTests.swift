@@ -37,7 +37,7 @@ struct HandoverFilterTests {
         }
         try test.expect("ping -n -c 1 -W 5 10.0.0.2", in: members[0])
         #expect(try send(from: members[0], to: members[1], test) == 1)
-        let script = try test.write("deaf.nft", HandoverFilter.script(.toDevice("tap1"), milliseconds: 2000))
+        let script = try test.write("deaf.nft", HandoverFilter.script([.toDevice("tap1"): 2000]))
         try test.expect("nft -f \(script) && nft -f \(script)", in: host)
         #expect(try send(from: members[0], to: members[1], test) == 1)
         try test.expect("ping -n -c 1 -W 1 10.0.0.2", in: members[0])
@@ -46,7 +46,7 @@ struct HandoverFilterTests {
             "for try in $(seq 100); do nft list set bridge vrrp_handover deaf | grep -q tap1 || exit 0; sleep 0.1; done; exit 1", in: host)
         #expect(try send(from: members[0], to: members[1], test) == 2)
         // The other way round, what the device says itself.
-        let mute = try test.write("mute.nft", HandoverFilter.script(.fromDevice("tap0"), milliseconds: 60_000))
+        let mute = try test.write("mute.nft", HandoverFilter.script([.fromDevice("tap0"): 60_000, .toDevice("tap9"): 1000]))
         try test.expect("nft -f \(mute)", in: host)
         #expect(try send(from: members[0], to: members[1], test) == 2)
         try test.expect("ping -n -c 1 -W 5 10.0.0.1", in: members[1])
