@@ -99,7 +99,6 @@ let storeRooms: [Target] = [
 ]
 
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
-let hummingbirdCore = Target.Dependency.product(name: "HummingbirdCore", package: "hummingbird")
 let hummingbirdTesting = Target.Dependency.product(name: "HummingbirdTesting", package: "hummingbird")
 let httpClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
 let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
@@ -112,7 +111,7 @@ let wholeRooms: [Target] = [
         "ControllerServer",
         [
             "Addressing", "NetworkModel", "APISchema", "AccessPolicy", "Identity", "IdentityService", "Store", "Operations", "HostModel",
-            "HostProjection", hummingbird, hummingbirdCore, httpClient, log, lifecycle, yaml,
+            "HostProjection", hummingbird, httpClient, log, lifecycle, yaml,
         ]),
     room(
         "AgentRuntime",

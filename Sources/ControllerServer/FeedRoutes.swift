@@ -29,10 +29,7 @@ struct FeedRoutes: Sendable {
             return Response(
                 status: .ok, headers: [.contentType: "application/x-ndjson"],
                 body: ResponseBody { writer in
-                    // A host's whole state may be thousands of messages: other connections' thread does not wait for them.
-                    try await withTaskExecutorPreference(globalConcurrentExecutor) {
-                        try await self.stream(to: &writer, host: host, after: after)
-                    }
+                    try await self.stream(to: &writer, host: host, after: after)
                     try await writer.finish(nil)
                 })
         }

@@ -1,7 +1,6 @@
 import APISchema
 import HostProjection
 import Hummingbird
-import HummingbirdCore
 import Identity
 import IdentityService
 import Logging
@@ -96,9 +95,7 @@ public struct NetworkingServer: Service {
             responder: OuterResponder(
                 inner: router.buildResponder(), origins: configuration.crossOrigin,
                 spellings: PathSpellings(paths: router.routes.map { "\($0.path)" })),
-            server: HTTPServerBuilder { responder in
-                ConnectionChannel(http: HTTP1Channel(responder: responder, configuration: .init(idleTimeout: .seconds(Self.idleSeconds))))
-            },
+            server: .http1(configuration: .init(idleTimeout: .seconds(Self.idleSeconds))),
             configuration: ApplicationConfiguration(
                 address: .hostname(configuration.address, port: configuration.port), serverName: "neutrino"),
             onServerRunning: { [onReady] channel in await onReady(channel.localAddress?.port ?? 0) }, logger: logger)

@@ -20,33 +20,9 @@ struct OuterResponder<Inner: HTTPResponder>: HTTPResponder where Inner.Context =
         var generator = SystemRandomNumberGenerator()
         context.requestID = "req-\(ResourceID(using: &generator))"
         context.logger[metadataKey: "request_id"] = "\(context.requestID)"
-        var response =
-            if Self.isBrief(request) {
-                try await answer(to: request, context: context)
-            } else {
-                try await withTaskExecutorPreference(globalConcurrentExecutor) { try await answer(to: request, context: context) }
-            }
+        var response = try await answer(to: request, context: context)
         response.headers[.requestID] = context.requestID
         return response
-    }
-
-    /// A longer body may hold hundreds of resources.
-    private static var briefBodyBytes: Int { 16 * 1024 }
-
-    /// Whether the request may be answered on the connection's own thread, which serves other connections too: what is about one resource. Lists, large
-    /// bodies, and what is no part of the Networking API, may take long.
-    private static func isBrief(_ request: Request) -> Bool {
-        let path = request.uri.path
-        guard path.hasPrefix("/v2.0/") else { return path == "/" }
-        if request.method == .get { return namesOneItem(path) }
-        return (request.headers[.contentLength].flatMap { Int($0) } ?? (request.method == .delete ? 0 : .max)) <= briefBodyBytes
-    }
-
-    /// Whether the path is `/v2.0/COLLECTION/ID`. Byte by byte: every request is looked at. What is deeper, or of a service with collections of its own
-    /// (`qos`), may be a list.
-    private static func namesOneItem(_ path: String) -> Bool {
-        guard !path.hasPrefix("/v2.0/qos/"), !path.hasPrefix("/v2.0/log/"), !path.hasSuffix("/") else { return false }
-        return path.utf8.lazy.filter { $0 == UInt8(ascii: "/") }.count == 3
     }
 
     private func answer(to request: Request, context: APIContext) async throws -> Response {

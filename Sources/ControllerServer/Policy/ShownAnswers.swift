@@ -57,9 +57,7 @@ extension Operations {
         guard resources.count > resourcesPerTask else { return [elements(resources[...], shown)] }
         return await withTaskGroup(of: (Int, JSONWriter).self) { group in
             for start in stride(from: 0, to: resources.count, by: resourcesPerTask) {
-                group.addTask(executorPreference: globalConcurrentExecutor) {
-                    (start, elements(resources[start...].prefix(resourcesPerTask), shown))
-                }
+                group.addTask { (start, elements(resources[start...].prefix(resourcesPerTask), shown)) }
             }
             return await group.reduce(into: []) { $0.append($1) }.sorted { $0.0 < $1.0 }.map(\.1)
         }
