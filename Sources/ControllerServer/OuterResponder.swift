@@ -22,7 +22,8 @@ struct OuterResponder<Inner: HTTPResponder>: HTTPResponder where Inner.Context =
         context.logger[metadataKey: "request_id"] = "\(context.requestID)"
         var response = try await answer(to: request, context: context)
         response.headers[.requestID] = context.requestID
-        return response
+        // A body behind the answer to HEAD, a refusal's too, would be taken for the next answer on the connection.
+        return request.method == .head ? response.createHeadResponse() : response
     }
 
     private func answer(to request: Request, context: APIContext) async throws -> Response {
