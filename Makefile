@@ -17,7 +17,7 @@ FIRST_TIME = $(shell [ -d .build/$(1) ] || echo "; the first time takes minutes"
 KERNEL_TESTS := ConvertersTests|DriversTests|ElectionServiceTests|KernelLinuxTests|ServiceProcessesTests
 LAB_TESTS := LabTests|AgentRuntimeTests
 
-.PHONY: help setup build test test-pure conformance fuzz demo lint format bench openstack clean distclean
+.PHONY: help setup build release install test test-pure conformance fuzz demo lint format bench openstack clean distclean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -28,6 +28,19 @@ setup: ## Install the Debian packages and the OpenStack client that are missing 
 build: setup ## Build the executable: .build/debug/neutrino
 	@echo "Building neutrino (debug$(call FIRST_TIME,debug))…"
 	@$(SWIFT) build --product neutrino
+
+release: setup ## Build the executable for hosts: .build/release/neutrino, which needs nothing of Swift there
+	@echo "Building neutrino (release$(call FIRST_TIME,release))…"
+	@$(SWIFT) build --configuration release --product neutrino --static-swift-stdlib
+
+PREFIX ?= /usr/local
+UNITS ?= /etc/systemd/system
+install: ## Install what 'make release' built, and systemd's units, on this host (PREFIX, DESTDIR)
+	@if [ ! -x .build/release/neutrino ]; then echo "There is nothing to install yet: run 'make release' first." >&2; exit 1; fi
+	@install -D .build/release/neutrino "$(DESTDIR)$(PREFIX)/bin/neutrino"
+	@for unit in packaging/*.service; do \
+	    install -d "$(DESTDIR)$(UNITS)"; sed 's|@PREFIX@|$(PREFIX)|' "$$unit" > "$(DESTDIR)$(UNITS)/$${unit##*/}"; done
+	@echo "Installed $(DESTDIR)$(PREFIX)/bin/neutrino, and neutrino-server and neutrino-agent in $(DESTDIR)$(UNITS)."
 
 test: setup ## Build and run every test, as root: real namespaces, real keepalived, real PostgreSQL
 	@if [ "$$(id -u)" != 0 ]; then \
@@ -54,9 +67,7 @@ conformance: build ## Run OpenStack's own tests of the API (tempest; SUITE=neutr
 demo: build ## Show the whole of it on this machine, as root; KEEP=1 leaves it running
 	@.build/debug/neutrino demo $(if $(KEEP),--keep) $(ARGS)
 
-bench: setup ## Measure (release build, as root); prints a table and writes bench.json
-	@echo "Building neutrino (release$(call FIRST_TIME,release))…"
-	@$(SWIFT) build --configuration release --product neutrino
+bench: release ## Measure (release build, as root); prints a table and writes bench.json
 	@.build/release/neutrino bench --json bench.json $(ARGS)
 
 lint: ## Check the formatting and the project's rules

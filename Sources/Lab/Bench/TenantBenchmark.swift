@@ -76,7 +76,9 @@ struct TenantBenchmark {
             guard result.exitCode == 0 else { return nil }
             // With --json iperf3 ends well also when nobody listens yet, and without a rate when the server was not ready for it.
             let answer = try JSONParser.parse(Array(result.standardOutput.utf8))
-            return answer["error"] == nil && answer["end"]?["sum_received"] != nil ? answer : nil
+            // Not by `? :` with nil, which would be JSON's null, and an answer.
+            guard answer["error"] == nil, answer["end"]?["sum_received"] != nil else { return nil }
+            return answer
         }
         guard let rate = answer["end"]?["sum_received"]?["bits_per_second"] else { throw LabError("iperf3 said no rate: \(answer.text)") }
         switch rate {
