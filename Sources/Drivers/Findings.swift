@@ -7,7 +7,7 @@ enum Findings {
     ///   - left: what our operations left there.
     ///   - found: what is there now.
     static func sentences(left: NamespaceObservation, found: NamespaceObservation) -> [String] {
-        links(left, found) + entries(left, found) + settings(left, found) + firewall(left, found)
+        links(left, found) + entries(left, found) + additions(left, found) + settings(left, found) + firewall(left, found)
     }
 
     static func links(_ left: NamespaceObservation, _ found: NamespaceObservation) -> [String] {
@@ -19,8 +19,37 @@ enum Findings {
             if let bridge = link.bridge, now.bridge != bridge { return "device \(name) is not in bridge \(bridge)" }
             if !LinkComparison.isSameKind(link, now) { return "device \(name) is another one" }
             if link.isUp != now.isUp { return "device \(name) is " + (now.isUp ? "up" : "down") }
+            if link.bridge != nil, let words = port(link.bridgePort, now.bridgePort) { return "bridge port \(name) has \(words)" }
             return LinkComparison.needsChange(from: now, to: link) ? "device \(name) has other properties" : nil
         }
+    }
+
+    /// The flags of a bridge's port that are not as they were left, as `bridge -d link` shows them; nil when there are none.
+    private static func port(_ left: BridgePortOptions, _ found: BridgePortOptions) -> String? {
+        var words = found.alterations.subtracting(left.alterations).sorted().map(\.rawValue)
+        if left.learns != found.learns { words.append("learning " + (found.learns ? "on" : "off")) }
+        if left.suppressesNeighbours != found.suppressesNeighbours {
+            words.append("neigh_suppress " + (found.suppressesNeighbours ? "on" : "off"))
+        }
+        return words.isEmpty ? nil : words.joined(separator: ", ")
+    }
+
+    /// Entries of our tunnels and bridges that we did not set. What was set behind a port of a bridge is no finding: the kernel moves such an entry by itself, to the
+    /// port that the MAC speaks from. Nor is one that takes the place of ours, which is gone then.
+    private static func additions(_ left: NamespaceObservation, _ found: NamespaceObservation) -> [String] {
+        let forwarding = found.forwarding.subtracting(left.forwarding).compactMap { entry -> String? in
+            guard case .tunnel(let mac, let link, let remote) = entry, Ownership.ownsForwarding(on: link), left.links[link] != nil,
+                mac == .zero || mac.isMulticast || !left.hasForwarding(for: mac, on: link)
+            else { return nil }
+            return "forwarding entry \(mac) to \(remote) of \(link) was added"
+        }
+        let neighbours = found.neighbours.subtracting(left.neighbours).compactMap { neighbour -> String? in
+            guard Ownership.ownsForwarding(on: neighbour.link), left.links[neighbour.link] != nil,
+                !left.hasNeighbour(at: neighbour.address, on: neighbour.link)
+            else { return nil }
+            return "neighbour \(neighbour.address) at \(neighbour.mac) on \(neighbour.link) was added"
+        }
+        return forwarding.sorted() + neighbours.sorted()
     }
 
     /// What hangs on a device that is gone is gone with it, and needs no words of its own.
@@ -59,13 +88,29 @@ enum Findings {
     }
 }
 
+extension NamespaceObservation {
+    /// Whether somebody else set the entry on a link that is there.
+    func isForeign(_ entry: ForwardingEntry) -> Bool { links[entry.link] != nil && !forwarding.contains(entry) }
+
+    func isForeign(_ neighbour: Neighbour) -> Bool { links[neighbour.link] != nil && !neighbours.contains(neighbour) }
+
+    /// Whether a tunnel has an entry for the MAC.
+    func hasForwarding(for mac: MACAddress, on link: String) -> Bool {
+        forwarding.contains { if case .tunnel(mac, link, _) = $0 { true } else { false } }
+    }
+
+    func hasNeighbour(at address: IPAddress, on link: String) -> Bool {
+        neighbours.contains { $0.link == link && $0.address == address }
+    }
+}
+
 /// An entry that the kernel says somebody took away, or set in the place of what was there.
 public enum LostEntry: Hashable, Sendable {
     case forwarding(ForwardingEntry)
     case neighbour(link: String, address: IPAddress)
-    /// This one is there now, perhaps instead of one with another remote.
+    /// This one is there now, perhaps instead of one with another remote, perhaps a further one.
     case forwardingTo(ForwardingEntry)
-    /// This one is there now, perhaps instead of one with another MAC.
+    /// This one is there now, perhaps instead of one with another MAC, perhaps a further one.
     case neighbourTo(Neighbour)
     /// The kernel had more to tell than it could keep.
     case unknown

@@ -162,24 +162,12 @@ public final class Reconciler {
             case .forwarding(let entry): known.forwarding.contains(entry)
             case .neighbour(let link, let address):
                 Ownership.ownsNeighbours(on: link, in: nil) && known.neighbours.contains { $0.link == link && $0.address == address }
-            case .forwardingTo(let entry): replaces(entry, known)
-            case .neighbourTo(let neighbour):
-                Ownership.ownsNeighbours(on: neighbour.link, in: nil) && !known.neighbours.contains(neighbour)
-                    && known.neighbours.contains { $0.link == neighbour.link && $0.address == neighbour.address }
+            case .forwardingTo(let entry): Ownership.ownsForwarding(on: entry.link) && known.isForeign(entry)
+            case .neighbourTo(let neighbour): Ownership.ownsNeighbours(on: neighbour.link, in: nil) && known.isForeign(neighbour)
             case .unknown: true
             }
         if isOurs { believed[nil] = nil }
         return isOurs
-    }
-
-    /// Whether the entry of a tunnel has another remote than ours. One for nobody's MAC is a further host to flood to, and counts.
-    private func replaces(_ entry: ForwardingEntry, _ known: NamespaceObservation) -> Bool {
-        guard case .tunnel(let mac, let link, _) = entry, Ownership.ownsForwarding(on: link), !known.forwarding.contains(entry) else {
-            return false
-        }
-        return known.forwarding.contains { ours in
-            if case .tunnel(mac, link, _) = ours { true } else { false }
-        }
     }
 
     /// Runs one cycle. Never throws: what could not be done is in the report, and the next cycle tries again.

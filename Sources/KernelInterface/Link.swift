@@ -16,11 +16,34 @@ public enum LinkKind: Hashable, Sendable {
     case foreign
 }
 
+/// A flag of a bridge's port that the agent never sets, as `bridge link` calls it and shows it then (bridge(8)).
+public enum BridgePortAlteration: String, CaseIterable, Comparable, Sendable {
+    /// Neither the other isolated ports nor this one get anything of each other.
+    case isolated = "isolated on"
+    /// Frames go back to where they came from.
+    case hairpin = "hairpin on"
+    /// Nothing for a MAC that the bridge does not know comes out here.
+    case flood = "flood off"
+    case multicastFlood = "mcast_flood off"
+    case broadcastFlood = "bcast_flood off"
+    /// Frames from MACs that the bridge does not know are dropped.
+    case locked = "locked on"
+    /// The bridge answers ARP in place of whom it asks for.
+    case proxyARP = "proxy_arp on"
+    case proxyARPWiFi = "proxy_arp_wifi on"
+    /// A port that could forward does not.
+    case state = "state not forwarding"
+
+    public static func < (left: Self, right: Self) -> Bool { left.rawValue < right.rawValue }
+}
+
 /// Flags of a link that is a port of a bridge.
 public struct BridgePortOptions: Hashable, Sendable {
     /// The bridge answers ARP for known neighbours instead of flooding to this port (`neigh_suppress`).
     public var suppressesNeighbours = false
     public var learns = true
+    /// As found: what is otherwise than any port of ours. Changing a port that has some takes them away.
+    public var alterations: Set<BridgePortAlteration> = []
 
     public init(suppressesNeighbours: Bool = false, learns: Bool = true) {
         self.suppressesNeighbours = suppressesNeighbours

@@ -76,12 +76,35 @@ enum LinkMessages {
         return message
     }
 
-    /// The flags of a bridge port (`bridge link set dev … neigh_suppress on learning off`).
-    static func portFlags(index: Int32, _ options: BridgePortOptions) -> NetlinkMessage {
+    /// The flags of a bridge port (`bridge link set dev … neigh_suppress on learning off`), and those that the port has otherwise than it shall as they are
+    /// by themselves.
+    static func portFlags(
+        index: Int32, _ options: BridgePortOptions, ending alterations: Set<BridgePortAlteration> = []
+    ) -> NetlinkMessage {
         var message = NetlinkMessage(type: Int(RTM_SETLINK), flags: acknowledged)
         message.appendLinkHeader(family: bridgeFamily, index: index)
-        message.nested(Int(IFLA_PROTINFO)) { appendPortFlags(options, to: &$0) }
+        message.nested(Int(IFLA_PROTINFO)) { message in
+            appendPortFlags(options, to: &message)
+            for alteration in alterations.sorted() {
+                let (type, value) = usual(alteration)
+                message.attribute(type, value)
+            }
+        }
         return message
+    }
+
+    private static func usual(_ alteration: BridgePortAlteration) -> (type: Int, value: UInt8) {
+        switch alteration {
+        case .isolated: (Int(IFLA_BRPORT_ISOLATED), 0)
+        case .hairpin: (Int(IFLA_BRPORT_MODE), 0)
+        case .flood: (Int(IFLA_BRPORT_UNICAST_FLOOD), 1)
+        case .multicastFlood: (Int(IFLA_BRPORT_MCAST_FLOOD), 1)
+        case .broadcastFlood: (Int(IFLA_BRPORT_BCAST_FLOOD), 1)
+        case .locked: (Int(IFLA_BRPORT_LOCKED), 0)
+        case .proxyARP: (Int(IFLA_BRPORT_PROXYARP), 0)
+        case .proxyARPWiFi: (Int(IFLA_BRPORT_PROXYARP_WIFI), 0)
+        case .state: (Int(IFLA_BRPORT_STATE), portIsForwarding)
+        }
     }
 
     /// What makes a bridge that somebody else made like those of ``creation(of:_:)``: no spanning tree, no snooping (a bridge that snoops gives multicast
@@ -226,5 +249,9 @@ let noLinkLocalLearningBit: UInt64 = 1
 let groupForwardMask: UInt16 = 1 << 0x0E
 /// IFF_UP.
 let interfaceIsUp: UInt32 = 1
+/// IFF_RUNNING.
+let interfaceIsRunning: UInt32 = 0x40
+/// BR_STATE_FORWARDING (linux/if_bridge.h).
+let portIsForwarding: UInt8 = 3
 /// PF_BRIDGE: the family of requests to the bridge itself.
 let bridgeFamily: UInt8 = 7

@@ -7,6 +7,8 @@ struct LinkRecord: Hashable, Sendable {
     var index: Int32
     var name = ""
     var isUp: Bool
+    /// It has a carrier: a bridge's port is then forwarding, unless somebody decided otherwise.
+    var isRunning: Bool
     var mac: MACAddress?
     var mtu: Int?
     var alias: String?
@@ -31,6 +33,8 @@ struct LinkRecord: Hashable, Sendable {
         var local: IPAddress?
         var port: Int?
         var isLearning = false
+        /// It sends with another TTL or TOS than by itself, or to a group or through a device that the agent never names.
+        var isAltered = false
     }
 
     /// ETH_P_8021Q.
@@ -42,7 +46,9 @@ struct LinkRecord: Hashable, Sendable {
     init?(_ reply: NetlinkReply) {
         guard reply.type == Int(RTM_NEWLINK) || reply.type == Int(RTM_DELLINK), reply.payload.count >= Self.headerLength else { return nil }
         index = reply.payload.number(at: 4, as: Int32.self)
-        isUp = reply.payload.number(at: 8, as: UInt32.self) & interfaceIsUp != 0
+        let flags = reply.payload.number(at: 8, as: UInt32.self)
+        isUp = flags & interfaceIsUp != 0
+        isRunning = flags & interfaceIsRunning != 0
         for (type, value) in reply.attributes(after: Self.headerLength) { read(type, value) }
     }
 
@@ -82,6 +88,10 @@ struct LinkRecord: Hashable, Sendable {
             case Int(IFLA_VXLAN_LOCAL), Int(IFLA_VXLAN_LOCAL6): vxlan.local = value.address
             case Int(IFLA_VXLAN_PORT): vxlan.port = Int(UInt16(bigEndian: value.uint16))
             case Int(IFLA_VXLAN_LEARNING): vxlan.isLearning = value.uint8 != 0
+            // Told only where there is one.
+            case Int(IFLA_VXLAN_GROUP), Int(IFLA_VXLAN_GROUP6), Int(IFLA_VXLAN_LINK): vxlan.isAltered = true
+            case Int(IFLA_VXLAN_TTL), Int(IFLA_VXLAN_TTL_INHERIT), Int(IFLA_VXLAN_TOS):
+                if value.uint8 != 0 { vxlan.isAltered = true }
             default: break
             }
         }
@@ -115,16 +125,28 @@ struct LinkRecord: Hashable, Sendable {
 
     private mutating func readPortFlags(_ attributes: NetlinkAttributes) {
         for (type, value) in attributes {
+            let flag = value.uint8 != 0
             switch type {
-            case Int(IFLA_BRPORT_LEARNING): bridgePort.learns = value.uint8 != 0
-            case Int(IFLA_BRPORT_NEIGH_SUPPRESS): bridgePort.suppressesNeighbours = value.uint8 != 0
-            default: break
+            case Int(IFLA_BRPORT_LEARNING): bridgePort.learns = flag
+            case Int(IFLA_BRPORT_NEIGH_SUPPRESS): bridgePort.suppressesNeighbours = flag
+            case Int(IFLA_BRPORT_STATE):
+                if isRunning, value.uint8 != portIsForwarding { bridgePort.alterations.insert(.state) }
+            default:
+                if let (alteration, usual) = Self.portFlags[type], flag != usual { bridgePort.alterations.insert(alteration) }
             }
         }
     }
 
-    /// The link with its numbers resolved. A kind that the agent never makes and a VXLAN device without one sender address are foreign; a
-    /// veth whose other end cannot be named has the empty text as its peer.
+    /// What else a port of a bridge can be told, and how it is by itself.
+    private static let portFlags: [Int: (BridgePortAlteration, usual: Bool)] = [
+        Int(IFLA_BRPORT_ISOLATED): (.isolated, false), Int(IFLA_BRPORT_MODE): (.hairpin, false), Int(IFLA_BRPORT_LOCKED): (.locked, false),
+        Int(IFLA_BRPORT_PROXYARP): (.proxyARP, false), Int(IFLA_BRPORT_PROXYARP_WIFI): (.proxyARPWiFi, false),
+        Int(IFLA_BRPORT_UNICAST_FLOOD): (.flood, true), Int(IFLA_BRPORT_MCAST_FLOOD): (.multicastFlood, true),
+        Int(IFLA_BRPORT_BCAST_FLOOD): (.broadcastFlood, true),
+    ]
+
+    /// The link with its numbers resolved. A kind that the agent never makes, and a VXLAN device without one sender address or with what the agent never
+    /// gives it, are foreign; a veth whose other end cannot be named has the empty text as its peer.
     ///
     /// - Parameter parent: The name of what a VLAN device stands on, when that is in the same namespace.
     func link(bridge: String?, peer: (name: String, namespace: NamespaceName?)?, parent: String? = nil) -> Link {
@@ -139,7 +161,7 @@ struct LinkRecord: Hashable, Sendable {
         switch kind {
         case "bridge": return .bridge
         case "vxlan":
-            guard let vni = vxlan.vni, let local = vxlan.local, let port = vxlan.port else { return .foreign }
+            guard let vni = vxlan.vni, let local = vxlan.local, let port = vxlan.port, !vxlan.isAltered else { return .foreign }
             return .vxlan(vni: vni, local: local, port: port, isLearning: vxlan.isLearning)
         case "vlan":
             guard let parent, let vlanID else { return .foreign }

@@ -55,7 +55,10 @@ extension LinuxKernel {
             if link.kind == .bridge {
                 for message in LinkMessages.adoption(index: now.index) { try socket.perform(message) }
             }
-            if changesPort { try socket.perform(LinkMessages.portFlags(index: now.index, link.bridgePort)) }
+            if changesPort {
+                let flags = LinkMessages.portFlags(index: now.index, link.bridgePort, ending: portNow.alterations)
+                try socket.perform(flags)
+            }
             if isRising { try socket.perform(LinkMessages.change(index: now.index, LinkMessages.Change(isUp: true))) }
         }
     }

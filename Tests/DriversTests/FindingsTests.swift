@@ -116,10 +116,8 @@ import Testing
         let ours = Neighbour(address: ip(10, 1, 0, 8), mac: mac(5), link: "brq1")
         let harmless: [LostEntry] = [
             .forwardingTo(.tunnel(mac: mac(5), link: "vxlan-1", remote: here)), .neighbourTo(ours),
-            .forwardingTo(.tunnel(mac: mac(6), link: "vxlan-1", remote: there)),
             .forwardingTo(.tunnel(mac: mac(5), link: "vxlan-9", remote: there)),
             .forwardingTo(.tunnel(mac: mac(5), link: "flannel.1", remote: there)),
-            .neighbourTo(Neighbour(address: ip(10, 1, 0, 77), mac: mac(5), link: "brq1")),
             .neighbourTo(Neighbour(address: ip(10, 1, 0, 8), mac: mac(6), link: "eth0")),
         ]
         for entry in harmless { #expect(!bench.reconciler.noteLoss(of: entry), "\(entry)") }
@@ -138,6 +136,44 @@ import Testing
         #expect(bench.reconciler.noteLoss(of: .neighbourTo(neighbour)))
         #expect(bench.reconciler.apply(host, .changed).findings.count == 1)
         #expect(try bench.kernel.neighbours(in: nil) == host.own.neighbours)
+    }
+
+    @Test("A further entry that somebody sets on our tunnel or bridge is a finding, and goes")
+    func additions() throws {
+        let (bench, host) = try bench()
+        let there = ip(192, 0, 2, 99)
+        let flood = try #require(MACAddress("00:00:00:00:00:00"))
+        for (address, words) in [(flood, "00:00:00:00:00:00"), (mac(6), "fa:16:3e:00:00:06")] {
+            let entry = ForwardingEntry.tunnel(mac: address, link: "vxlan-1", remote: there)
+            try bench.kernel.somebodyElse(.addForwarding(entry, nil))
+            #expect(bench.reconciler.noteLoss(of: .forwardingTo(entry)))
+            #expect(bench.reconciler.apply(host, .changed).findings == ["forwarding entry \(words) to 192.0.2.99 of vxlan-1 was added"])
+            #expect(try bench.kernel.forwardingEntries(in: nil) == host.own.forwarding)
+        }
+        let neighbour = Neighbour(address: ip(10, 1, 0, 77), mac: mac(5), link: "brq1")
+        try bench.kernel.somebodyElse(.setNeighbour(neighbour, nil))
+        #expect(bench.reconciler.noteLoss(of: .neighbourTo(neighbour)))
+        #expect(
+            bench.reconciler.apply(host, .changed).findings == ["neighbour 10.1.0.77 at fa:16:3e:00:00:05 on brq1 was added"])
+        #expect(try bench.kernel.neighbours(in: nil) == host.own.neighbours)
+    }
+
+    @Test("Flags of a bridge's port that somebody sets are a finding that names them, and are as they were after it")
+    func portFlags() throws {
+        let (bench, host) = try bench()
+        for (name, words) in [
+            ("tap1", "flood off, isolated on, learning off"), ("vxlan-1", "flood off, isolated on, learning on, neigh_suppress off"),
+        ] {
+            let before = try #require(bench.kernel.links(in: nil).first { $0.name == name })
+            var altered = before
+            altered.bridgePort.alterations = [.isolated, .flood]
+            altered.bridgePort.learns.toggle()
+            if name == "vxlan-1" { altered.bridgePort.suppressesNeighbours = false }
+            try bench.kernel.somebodyElse(.changeLink(altered, nil))
+            bench.reconciler.markLinksDirty(nil)
+            #expect(bench.reconciler.apply(host, .changed).findings == ["bridge port \(name) has \(words)"])
+            #expect(try bench.kernel.links(in: nil).first { $0.name == name } == before)
+        }
     }
 
     @Test("A setting that security groups need and somebody changed is found by reading it and nothing else")

@@ -89,6 +89,71 @@ extension RealKernelTests {
         }
     }
 
+    @Test("Flags of a bridge's port that somebody set are found, each by its name, and a change of the port takes them away")
+    func portFlags() throws {
+        let kernel = LinuxKernel()
+        try RealKernel.withNamespaces(kernel, 1) { names in
+            func run(_ words: String) throws {
+                let arguments = words.split(separator: " ").map(String.init)
+                let result = try runProgram(arguments, namespace: names[0], timeoutMilliseconds: 5000)
+                #expect(result.exitCode == 0, "\(words): \(result)")
+            }
+            func port() throws -> Link { try #require(try kernel.links(in: names[0]).first { $0.name == "tap1" }) }
+            try kernel.perform(.addLink(Link(name: "br", kind: .bridge), names[0]))
+            let made = Link(name: "tap1", kind: .veth(peer: "eth0", peerNamespace: names[0]), bridge: "br", alias: "neutrino:one")
+            try kernel.perform(.addLink(made, names[0]))
+            try run("ip link set eth0 up")
+            // The kernel takes note of a carrier up to a second late, and the bridge with it.
+            let isRunning = try RealKernel.eventually {
+                let shown = try runProgram(["ip", "link", "show", "tap1"], namespace: names[0], timeoutMilliseconds: 5000)
+                return shown.standardOutput.contains("state UP")
+            }
+            #expect(isRunning)
+            let before = try port()
+            #expect(before.bridgePort == BridgePortOptions())
+            let damages: [(String, BridgePortAlteration)] = [
+                ("bridge link set dev tap1 isolated on", .isolated), ("bridge link set dev tap1 hairpin on", .hairpin),
+                ("bridge link set dev tap1 flood off", .flood), ("bridge link set dev tap1 mcast_flood off", .multicastFlood),
+                ("bridge link set dev tap1 bcast_flood off", .broadcastFlood), ("bridge link set dev tap1 locked on", .locked),
+                ("ip link set tap1 type bridge_slave proxy_arp on", .proxyARP),
+                ("ip link set tap1 type bridge_slave proxy_arp_wifi on", .proxyARPWiFi), ("bridge link set dev tap1 state 0", .state),
+            ]
+            for (command, alteration) in damages {
+                try run(command)
+                #expect(try port().bridgePort.alterations == [alteration], "\(command)")
+                try kernel.perform(.changeLink(made, names[0]))
+                #expect(try port() == before, "\(command)")
+            }
+            for (command, _) in damages { try run(command) }
+            #expect(try port().bridgePort.alterations == Set(BridgePortAlteration.allCases))
+            try kernel.perform(.changeLink(made, names[0]))
+            #expect(try port() == before)
+            // A port without a carrier forwards nothing, and that is no alteration.
+            try run("ip link set eth0 down")
+            #expect(try port().bridgePort == BridgePortOptions())
+        }
+    }
+
+    @Test("A tunnel that somebody let send with another TTL, or to a group, is no tunnel of ours any more")
+    func alteredTunnel() throws {
+        let kernel = LinuxKernel()
+        try RealKernel.withNamespaces(kernel, 1) { names in
+            let local = IPAddress.v4(IPv4Address(192, 0, 2, 1))
+            for damage in ["ttl 1", "tos 4", "group 239.1.1.1 dev eth0"] {
+                try kernel.perform(.addLink(Link(name: "eth0", kind: .veth(peer: "eth1", peerNamespace: names[0])), names[0]))
+                let tunnel = Link(name: "vxlan-7", kind: .vxlan(vni: 7, local: local, port: 4789, isLearning: true))
+                try kernel.perform(.addLink(tunnel, names[0]))
+                func kind() throws -> LinkKind? { try kernel.links(in: names[0]).first { $0.name == "vxlan-7" }?.kind }
+                #expect(try kind() == tunnel.kind)
+                let words = "ip link set vxlan-7 type vxlan id 7 \(damage)".split(separator: " ").map(String.init)
+                let result = try runProgram(words, namespace: names[0], timeoutMilliseconds: 5000)
+                #expect(result.exitCode == 0, "\(damage): \(result)")
+                #expect(try kind() == .foreign, "\(damage)")
+                for name in ["vxlan-7", "eth0"] { try kernel.perform(.removeLink(name: name, names[0])) }
+            }
+        }
+    }
+
     @Test("The kernel's own words are part of an error")
     func kernelWords() throws {
         let kernel = LinuxKernel()

@@ -249,12 +249,40 @@ private struct RepairScene {
     private static func damages(host: LabHost, tap: String, remote: Instance, network: String, vni: Int) -> [Damage] {
         let (bridge, tunnel) = ("brq" + network.prefix(11), "vxlan-\(vni)")
         let isPort: (String) -> String = { "ip -oneline link show \($0) | grep -q 'master \(bridge) '" }
+        // The suppression of neighbours is told apart: a tunnel has it, a tap has not.
+        let isPlain: (String) -> String = { port in
+            let suppression = port == tunnel ? "on" : "off"
+            let flags = ["isolated off", "hairpin off", "flood on", "mcast_flood on", "learning on", "neigh_suppress \(suppression)"]
+            return "shown=$(bridge -d link show dev \(port)); " + "echo \"$shown\" | grep -q 'state forwarding'"
+                + flags.map { " && echo \"$shown\" | grep -q ' \($0)'" }.joined()
+        }
         let entries = "bridge fdb show | grep '^\(remote.mac) dev \(tunnel) ' | grep"
         func damage(_ command: String, finding: String, check: String) -> Damage {
             Damage(host: host, command: command, finding: finding, check: check)
         }
         return [
             damage("ip link del \(tunnel)", finding: "device \(tunnel) is gone", check: isPort(tunnel)),
+            damage(
+                "ip link set \(tap) mtu 1300", finding: "device \(tap) has other properties",
+                check: "ip link show \(tap) | grep -q 'mtu 1450'"),
+            damage("ip link set \(tap) down", finding: "device \(tap) is down", check: "ip link show up | grep -q \(tap)"),
+            damage("bridge link set dev \(tap) isolated on", finding: "bridge port \(tap) has isolated on", check: isPlain(tap)),
+            damage("bridge link set dev \(tap) hairpin on", finding: "bridge port \(tap) has hairpin on", check: isPlain(tap)),
+            damage("bridge link set dev \(tap) state 0", finding: "bridge port \(tap) has state not forwarding", check: isPlain(tap)),
+            damage(
+                "bridge link set dev \(tunnel) flood off mcast_flood off learning off neigh_suppress off",
+                finding: "bridge port \(tunnel) has flood off, mcast_flood off, learning off, neigh_suppress off", check: isPlain(tunnel)),
+            damage(
+                "bridge fdb append 00:00:00:00:00:00 dev \(tunnel) dst 203.0.113.99",
+                finding: "forwarding entry 00:00:00:00:00:00 to 203.0.113.99 of \(tunnel) was added",
+                check: "! bridge fdb show dev \(tunnel) | grep -q 203.0.113.99"),
+            damage(
+                "bridge fdb add 02:00:00:00:00:99 dev \(tunnel) dst 203.0.113.99",
+                finding: "forwarding entry 02:00:00:00:00:99 to 203.0.113.99 of \(tunnel) was added",
+                check: "! bridge fdb show dev \(tunnel) | grep -q 203.0.113.99"),
+            damage(
+                "ip link set \(tunnel) type vxlan id \(vni) ttl 1", finding: "device \(tunnel) is another one",
+                check: "ip -detail link show \(tunnel) | grep -q 'ttl auto' && \(isPort(tunnel))"),
             damage("ip link set \(tap) nomaster", finding: "device \(tap) is not in bridge \(bridge)", check: isPort(tap)),
             damage(
                 "ip link set \(tunnel) down", finding: "device \(tunnel) is down", check: "ip link show up | grep -q \(tunnel)"),
