@@ -118,7 +118,8 @@ import Testing
         let nowhere = network.id.description
         #expect(
             try await refusal(of: nowhere)
-                == Array(repeating: .notFound("SubnetNotFound", "Subnet \(nowhere) could not be found."), count: 3))
+                == Array(
+                    repeating: APIError(status: 404, type: "SubnetNotFound", message: "Subnet \(nowhere) could not be found."), count: 3))
         #expect(try await refusal(of: hidden.id.description).prefix(2).map { $0?.status } == [404, 404])
         let invalid = try await refusal(of: elsewhere.id.description)
         #expect(invalid.map { $0?.status } == [400, 400, 400])
