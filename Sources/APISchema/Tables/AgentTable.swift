@@ -19,9 +19,15 @@ extension Agent: APIResource {
             // Of agents that report to Placement; ours have nothing to tell it.
             .request("resources_synced", .any, [], from: "agent-resources-synced") { _, writer in writer.null() },
             .internal("configurations_text", \.configurations),
-            .keptRequest("created_at", \.createdAt, .any, [.sort], from: "agent", show: { agent, writer in writer.string(agent.createdAt.plainText) }),
-            .keptRequest("started_at", \.startedAt, .any, [.sort], from: "agent", show: { agent, writer in writer.string(agent.startedAt.plainText) }),
-            .keptRequest("heartbeat_timestamp", \.heartbeatAt, .any, [.sort], from: "agent", show: { agent, writer in writer.string(agent.heartbeatAt.plainText) }),
+            .keptRequest(
+                "created_at", \.createdAt, .any, [.sort], from: "agent", show: { agent, writer in writer.string(agent.createdAt.plainText) }
+            ),
+            .keptRequest(
+                "started_at", \.startedAt, .any, [.sort], from: "agent", show: { agent, writer in writer.string(agent.startedAt.plainText) }
+            ),
+            .keptRequest(
+                "heartbeat_timestamp", \.heartbeatAt, .any, [.sort], from: "agent",
+                show: { agent, writer in writer.string(agent.heartbeatAt.plainText) }),
         ])
 }
 
