@@ -54,6 +54,12 @@ public struct ExtraMembers: Hashable, Sendable {
         for (name, value) in given where !known.contains(name) { members[name] = value }
     }
 
+    /// The text together with what is kept beside the members and has no column of its own.
+    func text(keeping kept: [String: JSONValue]) -> String { JSONValue.object(merged(with: kept)).text }
+
+    /// Takes out what ``text(keeping:)`` kept.
+    mutating func takeOut(_ name: String) -> JSONValue? { members.removeValue(forKey: name) }
+
     /// What has a meaning wins.
     func merged(with known: [String: JSONValue]) -> [String: JSONValue] { members.merging(known) { $1 } }
 }

@@ -10,6 +10,8 @@ public struct Project: IdentityRecord {
     public var description = ""
     /// The project above it, or the id of its domain. Roles are not inherited.
     public var parentID: String
+    /// In order, each once.
+    public private(set) var tags: [String] = []
     public var extra = ExtraMembers()
 
     public init(id: String, domainID: String, name: String, description: String = "") {
@@ -42,6 +44,7 @@ public struct Project: IdentityRecord {
         name = try reader.name() ?? name
         isEnabled = try reader.flag("enabled") ?? isEnabled
         description = try reader.text("description") ?? description
+        if let value = members["tags"] { tags = try ProjectTags.read(value) }
         extra.take(
             members, besides: ["id", "domain_id", "name", "enabled", "description", "parent_id", "is_domain", "links", "options", "tags"])
     }
@@ -49,16 +52,33 @@ public struct Project: IdentityRecord {
     public var members: [String: JSONValue] {
         extra.merged(with: [
             "id": .string(id), "domain_id": .string(domainID ?? ""), "name": .string(name), "enabled": .bool(isEnabled),
-            "description": .string(description), "parent_id": .string(parentID), "is_domain": false, "options": [:], "tags": [],
+            "description": .string(description), "parent_id": .string(parentID), "is_domain": false, "options": [:], "tags": tagList,
         ])
     }
+
+    private var tagList: JSONValue { .array(tags.map(JSONValue.string)) }
+
+    /// Adds a tag, if it is new.
+    public mutating func add(tag: String) throws(IdentityError) {
+        guard !tags.contains(tag) else { return }
+        tags = try ProjectTags.read(.array((tags + [tag]).map(JSONValue.string)))
+    }
+
+    /// - Throws: 404 when the project does not have it.
+    public mutating func remove(tag: String) throws(IdentityError) {
+        guard tags.contains(tag) else { throw .notFound("project tag", tag) }
+        tags.removeAll { $0 == tag }
+    }
+
+    /// Tags have no column: they are kept among the other members.
+    private static let tagsKey = "tags"
 
     public static let columns = ["id", "domain_id", "name", "enabled", "description", "parent_id", "extra"]
 
     public var values: [ColumnValue] {
         [
             .text(id), .text(domainID ?? ""), .text(name), .integer(isEnabled ? 1 : 0), .text(description), .text(parentID),
-            .text(extra.text),
+            .text(tags.isEmpty ? extra.text : extra.text(keeping: [Self.tagsKey: tagList])),
         ]
     }
 
@@ -71,5 +91,6 @@ public struct Project: IdentityRecord {
         isEnabled = enabled == 1
         parentID = parent
         self.extra = ExtraMembers(text: extra)
+        tags = self.extra.takeOut(Self.tagsKey)?.arrayValue?.compactMap(\.stringValue) ?? []
     }
 }

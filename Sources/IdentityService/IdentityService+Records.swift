@@ -9,6 +9,7 @@ extension IdentityService {
         public var domainID: String?
         public var isEnabled: Bool?
         public var parentID: String?
+        public var tags = ProjectTags.Filter()
 
         public init() {}
 
@@ -18,7 +19,7 @@ extension IdentityService {
             if let domainID, members["domain_id"]?.stringValue != domainID { return false }
             if let isEnabled, members["enabled"]?.boolValue != isEnabled { return false }
             if let parentID, members["parent_id"]?.stringValue != parentID { return false }
-            return true
+            return tags == ProjectTags.Filter() || tags.admits(members["tags"]?.arrayValue?.compactMap(\.stringValue) ?? [])
         }
     }
 
@@ -96,6 +97,18 @@ extension IdentityService {
             try Self.refuseDuplicate(record, transaction)
             try transaction.update(record)
             return record
+        }
+    }
+
+    /// Adds, removes or replaces tags of a project.
+    public func changeTags(
+        ofProject id: String, _ change: @escaping @Sendable (inout Project) throws -> Void
+    ) async throws -> Project {
+        try await self.change { transaction in
+            var project = try transaction.require(Project.self, id)
+            try change(&project)
+            try transaction.update(project)
+            return project
         }
     }
 

@@ -31,7 +31,7 @@ extension Verb {
     }
 
     private func allocate(_ request: AddressRequest, for port: inout Port, in subnets: [Subnet]) throws {
-        let subnet = try Self.subnet(for: request, of: port, in: subnets)
+        let subnet = try subnet(for: request, of: port, in: subnets)
         guard let address = request.address else {
             guard let free = try freeAddress(in: subnet, for: port) else { throw APIError.ipAddressGenerationFailure(port.networkID) }
             port.fixedIPs.append(FixedIP(subnetID: subnet.id, address: free))
@@ -75,18 +75,20 @@ extension Verb {
     }
 
     /// The subnet that an entry means, and whether its address may be on it.
-    private static func subnet(for request: AddressRequest, of port: Port, in subnets: [Subnet]) throws(APIError) -> Subnet {
-        guard !subnets.isEmpty else { throw .invalidInput("IP allocation requires subnets for network") }
+    private func subnet(for request: AddressRequest, of port: Port, in subnets: [Subnet]) throws -> Subnet {
+        guard !subnets.isEmpty else { throw APIError.invalidInput("IP allocation requires subnets for network") }
         if let id = request.subnetID {
             guard let subnet = subnets.first(where: { $0.id == id }) else {
-                throw .invalidInput(
+                // As in Neutron: what is nowhere is not found (Terraform tries its next subnet then), what is elsewhere is invalid.
+                _ = try visible(Subnet.self, id)
+                throw APIError.invalidInput(
                     "Failed to create port on network \(port.networkID), because fixed_ips included invalid subnet \(id)")
             }
-            if let address = request.address, !subnet.isHostAddress(address) { throw .invalidIPForSubnet(address) }
+            if let address = request.address, !subnet.isHostAddress(address) { throw APIError.invalidIPForSubnet(address) }
             return subnet
         }
-        guard let address = request.address else { throw .invalidInput("IP allocation requires subnet_id or ip_address") }
-        guard let subnet = subnets.first(where: { $0.isHostAddress(address) }) else { throw .invalidIPForNetwork(address) }
+        guard let address = request.address else { throw APIError.invalidInput("IP allocation requires subnet_id or ip_address") }
+        guard let subnet = subnets.first(where: { $0.isHostAddress(address) }) else { throw APIError.invalidIPForNetwork(address) }
         return subnet
     }
 

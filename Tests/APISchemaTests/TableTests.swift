@@ -41,6 +41,21 @@ import Testing
             ))
     }
 
+    @Test("The times of an agent are shown without T and Z, as Neutron shows them and Go's clients read them; its row keeps them")
+    func agentTimes() {
+        var agent = Agent(id: id, type: .l3, hostID: "h1")
+        agent.createdAt = Timestamp(secondsSince1970: 1_800_000_000)
+        agent.startedAt = Timestamp(secondsSince1970: 1_800_000_061)
+        agent.heartbeatAt = Timestamp(secondsSince1970: 1_800_003_661)
+        #expect(reloaded(agent) == agent)
+        var writer = JSONWriter()
+        Agent.table.write(agent, to: &writer)
+        for shown in [
+            #""created_at":"2027-01-15 08:00:00""#, #""started_at":"2027-01-15 08:01:01""#,
+            #""heartbeat_timestamp":"2027-01-15 09:01:01""#,
+        ] { #expect(writer.text.contains(shown), "\(writer.text)") }
+    }
+
     @Test("Absent stays absent, null stays null, unknown is refused with Neutron's words") func requests() throws {
         let request = try ResourceRequest<Port>.update(["mac_address": nil, "name": "x"])
         #expect(request.contains("mac_address") && !request.contains("fixed_ips"))

@@ -158,6 +158,66 @@ struct IdentityTests {
         }
     }
 
+    @Test("A project's tags are shown with it, replaced, added, tested and removed, and lists are asked for by them")
+    func tags() async throws {
+        try await withIdentity { cloud in
+            let blue = try await cloud.make("project", ["name": "blue", "tags": ["prod", "team1"]])
+            _ = try await cloud.make("project", ["name": "green", "tags": ["dev", "team1"]])
+            #expect(try await cloud.send(.GET, "projects/\(blue)")["tags"] == ["prod", "team1"])
+            func names(_ query: String) async throws -> [String] {
+                let projects = try await cloud.send(.GET, "projects?\(query)").body["projects"]?.arrayValue ?? []
+                return projects.compactMap { $0["name"]?.stringValue }
+            }
+            #expect(try await names("tags=team1,prod") == ["blue"])
+            #expect(try await names("tags-any=dev,prod") == ["blue", "green"])
+            #expect(try await names("tags=team1&not-tags=prod") == ["green"])
+            #expect(try await names("tags=team1&not-tags-any=dev,x") == ["blue"])
+            let path = "projects/\(blue)/tags"
+            let added = try await cloud.send(.PUT, "\(path)/old")
+            #expect(added.status == 201 && added.headers.first(name: "Location")?.hasSuffix("/identity/v3/\(path)/old") == true, "\(added)")
+            #expect(try await cloud.send(.GET, path).body["tags"] == ["old", "prod", "team1"])
+            #expect(try await cloud.send(.HEAD, "\(path)/old").status == 204)
+            #expect(try await cloud.send(.DELETE, "\(path)/old").status == 204)
+            let missing = try await cloud.send(.GET, "\(path)/old")
+            #expect(missing.status == 404 && missing.text.contains("Could not find project tag: old."), "\(missing)")
+            #expect(try await cloud.send(.PUT, path, ["tags": ["a", "a"]]).status == 400)
+            #expect(try await cloud.send(.PUT, path, ["tags": ["b", "a"]]).body["tags"] == ["a", "b"])
+            #expect(try await cloud.send(.PATCH, "projects/\(blue)", ["project": ["tags": ["c"]]])["tags"] == ["c"])
+            #expect(try await cloud.send(.DELETE, path).status == 204)
+            #expect(try await cloud.send(.GET, path).body["tags"] == [])
+            // A user sees those of its project, and changes none.
+            let (anna, _, own) = try await cloud.member("anna", of: "red")
+            #expect(try await anna.send(.GET, "projects/\(own)/tags").status == 200)
+            #expect(try await anna.send(.GET, path).status == 403)
+            #expect(try await anna.send(.PUT, "projects/\(own)/tags/x").status == 403)
+        }
+    }
+
+    @Test("Services, endpoints, regions and groups can be listed: two services with three endpoints each, one region, no group")
+    func catalogueLists() async throws {
+        try await withIdentity { cloud in
+            func ids(_ path: String) async throws -> [String] {
+                let name = String(path.split(separator: "?")[0])
+                return try await cloud.send(.GET, path).body[name]?.arrayValue?.compactMap { $0["id"]?.stringValue } ?? ["none"]
+            }
+            #expect(try await ids("services") == ["identity", "network"])
+            #expect(try await ids("services?type=network") == ["network"])
+            #expect(try await cloud.send(.GET, "services/network").body["service"]?["name"] == "neutron")
+            #expect(try await ids("endpoints").count == 6)
+            #expect(try await ids("endpoints?interface=public&service_id=network") == ["network-public"])
+            let endpoint = try await cloud.send(.GET, "endpoints/network-public").body["endpoint"]
+            #expect(endpoint?["url"] == .string("http://127.0.0.1:\(cloud.client.port)") && endpoint?["region_id"] == "RegionOne")
+            #expect(try await cloud.send(.GET, "endpoints/nothing").status == 404)
+            #expect(try await ids("regions") == ["RegionOne"])
+            #expect(try await ids("groups") == [])
+            // The server is what it is: nothing is added.
+            #expect(try await cloud.send(.POST, "services", ["service": ["type": "image"]]).status == 405)
+            let (anna, _, _) = try await cloud.member("anna", of: "blue")
+            #expect(try await anna.send(.GET, "services").status == 403)
+            #expect(try await anna.send(.GET, "regions").status == 200)
+        }
+    }
+
     @Test("Roles are given, tested, listed and taken", arguments: Backend.allCases)
     func grants(_ backend: Backend) async throws {
         try await withIdentity(backend) { cloud in

@@ -34,6 +34,26 @@ import Testing
         #expect(try await identity.list(Role.self).map(\.name) == ["admin", "manager", "member", "reader", "service"])
     }
 
+    @Test("A project's tags are stored, changed one by one, and lists are restricted to them", arguments: Backend.allCases)
+    func tags(_ backend: Backend) async throws {
+        let identity = try await Realm.make(backend).identity
+        let blue = try await identity.create(Project.self, ["name": "blue", "tags": ["prod", "team1"]])
+        let green = try await identity.create(Project.self, ["name": "green", "tags": ["dev", "team1"]])
+        #expect(try await identity.show(Project.self, blue.id).tags == ["prod", "team1"])
+        var filter = IdentityService.Filter()
+        filter.tags.all = ["team1"]
+        #expect(try await identity.list(Project.self, filter) == [blue, green])
+        filter.tags.notAny = ["dev"]
+        #expect(try await identity.list(Project.self, filter) == [blue])
+        let changed = try await identity.changeTags(ofProject: blue.id) { try $0.add(tag: "old") }
+        #expect(changed.tags == ["old", "prod", "team1"])
+        _ = try await identity.changeTags(ofProject: blue.id) { try $0.remove(tag: "prod") }
+        #expect(try await identity.show(Project.self, blue.id).tags == ["old", "team1"])
+        await expect(404) { _ = try await identity.changeTags(ofProject: blue.id) { try $0.remove(tag: "prod") } }
+        await expect(404) { _ = try await identity.changeTags(ofProject: "nowhere") { try $0.add(tag: "a") } }
+        #expect(try await identity.update(Project.self, blue.id, ["name": "red"]).tags == ["old", "team1"])
+    }
+
     @Test("A domain goes with all that is in it, once it is disabled; the default one never", arguments: Backend.allCases)
     func domains(_ backend: Backend) async throws {
         let realm = try await Realm.make(backend)

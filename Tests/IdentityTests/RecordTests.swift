@@ -19,6 +19,44 @@ import Testing
         #expect(User(values: [.text("u")]) == nil)
     }
 
+    @Test("A project's tags are kept in order, each once, beside what else clients store with it") func tags() throws {
+        var project = try Project(id: "p", creating: ["name": "blue", "color": "red", "tags": ["b", "a"]])
+        #expect(project.members["tags"] == ["a", "b"] && project.members["color"] == "red")
+        #expect(Project(values: project.values) == project)
+        try project.change(["name": "green"])
+        #expect(project.tags == ["a", "b"])
+        try project.add(tag: "c")
+        try project.add(tag: "c")
+        try project.remove(tag: "a")
+        #expect(throws: IdentityError.notFound("project tag", "a")) { try project.remove(tag: "a") }
+        #expect(project.tags == ["b", "c"])
+        try project.change(["tags": []])
+        #expect(Project(values: project.values)?.members["tags"] == [] && Project(values: project.values)?.members["color"] == "red")
+    }
+
+    @Test(
+        "Tags that are no list of different words without commas and slashes are refused",
+        arguments: [
+            "a", ["a", "a"], [""], ["a,b"], ["a/b"], [1], nil, [.string(String(repeating: "x", count: 256))],
+            .array((0...80).map { .string("t\($0)") }),
+        ] as [JSONValue])
+    func refusedTags(_ tags: JSONValue) {
+        let error = #expect(throws: IdentityError.self) { _ = try Project(id: "p", creating: ["name": "blue", "tags": tags]) }
+        #expect(error?.status == 400 && error?.message.contains("'tags'") == true, "\(String(describing: error))")
+    }
+
+    @Test("Projects are found by the tags that they have and do not have") func tagFilter() {
+        func admits(_ path: WritableKeyPath<ProjectTags.Filter, [String]>, _ wanted: [String]) -> Bool {
+            var filter = ProjectTags.Filter()
+            filter[keyPath: path] = wanted
+            return filter.admits(["a", "b"])
+        }
+        #expect(admits(\.all, ["a", "b"]) && !admits(\.all, ["a", "c"]))
+        #expect(admits(\.any, ["a", "c"]) && !admits(\.any, ["c"]))
+        #expect(!admits(\.notAll, ["a", "b"]) && admits(\.notAll, ["a", "c"]))
+        #expect(!admits(\.notAny, ["a", "c"]) && admits(\.notAny, ["c"]))
+    }
+
     @Test("A password is never shown or kept among other members") func password() throws {
         var user = try User(id: "u", creating: ["name": "a", "password": "secret"])
         try user.change(["password": "other", "original_password": "secret"])

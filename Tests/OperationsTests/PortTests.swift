@@ -92,6 +92,40 @@ import Testing
         #expect(try await cloud.list(Port.self).count == 1)
     }
 
+    @Test("A subnet of an address that is nowhere, or another project's own, is not found; one of another network is invalid")
+    func chosenSubnets() async throws {
+        let cloud = try Cloud()
+        let owner = Caller(userID: "u", projectID: "p1", isAdmin: false, roles: ["member", "reader"])
+        let network = try await cloud.create(Network.self, ["name": "n"], as: owner)
+        _ = try await cloud.subnet(on: network)
+        let elsewhere = try await cloud.subnet(on: try await cloud.create(Network.self, ["name": "m"], as: owner), "10.0.1.0/24")
+        let foreign = try await cloud.network(["project_id": "p2"])
+        let hidden = try await cloud.subnet(on: foreign, "10.0.2.0/24", ["project_id": "p2"])
+        let (outside, _) = try await cloud.externalNetwork()
+        func refusal(of subnet: String) async throws -> [APIError?] {
+            let id = JSONValue.string(subnet)
+            let port: [String: JSONValue] = ["network_id": .string(network.id.description), "fixed_ips": [["subnet_id": id]]]
+            let gateway: JSONValue = ["network_id": .string(outside.id.description), "external_fixed_ips": [["subnet_id": id]]]
+            return [
+                try await apiError { try await cloud.create(Port.self, port, as: owner) },
+                try await apiError {
+                    try await cloud.create(
+                        FloatingIP.self, ["floating_network_id": .string(outside.id.description), "subnet_id": id], as: owner)
+                },
+                try await apiError { try await cloud.router(["external_gateway_info": gateway]) },
+            ]
+        }
+        let nowhere = network.id.description
+        #expect(
+            try await refusal(of: nowhere)
+                == Array(
+                    repeating: APIError(status: 404, type: "SubnetNotFound", message: "Subnet \(nowhere) could not be found."), count: 3))
+        #expect(try await refusal(of: hidden.id.description).prefix(2).map { $0?.status } == [404, 404])
+        let invalid = try await refusal(of: elsewhere.id.description)
+        #expect(invalid.map { $0?.status } == [400, 400, 400])
+        #expect(invalid.allSatisfy { $0?.message.hasSuffix("because fixed_ips included invalid subnet \(elsewhere.id).") == true })
+    }
+
     @Test("A MAC address is given once per network")
     func macAddresses() async throws {
         let cloud = try Cloud()

@@ -19,8 +19,19 @@ extension Agent: APIResource {
             // Of agents that report to Placement; ours have nothing to tell it.
             .request("resources_synced", .any, [], from: "agent-resources-synced") { _, writer in writer.null() },
             .internal("configurations_text", \.configurations),
-            .keptRequest("created_at", \.createdAt, .any, [.sort], from: "agent"),
-            .keptRequest("started_at", \.startedAt, .any, [.sort], from: "agent"),
-            .keptRequest("heartbeat_timestamp", \.heartbeatAt, .any, [.sort], from: "agent"),
+            .keptRequest(
+                "created_at", \.createdAt, .any, [.sort], from: "agent", show: { agent, writer in writer.string(agent.createdAt.plainText) }
+            ),
+            .keptRequest(
+                "started_at", \.startedAt, .any, [.sort], from: "agent", show: { agent, writer in writer.string(agent.startedAt.plainText) }
+            ),
+            .keptRequest(
+                "heartbeat_timestamp", \.heartbeatAt, .any, [.sort], from: "agent",
+                show: { agent, writer in writer.string(agent.heartbeatAt.plainText) }),
         ])
+}
+
+extension Timestamp {
+    /// `2026-01-31 12:00:00`: as Neutron shows the times of agents, and of nothing else. Clients in Go (gophercloud) read no other form there.
+    fileprivate var plainText: String { String(description.dropLast().map { $0 == "T" ? " " : $0 }) }
 }

@@ -45,7 +45,18 @@ struct IdentityRecordRoutes<Record: IdentityRecord>: Sendable {
         filter.domainID = request.query("domain_id")
         filter.parentID = request.query("parent_id")
         if request.query("enabled") != nil { filter.isEnabled = request.hasQueryFlag("enabled") }
+        filter.tags = Self.tags(request)
         return api.list(try await api.identity.list(Record.self, filter), request)
+    }
+
+    /// Nothing but projects has tags, so that other lists are asked for none.
+    private static func tags(_ request: Request) -> ProjectTags.Filter {
+        var filter = ProjectTags.Filter()
+        guard Record.self is Project.Type else { return filter }
+        func words(_ name: String) -> [String] { request.query(name)?.split(separator: ",").map(String.init) ?? [] }
+        (filter.all, filter.any) = (words("tags"), words("tags-any"))
+        (filter.notAll, filter.notAny) = (words("not-tags"), words("not-tags-any"))
+        return filter
     }
 
     /// A user itself, the project of the token, the domains of the user and of the token.

@@ -29,7 +29,9 @@ struct IdentityRoutes: Sendable {
         IdentityRecordRoutes<Project>(api: self).addRoutes(to: router)
         IdentityRecordRoutes<Domain>(api: self).addRoutes(to: router)
         IdentityRecordRoutes<Role>(api: self).addRoutes(to: router)
+        IdentityTagRoutes(api: self).addRoutes(to: router)
         IdentityUserRoutes(api: self).addRoutes(to: router)
+        ServiceCatalogue(api: self).addRoutes(to: router)
         IdentityAssignmentRoutes(api: self).addRoutes(to: router)
     }
 

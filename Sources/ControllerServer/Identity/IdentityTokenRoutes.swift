@@ -6,7 +6,7 @@ import Identity
 import IdentityService
 import NetworkModel
 
-/// `/v3/auth/tokens` and the catalogue.
+/// `/v3/auth/tokens`.
 struct IdentityTokenRoutes: Sendable {
     let api: IdentityRoutes
 
@@ -36,10 +36,6 @@ struct IdentityTokenRoutes: Sendable {
             try await api.identity.revoke(subject.details.token)
             return Response.noContent
         }
-        router.get("\(IdentityRoutes.versionPath)/auth/catalog") { request, _ in
-            _ = try await api.caller(request)
-            return Response.document(["catalog": catalogue(request), "links": api.links(request)])
-        }
     }
 
     /// The token that is asked about, by who may ask.
@@ -63,7 +59,7 @@ struct IdentityTokenRoutes: Sendable {
         var members = Self.members(details)
         // An unscoped token can be used for nothing that the catalogue has.
         if details.token.scope != nil, request.query("nocatalog") == nil {
-            members["catalog"] = catalogue(request)
+            members["catalog"] = ServiceCatalogue(api: api).entries(request)
         }
         var response = Response.document(["token": .object(members)], status: status)
         response.headers[.vary] = "X-Auth-Token"
@@ -100,25 +96,5 @@ struct IdentityTokenRoutes: Sendable {
     /// With microseconds, which Keystone's clients expect.
     private static func time(_ seconds: Int) -> JSONValue {
         .string(String(Timestamp(secondsSince1970: seconds).description.dropLast()) + ".000000Z")
-    }
-
-    private static let region = "RegionOne"
-
-    /// The two services of this server, wherever the client reaches it.
-    private func catalogue(_ request: Request) -> JSONValue {
-        [
-            service("identity", name: "keystone", url: api.base(request) + IdentityRoutes.versionPath),
-            service("network", name: "neutron", url: api.base(request)),
-        ]
-    }
-
-    private func service(_ type: String, name: String, url: String) -> JSONValue {
-        let endpoints = ["public", "internal", "admin"].map { interface -> JSONValue in
-            [
-                "id": .string("\(type)-\(interface)"), "interface": .string(interface), "region": .string(Self.region),
-                "region_id": .string(Self.region), "url": .string(url),
-            ]
-        }
-        return ["id": .string(type), "type": .string(type), "name": .string(name), "endpoints": .array(endpoints)]
     }
 }

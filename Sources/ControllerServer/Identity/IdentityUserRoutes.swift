@@ -25,7 +25,11 @@ struct IdentityUserRoutes: Sendable {
             _ = try await api.identity.show(User.self, context.id)
             return api.list(try await api.identity.projects(ofUser: context.id), request)
         }
-        // There are no groups; clients ask all the same.
+        // There are no groups; clients ask all the same. Horizon lists them before it changes a project.
+        router.get("\(version)/groups") { request, _ in
+            try IdentityPolicy.checkRead("list_groups", try await api.caller(request))
+            return Response.document(["groups": [], "links": api.links(request)])
+        }
         router.get("\(version)/users/:id/groups") { request, context in
             let caller = try await api.caller(request)
             try IdentityPolicy.checkRead("list_groups_for_user", caller, isOwn: context.id == caller.userID)
