@@ -57,6 +57,11 @@ struct AgentCommand: AsyncParsableCommand {
     @Option(parsing: .unconditional, help: "Seconds that addresses are leased for by DHCP, at least 120; -1: for ever.")
     var dhcpLeaseDuration: Int = 86400
 
+    @Flag(
+        name: .customLong("log-dhcp"),
+        help: "Let dnsmasq write what it is asked and what it answers to dhcp/NETWORK/log in the state directory.")
+    var logDHCP = false
+
     @OptionGroup var metadata: MetadataOptions
     @OptionGroup var log: LogOptions
 
@@ -131,7 +136,8 @@ struct AgentCommand: AsyncParsableCommand {
         return AgentConfiguration(
             hostID: host, serverURLs: server,
             settings: AgentSettings(
-                stateDirectory: stateDirectory, tunnelAddress: tunnel, physicalNetworks: networks, leaseSeconds: dhcpLeaseDuration),
+                stateDirectory: stateDirectory, tunnelAddress: tunnel, physicalNetworks: networks, leaseSeconds: dhcpLeaseDuration,
+                logsDHCP: logDHCP),
             heartbeatSeconds: heartbeat, availabilityZone: availabilityZone,
             secret: try secret())
     }
