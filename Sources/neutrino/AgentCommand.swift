@@ -86,6 +86,7 @@ struct AgentCommand: AsyncParsableCommand {
         configuration.settings.hasBridgeConntrack = connectionState == .native
         configuration.settings.hasVLANDevices = VLANDevices.detect()
         configuration.settings.trackingHelpers = TrackingHelpers.detect()
+        configuration.settings.fragmentSettings = FragmentReassembly.settings()
         do {
             try FileManager.default.createDirectory(atPath: stateDirectory, withIntermediateDirectories: true)
         } catch {
