@@ -81,6 +81,7 @@ public actor Agent: Service {
     private var cleaner: ConnectionCleaner
     private var leases: LeaseReleaser
     private let groupConnections: GroupConnectionCleaner?
+    private let connectionGuard: ConnectionGuard?
     private var needsFullCheck = true
     /// Whether the last cycle left something of a resync to look at.
     private var isResyncing = false
@@ -112,6 +113,9 @@ public actor Agent: Service {
             availabilityZone: configuration.availabilityZone, servesMetadata: configuration.settings.servesMetadata)
         connection = ServerConnection(configuration: configuration)
         groupConnections = senses.connections.map { GroupConnectionCleaner(tracker: $0, logger: logger) }
+        connectionGuard = senses.connections.map {
+            ConnectionGuard(kernel: kernel, tracker: $0, configuration: configuration, logger: logger)
+        }
         cleaner = ConnectionCleaner(
             connections: RouterConnections(
                 processes: processes, stateDirectory: configuration.settings.stateDirectory, logger: logger))
@@ -136,6 +140,7 @@ public actor Agent: Service {
             group.addTask { await self.watchFirewalls() }
             group.addTask { await self.lookAtFirewalls() }
             group.addTask { await self.watchEntries() }
+            group.addTask { await self.watchConnections() }
             group.addTask { await self.followElection() }
             group.addTask { await self.watchAddresses() }
             group.addTask {
@@ -340,6 +345,15 @@ public actor Agent: Service {
             let hasChangedSettings = reconciler.findChangedSettings()
             let hasChangedFirewalls = turn == 0 && reconciler.findChangedFirewalls()
             if hasChangedSettings || hasChangedFirewalls { cycleWakeUp() }
+        }
+    }
+
+    /// Of connections that come nobody tells: there would be a message for each.
+    private func watchConnections() async {
+        guard let connectionGuard else { return }
+        while !Task.isCancelled {
+            try? await Task.sleep(for: .milliseconds(ConnectionGuard.watchMilliseconds))
+            if viewRevision != nil { connectionGuard.watch(view, now: milliseconds) }
         }
     }
 

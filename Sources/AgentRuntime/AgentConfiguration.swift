@@ -16,12 +16,20 @@ public struct AgentConfiguration: Sendable {
     public var fullCheckSeconds: Int
     /// How often it is looked whether somebody else changed a ruleset, where the kernel's events do not tell, or a setting that it needs.
     public var firewallCheckMilliseconds: Int
+    /// How much of the host's tracked connections one instance may hold once three quarters of what it can track are taken; 0: any number.
+    public var connectionSharePercent: Int
+    /// How many connections the host can track; nil: as many as the kernel says (`nf_conntrack_max`).
+    public var connectionCapacity: Int?
     /// What the server asks of agents; nil: nothing.
     public var secret: String?
 
+    public static let defaultConnectionSharePercent = 10
+
     public init(
         hostID: String, serverURLs: [String], settings: AgentSettings, heartbeatSeconds: Int = 10, fullCheckSeconds: Int = 30,
-        firewallCheckMilliseconds: Int = 500, availabilityZone: String = "nova", secret: String? = nil
+        firewallCheckMilliseconds: Int = 500, availabilityZone: String = "nova",
+        connectionSharePercent: Int = AgentConfiguration.defaultConnectionSharePercent, connectionCapacity: Int? = nil,
+        secret: String? = nil
     ) {
         precondition(!serverURLs.isEmpty, "an agent needs a server to follow")
         self.hostID = hostID
@@ -31,6 +39,8 @@ public struct AgentConfiguration: Sendable {
         self.availabilityZone = availabilityZone
         self.fullCheckSeconds = fullCheckSeconds
         self.firewallCheckMilliseconds = firewallCheckMilliseconds
+        self.connectionSharePercent = connectionSharePercent
+        self.connectionCapacity = connectionCapacity
         self.secret = secret
     }
 }

@@ -15,6 +15,8 @@ public struct AgentSettings: Hashable, Sendable {
     public var domainName: String
     /// How long a DHCP lease lasts; -1: for ever.
     public var leaseSeconds: Int
+    /// Whether DHCP servers write down what they are asked and answer, to find out why an instance got no address.
+    public var logsDHCP: Bool
     /// Whether the kernel knows connection state in the bridge family of nftables (NF_CONNTRACK_BRIDGE). Without it, the state
     /// reaches the bridge rules as packet mark, through br_netfilter.
     public var hasBridgeConntrack: Bool
@@ -22,13 +24,17 @@ public struct AgentSettings: Hashable, Sendable {
     public var servesMetadata: Bool
     /// Whether the kernel has 802.1Q sub-interfaces, which VLAN networks need.
     public var hasVLANDevices: Bool
+    /// Settings of the host that keep one instance's lost fragments from filling the memory of all others' (path below /proc/sys → value), as far as
+    /// the kernel has them.
+    public var fragmentSettings: [String: String] = [:]
     /// Helpers of connection tracking that the kernel has; nil when nobody looked, and all count as there.
     public var trackingHelpers: Set<TrackingHelper>?
 
     public init(
         stateDirectory: String, tunnelAddress: IPAddress? = nil, physicalNetworks: [String: String] = [:], vxlanPort: Int = 4789,
         domainName: String = "openstacklocal", leaseSeconds: Int = 86400, hasBridgeConntrack: Bool = false,
-        hasVLANDevices: Bool = true, trackingHelpers: Set<TrackingHelper>? = nil, servesMetadata: Bool = true
+        hasVLANDevices: Bool = true, trackingHelpers: Set<TrackingHelper>? = nil, servesMetadata: Bool = true,
+        logsDHCP: Bool = false
     ) {
         precondition(stateDirectory.hasPrefix("/"), "daemons start in other directories, so the state directory must be absolute")
         self.stateDirectory = stateDirectory
@@ -37,6 +43,7 @@ public struct AgentSettings: Hashable, Sendable {
         self.vxlanPort = vxlanPort
         self.domainName = domainName
         self.leaseSeconds = leaseSeconds
+        self.logsDHCP = logsDHCP
         self.hasBridgeConntrack = hasBridgeConntrack
         self.hasVLANDevices = hasVLANDevices
         self.trackingHelpers = trackingHelpers

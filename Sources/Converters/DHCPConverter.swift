@@ -121,7 +121,7 @@ public enum DHCPConverter {
             domain: settings.domainName, leaseSeconds: settings.leaseSeconds, mtu: dhcp.mtu,
             subnets: served,
             reservations: reservations(items), names: items.flatMap { names($0, settings.domainName) },
-            options: items.compactMap { options($0, served) })
+            options: items.compactMap { options($0, served) }, logsMessages: settings.logsDHCP)
     }
 
     /// A name without a domain is answered alone, in the domain of all networks, and in those that clients gave.

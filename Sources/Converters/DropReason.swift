@@ -17,6 +17,8 @@ enum DropReason: String, CaseIterable {
     case routerAdvertisement = "router_advertisement"
     /// An instance that asks for members of multicast groups (IGMP, MLD), as routers do.
     case multicastQuery = "multicast_query"
+    /// An instance that says that it is a router of multicast (MRD, DVMRP, PIM).
+    case multicastRouter = "multicast_router"
     /// 802.1Q, 802.1ad or QinQ (0x9100).
     case tagged
     /// To the addresses of LLDP, spanning trees and others of one wire's neighbours.

@@ -40,6 +40,10 @@ public enum RouterConverter {
             pieces.configuration.links[link.inner.name] = link.inner
         }
         pieces.configuration.sysctls = RouterSysctls.values(carriesIPv6: layout.carriesIPv6, isRedundant: router.redundancy != nil)
+        for gateway in gateways.all where layout.carriesIPv6 && gateway.port.mtu >= L2Converter.minimumIPv6MTU {
+            let sysctls = RouterSysctls.gateway(gateway.device, hasIPv6Gateway: gateway.hasIPv6Gateway)
+            pieces.configuration.sysctls.merge(sysctls) { $1 }
+        }
         pieces.configuration.firewall = [
             RouterTranslation.table(for: router), RouterScopes.table(for: router), RouterLimits.table(for: router),
             RouterHelpers.table(for: router, known: settings.trackingHelpers), RouterSilence.table(for: router),

@@ -20,6 +20,8 @@ struct RouterGateways {
         var source: IPAddress? { port.addresses.lazy.map(\.address).first { $0.version == .v4 } }
         /// Whether it carries IPv4: it has an address of its own, or of floating IPs, which may be of other subnets (service types) than its own.
         var carriesIPv4: Bool { source != nil || !externalAddresses.isEmpty }
+        /// Whether a subnet of its network names a gateway of IPv6.
+        var hasIPv6Gateway: Bool { port.gateways.contains { $0.version == .v6 } }
         /// What belongs to this gateway alone is called so: nothing for the only one, so that a second one changes no map of the first.
         var suffix: String
         /// IPv4 addresses that the gateway answers for beside its own: floating IPs, those that only forward ports included.

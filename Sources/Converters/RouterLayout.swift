@@ -34,16 +34,19 @@ struct RouterLayout {
         }
         carriesIPv6 = connected.contains { $0.address.address.version == .v6 }
         routes = Self.routes(of: router, gateways, connected: connected).union(Self.tables(of: gateways, connected))
-        if router.redundancy != nil { addresses.formUnion(devices.compactMap(Self.linkLocalAddress)) }
+        if router.redundancy != nil {
+            let advertised = carriesIPv6 ? gateways.all.filter { !$0.hasIPv6Gateway }.map(\.device) : []
+            addresses.formUnion(devices.compactMap { Self.linkLocalAddress($0, isNeeded: advertised.contains($0.name)) })
+        }
         addresses.formUnion(devices.compactMap(Self.metadataAddress))
         if let redundancy = router.redundancy { devices.append(Device(prefix: .redundancy, port: redundancy.port)) }
         self.devices = devices
         self.addresses = addresses
     }
 
-    /// What the kernel would give a device that speaks IPv6 (RFC 4291, appendix A). Nil for others.
-    private static func linkLocalAddress(_ device: Device) -> LinkAddress? {
-        guard device.port.isAdminStateUp, device.port.addresses.contains(where: { $0.address.version == .v6 }),
+    /// What the kernel would give a device that speaks IPv6 (RFC 4291, appendix A), also to a router that it hears of by advertisements. Nil for others.
+    private static func linkLocalAddress(_ device: Device, isNeeded: Bool) -> LinkAddress? {
+        guard device.port.isAdminStateUp, isNeeded || device.port.addresses.contains(where: { $0.address.version == .v6 }),
             let linkLocal = IPPrefix("fe80::/64"), let address = device.port.mac.eui64(in: linkLocal)
         else { return nil }
         return LinkAddress(link: device.name, address: InterfaceAddress(address, prefixLength: linkLocal.length))

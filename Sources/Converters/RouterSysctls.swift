@@ -5,6 +5,13 @@ enum RouterSysctls {
         base.merging(carriesIPv6 ? withIPv6 : withoutIPv6) { _, new in new }.merging(ownership(isRedundant: isRedundant)) { _, new in new }
     }
 
+    /// Those of a gateway's device of a router that carries IPv6. Without a gateway on its network's IPv6 subnets it takes its default route from router advertisements,
+    /// as in Neutron, and nothing else: addresses are the server's to give. (2: although it forwards.)
+    static func gateway(_ device: String, hasIPv6Gateway: Bool) -> [String: String] {
+        let values = hasIPv6Gateway ? ["accept_ra": "0"] : ["accept_ra": "2", "accept_ra_pinfo": "0"]
+        return values.reduce(into: [:]) { $0["net/ipv6/conf/\(device)/\($1.key)"] = $1.value }
+    }
+
     /// Whether the kernel gives devices link-local addresses (0), or keepalived does (1): backups share the master's MACs, and with them
     /// the addresses made of these. See ``RouterSilence``.
     private static func ownership(isRedundant: Bool) -> [String: String] {

@@ -24,6 +24,7 @@ struct SecurityGroupChains {
             "antispoof_arp": .init(rules: Self.antispoofARP),
             "antispoof_rarp": .init(rules: Self.antispoofRARP),
             "antispoof_dhcp": .init(rules: Self.antispoofDHCP),
+            "antispoof_multicast": .init(rules: Self.antispoofMulticast),
             "announcements": .init(rules: Self.announcements),
             "router_solicitation": .init(rules: Self.routerSolicitation),
             "solicitation": .init(rules: Self.solicitation),
@@ -97,8 +98,7 @@ struct SecurityGroupChains {
 
     private static let antispoofIPv4 = [
         "udp dport 67-68 jump antispoof_dhcp",
-        // Whoever asks for members becomes the switches' querier, and draws multicast to itself (RFC 4541). (A first fragment has the type.)
-        "igmp type membership-query \(DropReason.multicastQuery.drop)",
+        "ip protocol { 2, \(pim) } jump antispoof_multicast",
         "iifname . ether saddr . ip saddr @port_ipv4 accept",
         "iifname . ether saddr . ip saddr @port_ipv4_prefixes accept",
         "iifname . ether saddr != @port_macs \(DropReason.spoofedMAC.drop)",
@@ -114,8 +114,19 @@ struct SecurityGroupChains {
         "udp dport 67 iifname . @th,288,48 != @port_hardware \(DropReason.spoofedDHCPClient.drop)",
     ]
 
+    /// Whoever asks for members becomes the querier of switches that snoop, and gets the reports; to whom says that it is a multicast router they send all multicast,
+    /// whoever joined it (RFC 4541, section 2.1.1): by MRD (RFC 4286: IGMP type 0x30), by DVMRP (0x13), or by PIM. (A first fragment has the type.)
+    private static let antispoofMulticast = [
+        "igmp type membership-query \(DropReason.multicastQuery.drop)",
+        "igmp type { 0x13, 0x30 } \(DropReason.multicastRouter.drop)",
+        "ip protocol \(pim) \(DropReason.multicastRouter.drop)",
+    ]
+
+    /// IP's number of PIM.
+    private static let pim = 103
+
     private static let antispoofIPv6 = [
-        "meta l4proto { 17, 58 } jump announcements",
+        "meta l4proto { 17, 58, \(pim) } jump announcements",
         "iifname . ether saddr . ip6 saddr @port_ipv6 accept",
         "iifname . ether saddr . ip6 saddr @port_ipv6_prefixes accept",
         "iifname . ether saddr != @port_macs \(DropReason.spoofedMAC.drop)",
@@ -148,7 +159,7 @@ struct SecurityGroupChains {
 
     // MARK: What an instance must not announce, in frames and in packets
 
-    /// Over IPv6: an instance is no router and no DHCP server, and is neighbour by its own addresses only. (Over IPv4 a first fragment always
+    /// Over IPv6: an instance is no router, of multicast neither, and no DHCP server, and is neighbour by its own addresses only. (Over IPv4 a first fragment always
     /// has the ports.)
     private static let announcements = [
         "icmpv6 type nd-router-advert \(DropReason.routerAdvertisement.drop)",
@@ -156,6 +167,9 @@ struct SecurityGroupChains {
         "icmpv6 type nd-neighbor-solicit goto solicitation",
         "icmpv6 type nd-router-solicit goto router_solicitation",
         "icmpv6 type mld-listener-query \(DropReason.multicastQuery.drop)",
+        // MRD, which nft 1.0.6 has no name for.
+        "icmpv6 type 151 \(DropReason.multicastRouter.drop)",
+        "meta l4proto \(pim) \(DropReason.multicastRouter.drop)",
         "udp dport 546 \(DropReason.dhcpServer.drop)",
     ]
 
@@ -210,7 +224,7 @@ struct SecurityGroupChains {
 
     /// Also of packets that came in fragments.
     private static let fromIPv6 = [
-        "meta l4proto { 17, 58 } jump announcements",
+        "meta l4proto { 17, 58, \(pim) } jump announcements",
         "ip6 daddr ff02::1:2 udp sport 546 udp dport 547 goto deliver",
         "icmpv6 type { nd-router-solicit, nd-neighbor-solicit, nd-neighbor-advert, mld-listener-report, mld-listener-done, "
             + "mld2-listener-report } goto deliver",

@@ -3,7 +3,7 @@ import Addressing
 /// What a link is, with the properties that the agent sets and compares.
 public enum LinkKind: Hashable, Sendable {
     /// A bridge without STP, without forward delay, with multicast snooping off, that learns nothing from link-local frames and shows them all to
-    /// netfilter.
+    /// netfilter, and that learns a limited number of MACs (Linux 6.8 and later).
     case bridge
     /// A VXLAN device with the given identifier that sends from `local`, to UDP `port`.
     case vxlan(vni: Int, local: IPAddress, port: Int, isLearning: Bool)

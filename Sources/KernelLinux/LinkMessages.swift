@@ -130,6 +130,7 @@ enum LinkMessages {
         message.attribute(Int(IFLA_BR_MCAST_SNOOPING), UInt8(0))
         message.attribute(Int(IFLA_BR_MULTI_BOOLOPT), noLinkLocalLearning)
         message.attribute(Int(IFLA_BR_GROUP_FWD_MASK), groupForwardMask)
+        message.attribute(maximumLearnedType, maximumLearnedMACs)
     }
 
     static func removal(index: Int32) -> NetlinkMessage {
@@ -195,6 +196,7 @@ enum LinkMessages {
                 message.attribute(Int(local.version == .v4 ? IFLA_VXLAN_LOCAL : IFLA_VXLAN_LOCAL6), local)
                 message.attribute(Int(IFLA_VXLAN_PORT), UInt16(port).bigEndian)
                 message.attribute(Int(IFLA_VXLAN_LEARNING), UInt8(isLearning ? 1 : 0))
+                message.attribute(Int(IFLA_VXLAN_LIMIT), maximumTunnelEntries)
             }
         case .vlan(_, let id):
             message.attribute(Int(IFLA_INFO_KIND), text: "vlan")
@@ -247,6 +249,13 @@ let noLinkLocalLearningBit: UInt64 = 1
 /// them. Else it hands them to the host's own protocols, whatever is in them, without showing them to netfilter (br_handle_frame): IP from
 /// an instance to any address of the host, the tunnels' port included. Those for the other link-local addresses pass the rules by themselves.
 let groupForwardMask: UInt16 = 1 << 0x0E
+/// IFLA_BR_FDB_MAX_LEARNED, which headers before Linux 6.8 have not; kernels before pass it over.
+let maximumLearnedType = 49
+/// How many MACs a bridge learns. By itself it learns any number for five minutes each: an instance without port security would fill the memory of all hosts
+/// of its network with invented ones. Frames for MACs beyond are flooded, and ports whose MAC they do not name drop them.
+let maximumLearnedMACs: UInt32 = 16_384
+/// The same for a tunnel; entries that the agent sets count, too.
+private let maximumTunnelEntries: UInt32 = 65_536
 /// IFF_UP.
 let interfaceIsUp: UInt32 = 1
 /// IFF_RUNNING.

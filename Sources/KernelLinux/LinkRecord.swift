@@ -116,6 +116,7 @@ struct LinkRecord: Hashable, Sendable {
                 case Int(IFLA_BR_STP_STATE), Int(IFLA_BR_FORWARD_DELAY): value.uint32 == 0
                 case Int(IFLA_BR_MCAST_SNOOPING): value.uint8 == 0
                 case Int(IFLA_BR_GROUP_FWD_MASK): value.uint16 == groupForwardMask
+                case maximumLearnedType: value.uint32 == maximumLearnedMACs
                 case Int(IFLA_BR_MULTI_BOOLOPT): value.uint32 & UInt32(noLinkLocalLearningBit) != 0
                 default: true
                 }

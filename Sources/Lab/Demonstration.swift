@@ -113,5 +113,6 @@ extension Lab {
         [ -d "$1" ] || exit 0
         # A host's disk, which only the host sees.
         find "$1" -type f -size -64k | head -n 300 | while read -r file; do echo "--- $file"; cat "$file"; done
+        for file in "$1"/dhcp/*/log; do [ ! -f "$file" ] || { echo "--- the end of $file"; tail -n 500 "$file"; }; done
         """
 }

@@ -108,8 +108,21 @@ extension Lab {
         let client = DHCPClient.command(device: "eth0", script: script)
         let result = try await instance.place.run(client, timeoutMilliseconds: DHCPClient.timeoutMilliseconds)
         guard result.exitCode == 0 else {
-            throw LabError("\(instance.name) got no lease by DHCP; the client says:\n\(result.standardOutput)\(result.standardError)")
+            throw LabError(
+                "\(instance.name) got no lease by DHCP; the client says:\n\(result.standardOutput)\(result.standardError)"
+                    + "The servers say:\n\(await dhcpLog(of: instance))")
         }
+    }
+
+    /// What the network's DHCP servers wrote about an instance last, on whichever host they are.
+    private func dhcpLog(of instance: Instance) async -> String {
+        var text = ""
+        for host in hosts {
+            let command = "grep -h -i \(instance.mac) \(host.stateDirectory)/dhcp/*/log 2>/dev/null | tail -n 30"
+            guard let said = try? await host.place.run(["sh", "-c", command]).standardOutput, !said.isEmpty else { continue }
+            text += "\(host.name):\n\(said)"
+        }
+        return text.isEmpty ? "(nothing about \(instance.mac))\n" : text
     }
 
     /// The addresses and gateways that the API names, set by hand.

@@ -36,6 +36,7 @@ enum Services {
             executable, "agent", "--host", host, "--server", "http://\(Underlay.controlAddress):\(Underlay.controlPort)",
             "--state-directory",
             hostState(host, state: state), "--tunnel-address", Underlay.hostAddress(number), "--physical-network", "physnet1:eth1",
+            "--log-dhcp",
         ] + secret
     }
 

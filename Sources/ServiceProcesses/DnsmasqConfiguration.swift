@@ -112,11 +112,13 @@ public struct DnsmasqConfiguration: Hashable, Sendable {
     public var reservations: [Reservation]
     public var names: [Name]
     public var options: [PortOptions]
+    /// Whether each message of a client and each answer is written down, in ``logPath``.
+    public var logsMessages: Bool
 
     public init(
         name: String, namespace: NamespaceName, interface: String, mac: MACAddress, directory: String, domain: String, leaseSeconds: Int,
         mtu: Int,
-        subnets: [Subnet], reservations: [Reservation], names: [Name] = [], options: [PortOptions] = []
+        subnets: [Subnet], reservations: [Reservation], names: [Name] = [], options: [PortOptions] = [], logsMessages: Bool = false
     ) {
         self.name = name
         self.namespace = namespace
@@ -130,7 +132,11 @@ public struct DnsmasqConfiguration: Hashable, Sendable {
         self.reservations = reservations
         self.names = names
         self.options = options
+        self.logsMessages = logsMessages
     }
+
+    /// Grows without end.
+    public var logPath: String { "\(directory)/log" }
 
     /// dnsmasq's own record of what it leased, which outlives it: not a file of ours.
     public var leasesPath: String { Self.leasesPath(directory: directory) }

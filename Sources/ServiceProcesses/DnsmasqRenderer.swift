@@ -51,6 +51,7 @@ public enum DnsmasqRenderer {
             let size = subnet.prefix.version == .v4 ? "\(netmask(subnet.prefix))" : "\(subnet.prefix.length)"
             command.append("--dhcp-range=set:tag\(index),\(subnet.prefix.address),static,\(size),\(leaseTime(configuration.leaseSeconds))")
         }
+        if configuration.logsMessages { command += ["--log-dhcp", "--log-facility=\(configuration.logPath)"] }
         if !configuration.domain.isEmpty { command.append("--domain=\(configuration.domain)") }
         return command
     }

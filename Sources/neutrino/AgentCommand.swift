@@ -57,6 +57,21 @@ struct AgentCommand: AsyncParsableCommand {
     @Option(parsing: .unconditional, help: "Seconds that addresses are leased for by DHCP, at least 120; -1: for ever.")
     var dhcpLeaseDuration: Int = 86400
 
+    @Flag(
+        name: .customLong("log-dhcp"),
+        help: "Let dnsmasq write what it is asked and what it answers to dhcp/NETWORK/log in the state directory.")
+    var logDHCP = false
+
+    @Option(
+        help: ArgumentHelp(
+            "How many per cent of the host's tracked connections an instance may hold while three quarters of them are taken; 0: any number.",
+            discussion:
+                "An instance that holds more begins no new ones until there is room again, so that it does not take them from all others."))
+    var connectionShare: Int = AgentConfiguration.defaultConnectionSharePercent
+
+    @Option(help: "How many connections this host can track (default: net.netfilter.nf_conntrack_max).")
+    var connectionCapacity: Int?
+
     @OptionGroup var metadata: MetadataOptions
     @OptionGroup var log: LogOptions
 
@@ -71,6 +86,7 @@ struct AgentCommand: AsyncParsableCommand {
         configuration.settings.hasBridgeConntrack = connectionState == .native
         configuration.settings.hasVLANDevices = VLANDevices.detect()
         configuration.settings.trackingHelpers = TrackingHelpers.detect()
+        configuration.settings.fragmentSettings = FragmentReassembly.settings()
         do {
             try FileManager.default.createDirectory(atPath: stateDirectory, withIntermediateDirectories: true)
         } catch {
@@ -109,6 +125,8 @@ struct AgentCommand: AsyncParsableCommand {
         guard dhcpLeaseDuration == DnsmasqConfiguration.infiniteLeaseSeconds || (120...0x7FFF_FFFF).contains(dhcpLeaseDuration) else {
             throw ValidationError("--dhcp-lease-duration is -1 (for ever), or at least 120 seconds: dnsmasq gives no shorter leases.")
         }
+        guard (0...100).contains(connectionShare) else { throw ValidationError("--connection-share is 0 to 100 per cent.") }
+        guard connectionCapacity.map({ $0 > 0 }) ?? true else { throw ValidationError("--connection-capacity is at least 1.") }
         guard heartbeat > 0 else { throw ValidationError("--heartbeat is at least one second.") }
         guard !server.isEmpty else { throw ValidationError("Name the server: --server http://ADDRESS:9696") }
         for address in server where URL(string: address)?.scheme == nil {
@@ -131,9 +149,10 @@ struct AgentCommand: AsyncParsableCommand {
         return AgentConfiguration(
             hostID: host, serverURLs: server,
             settings: AgentSettings(
-                stateDirectory: stateDirectory, tunnelAddress: tunnel, physicalNetworks: networks, leaseSeconds: dhcpLeaseDuration),
-            heartbeatSeconds: heartbeat, availabilityZone: availabilityZone,
-            secret: try secret())
+                stateDirectory: stateDirectory, tunnelAddress: tunnel, physicalNetworks: networks, leaseSeconds: dhcpLeaseDuration,
+                logsDHCP: logDHCP),
+            heartbeatSeconds: heartbeat, availabilityZone: availabilityZone, connectionSharePercent: connectionShare,
+            connectionCapacity: connectionCapacity, secret: try secret())
     }
 
     private func secret() throws -> String? {

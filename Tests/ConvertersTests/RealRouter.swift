@@ -70,10 +70,14 @@ final class RealRouter {
 
     private func makeNamespace() throws {
         // A setting that the kernel does not have is a failure: the converter must not ask for it.
-        let sysctls = pieces.configuration.sysctls.map { "echo \($0.value) > /proc/sys/\($0.key)" }.sorted().joined(separator: " && ")
-        try host.expect(sysctls, in: namespace)
+        func set(_ isWanted: (String) -> Bool) throws {
+            let lines = pieces.configuration.sysctls.filter { isWanted($0.key) }.map { "echo \($0.value) > /proc/sys/\($0.key)" }
+            try host.expect((["true"] + lines.sorted()).joined(separator: " && "), in: namespace)
+        }
+        try set { !$0.contains("/conf/qg-") }
         try applyFirewall()
         try makeLinks()
+        try set { $0.contains("/conf/qg-") }
         let addresses = pieces.configuration.addresses.map { "ip addr add \($0.address) dev \($0.link)" }
         let routes = pieces.configuration.routes.sorted { $0.nextHops[0] < $1.nextHops[0] }.map { "ip route add \(Self.words($0))" }
         try host.expect((["true"] + addresses + routes).joined(separator: " && "), in: namespace)

@@ -39,10 +39,11 @@ extension SecurityGroupConverterTests {
     func multicastQueries() throws {
         let table = try bridgeTable(view(network(), .port(port(7))))
         let drop = DropReason.multicastQuery.drop
-        #expect(table.chains["antispoof_ipv4"]?.rules.contains("igmp type membership-query \(drop)") == true)
+        #expect(table.chains["antispoof_ipv4"]?.rules.contains("ip protocol { 2, 103 } jump antispoof_multicast") == true)
+        #expect(table.chains["antispoof_multicast"]?.rules.contains("igmp type membership-query \(drop)") == true)
         #expect(table.chains["announcements"]?.rules.contains("icmpv6 type mld-listener-query \(drop)") == true)
         for chain in ["antispoof_ipv6", "from_ipv6"] {
-            #expect(table.chains[chain]?.rules.first == "meta l4proto { 17, 58 } jump announcements")
+            #expect(table.chains[chain]?.rules.first == "meta l4proto { 17, 58, 103 } jump announcements")
         }
     }
 

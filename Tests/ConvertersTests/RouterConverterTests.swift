@@ -103,9 +103,15 @@ struct RouterConverterTests {
         #expect(has(["net/ipv6/conf/default/addr_gen_mode": "1", "net/ipv6/conf/all/disable_ipv6": "0"], router))
         #expect(convert(router).configuration.addresses == [linkAddress("169.254.192.1/18", device("ha-", 21))])
         let text = try keepalived(router)
-        #expect(text.contains("fe80::f816:3eff:fe00:b/64 dev \(qr) -nodad\n        10.0.0.1/24"))
+        // The external network has no gateway of IPv6: the router hears of one by advertisements, and speaks to it from a link-local address.
+        let linkLocal = "fe80::f816:3eff:fe00:b/64 dev \(qr) -nodad\n        fe80::f816:3eff:fe00:d/64 dev \(qg) -nodad\n"
+        #expect(text.contains("\(linkLocal)        10.0.0.1/24"))
         #expect(text.contains("2001:db8::1/64 dev \(qr) -nodad\n"))
         #expect(!text.contains("fe80::f816:3eff:fe00:c"))
+        #expect(has(["net/ipv6/conf/\(qg)/accept_ra": "2", "net/ipv6/conf/\(qg)/accept_ra_pinfo": "0"], router))
+        router.gateway?.gateways.append(ip("2001:db8:ff::1"))
+        #expect(has(["net/ipv6/conf/\(qg)/accept_ra": "0"], router))
+        #expect(try !keepalived(router).contains("fe80::f816:3eff:fe00:d"))
     }
 
     @Test("What VRRP cannot say is a problem of the router, and has no keepalived", arguments: 0..<9)

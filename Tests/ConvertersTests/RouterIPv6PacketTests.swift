@@ -77,6 +77,45 @@ struct RouterIPv6PacketTests {
         #expect(try scene.global(" 2001:db8:1:"))
     }
 
+    @Test("Without an IPv6 gateway on its external network a router takes its default route from an advertisement there, and nothing else")
+    func advertisedGateway() throws {
+        for hasGateway in [false, true] {
+            let host = try TestHost()
+            defer { host.remove() }
+            let network = try RealSwitch(host)
+            var description = standaloneRouter()
+            description.interfaces[0].addresses.append(interfaceAddress("2001:db8:1::1/64"))
+            description.gateway?.addresses.append(interfaceAddress("2001:db8:ff::10/64"))
+            if hasGateway { description.gateway?.gateways.append(ip("2001:db8:ff::1")) }
+            let router = try RealRouter(description, "router", on: network)
+            let outside = try network.instance("outside", network: 3, address: "203.0.113.1/24", gateway: nil)
+            let instance = try network.instance("instance", network: 1, address: "10.0.0.5/24", gateway: "10.0.0.1")
+            try host.expect(
+                """
+                ip addr add 2001:db8:ff::1/64 dev eth0 nodad && ip addr add 2001:db8:77::7/128 dev lo
+                ip route add 2001:db8:1::/64 via 2001:db8:ff::10 && echo 1 > /proc/sys/net/ipv6/conf/all/forwarding
+                """, in: outside)
+            try host.expect(
+                "ip addr add 2001:db8:1::5/64 dev eth0 nodad && ip -6 route add default via 2001:db8:1::1", in: instance)
+            let configuration = try host.write(
+                "outside.conf",
+                """
+                interface eth0 {
+                  AdvSendAdvert on; MinRtrAdvInterval 3; MaxRtrAdvInterval 4; AdvDefaultLifetime 60;
+                  prefix 2001:db8:ee::/64 { AdvOnLink on; AdvAutonomous on; };
+                };
+
+                """)
+            let radvd = ["radvd", "-C", configuration, "-p", "\(host.directory)/outside.pid", "-m", "none"]
+            #expect(try runDetaching(["ip", "netns", "exec", outside] + radvd) == 0)
+            func advertised() throws -> String { try host.run("ip -6 route show proto ra", in: router.namespace).text }
+            #expect(try eventually { try host.run("ping -6 -c 1 -W 1 2001:db8:77::7", in: instance).status == 0 })
+            #expect(try advertised().contains("default via fe80::") != hasGateway)
+            let addresses = try host.run("ip -6 addr show; ip -6 route show", in: router.namespace).text
+            #expect(!addresses.contains("2001:db8:ee:"), "\(addresses)")
+        }
+    }
+
     @Test("radvd of a backup, which has no link-local address, runs and is silent until it gets one")
     func backup() throws {
         let scene = try Scene()

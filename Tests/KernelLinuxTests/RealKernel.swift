@@ -12,6 +12,14 @@ enum RealKernel {
     static let isAvailable = geteuid() == 0
     static let skipReason: Comment = "the real kernel's objects need root: run the tests as root"
 
+    /// As `uname -r` begins, with two digits for the second part: 6.18 for Linux 6.18, 6.01 for 6.1.
+    static let release: Double = {
+        let octets = (try? FileContents.read("/proc/sys/kernel/osrelease", limit: 256)) ?? []
+        let text = String(decoding: octets, as: UTF8.self)
+        let parts = text.split { !$0.isNumber }.prefix(2).compactMap { Double($0) }
+        return parts.count == 2 ? parts[0] + parts[1] / 100 : 0
+    }()
+
     private static let number = Mutex(0)
 
     /// A name that no other test and no other run uses.

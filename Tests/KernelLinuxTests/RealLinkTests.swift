@@ -134,6 +134,47 @@ extension RealKernelTests {
         }
     }
 
+    @Test(
+        "A bridge learns a limited number of MACs, whoever invents them, and so does a tunnel",
+        .enabled(if: RealKernel.release >= 6.08, "bridges before Linux 6.8 have no limit"))
+    func learningLimit() throws {
+        let kernel = LinuxKernel()
+        try RealKernel.withNamespaces(kernel, 1) { names in
+            func run(_ script: String) throws -> String {
+                let result = try runProgram(["sh", "-c", script], namespace: names[0], timeoutMilliseconds: 30_000)
+                #expect(result.exitCode == 0, "\(script): \(result)")
+                return result.standardOutput
+            }
+            try kernel.perform(.addLink(Link(name: "br", kind: .bridge), names[0]))
+            let local = IPAddress.v4(IPv4Address(192, 0, 2, 1))
+            let tunnel = Link(name: "vxlan-7", kind: .vxlan(vni: 7, local: local, port: 4789, isLearning: true), bridge: "br")
+            try kernel.perform(.addLink(tunnel, names[0]))
+            #expect(try run("ip -d link show vxlan-7").contains("maxaddr 65536"))
+            let port = Link(name: "tap1", kind: .veth(peer: "eth0", peerNamespace: names[0]), bridge: "br")
+            try kernel.perform(.addLink(port, names[0]))
+            _ = try run("ip link set eth0 up")
+            #expect(try kernel.links(in: names[0]).first { $0.name == "br" }?.isAltered == false)
+            // Each frame has a MAC of its own. socat sends what it reads at once as one frame.
+            let frames = Int(maximumLearnedMACs) + 3000
+            let path = "/tmp/\(names[0])-frames"
+            defer { unlink(path) }
+            _ = try run(
+                """
+                busybox awk 'BEGIN { for (i = 0; i < \(frames); i++) {
+                  printf "ffffffffffff02000000%04x88b5", i
+                  for (j = 0; j < 46; j++) printf "00" } }' | busybox xxd -r -p > \(path)
+                socat -b 60 -u OPEN:\(path) INTERFACE:eth0
+                """)
+            func learned() throws -> Int {
+                let count = try run("bridge fdb show br br | grep -c '^02:00:00:00:' || true")
+                return count.split(separator: "\n").first.flatMap { Int($0) } ?? 0
+            }
+            let isFull = try RealKernel.eventually { try learned() >= Int(maximumLearnedMACs) - 8 }
+            let count = try learned()
+            #expect(isFull && count <= Int(maximumLearnedMACs), "\(count)")
+        }
+    }
+
     @Test("A tunnel that somebody let send with another TTL, or to a group, is no tunnel of ours any more")
     func alteredTunnel() throws {
         let kernel = LinuxKernel()

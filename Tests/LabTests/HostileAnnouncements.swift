@@ -123,5 +123,18 @@ extension HostileFrames {
             let payload = FrameBuilder.routerAlert(next: number) + message
             return [frame6(FrameBuilder.ipv6(from: own.ipv6, to: allNodes, FrameBuilder.ProtocolNumber.ipv6HopByHop, payload))]
         }
+        addMulticastRouters(add)
+    }
+
+    /// Who says that it routes multicast gets all of it from switches that snoop.
+    private func addMulticastRouters(_ add: Add) {
+        let counter = "multicast_router"
+        let pim: UInt8 = 103
+        add(counter, "an advertisement of a multicast router") { marker in
+            [ipv4(FrameBuilder.ProtocolNumber.igmp, [0x30, 20, 0, 0, 0, 125, 0, 2] + marker, destination: address("224.0.0.106"))]
+        }
+        add(counter, "a PIM hello") { [ipv4(pim, [0x20, 0, 0, 0] + $0, destination: address("224.0.0.13"))] }
+        add(counter, "an advertisement of a multicast router over IPv6") { [icmpv6([151, 20, 0, 0, 0, 125, 0, 2] + $0)] }
+        add(counter, "a PIM hello over IPv6") { [ipv6(pim, [0x20, 0, 0, 0] + $0)] }
     }
 }

@@ -23,10 +23,11 @@ public enum InstancePort {
         }.joined()
     }
 
-    /// Lines for `ip -batch` that make the veth between the tap and a device in a namespace, which `ip` knows by its name or by a process in it.
+    /// Lines for `ip -batch` that make the veth between the tap and a device in a namespace, which `ip` knows by its name or by a process in it. The
+    /// agent brings the tap up in its bridge, behind its rules: before, the host itself would listen to it.
     static func wiring(tap: String, device: String = "eth0", mac: String, mtu: Int?, namespace: String) -> [String] {
         let size = mtu.map { "mtu \($0)" } ?? ""
-        return ["link add \(tap) \(size) type veth peer name \(device) address \(mac) \(size) netns \(namespace)", "link set \(tap) up"]
+        return ["link add \(tap) \(size) type veth peer name \(device) address \(mac) \(size) netns \(namespace)"]
     }
 }
 

@@ -1,0 +1,42 @@
+import KernelInterface
+
+/// Lets instances begin no more connections, while the host's table of them is nearly full and they hold more than their share: their packets of connections that
+/// are there pass, and what no connection is made of (ARP, neighbour discovery, DHCP).
+///
+/// The kernel takes a device out of the set by itself, also when the agent has died. The table is not one of the agent's (``Ownership``): its changes are those
+/// of somebody else, and no reason to look at the agent's own tables. It is there only while it is needed, so it costs nothing otherwise.
+public enum ConnectionShareFilter {
+    public static let table = "bridge connection_shares"
+    /// As `nft list counters` names it.
+    public static let counter = "connection_share"
+
+    /// - Parameter milliseconds: how long the devices stay in the set unless the script is run again.
+    public static func script(_ devices: [String], milliseconds: Int, hasBridgeConntrack: Bool) -> String {
+        let isKnown = hasBridgeConntrack ? "ct state != new" : "meta mark != \(ConnectionStateTable.Mark.fresh)"
+        // The time of an element that is there does not begin anew by adding it.
+        let elements = devices.sorted().map { device in
+            let element = "element \(table) holders { \"\(device)\""
+            return "add \(element) timeout \(milliseconds)ms }\ndelete \(element) }\nadd \(element) timeout \(milliseconds)ms }\n"
+        }
+        return """
+            add table \(table)
+            add counter \(table) \(counter)
+            add set \(table) holders { type ifname; flags timeout; }
+            add chain \(table) refuse
+            add chain \(table) forward { type filter hook forward priority -10; policy accept; }
+            flush chain \(table) refuse
+            flush chain \(table) forward
+            add rule \(table) forward \(isKnown) accept
+            add rule \(table) forward iifname @holders goto refuse
+            add rule \(table) forward oifname @holders goto refuse
+            add rule \(table) refuse ether type { arp, 0x8035 } accept
+            add rule \(table) refuse icmpv6 type { 130-136, 143 } accept
+            add rule \(table) refuse udp dport { 67, 68, 546, 547 } accept
+            add rule \(table) refuse counter name \(counter) drop
+            \(elements.joined())
+            """
+    }
+
+    /// What takes it away again.
+    public static let removal = "add table \(table)\ndelete table \(table)\n"
+}
