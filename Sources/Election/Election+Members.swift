@@ -49,6 +49,7 @@ extension Election {
         routers[router].nextResignation = nil
         routers[router].vacancy = nil
         routers[router].isTaking = false
+        endTurn(router)
         routers[router].silence = nil
         // One that was master, or that lost against one, knows whom it has to hear.
         routers[router].backupSince = state == .backup && former != .master ? now : nil
@@ -139,11 +140,12 @@ extension Election {
     /// Keeps a member that is cut off from being master.
     private mutating func hold(_ router: Int) -> Int {
         routers[router].vacancy = nil
-        routers[router].isTaking = false
+        stopTaking(router)
         routers[router].awaitsMoment = false
         endRelay(router)
-        var deadline = carrierSince.map { $0 + settings.holdAfterCarrierMilliseconds } ?? Int.max
-        if let until = isolatedUntil ?? isolationAftermath, now < until { deadline = min(deadline, until) }
+        let ends = [carrierSince.map { $0 + settings.holdAfterCarrierMilliseconds }, isolatedUntil ?? isolationAftermath]
+        // The carrier may have come back long before what holds us now.
+        var deadline = ends.compactMap(\.self).filter { now < $0 }.min() ?? Int.max
         switch routers[router].own {
         case .master: deadline = min(deadline, resign(router, to: 0))
         case .headless:

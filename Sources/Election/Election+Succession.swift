@@ -52,7 +52,9 @@ extension Election {
             routers[router].lastAttempt = nil
             routers[router].isMomentGood = false
             routers[router].takenSince = nil
+            endTurn(router)
         }
+        if let end = routers[router].turn.end, now >= end { endTurn(router) }
         routers[router].awaitsMoment = false
         guard routers[router].attempts < settings.attemptLimit else {
             stopTaking(router)
@@ -68,7 +70,10 @@ extension Election {
         case .yielding, .dead, .headless: break
         }
         if let last = routers[router].lastAttempt { due = max(due, last + settings.attemptInterval(of: routers[router].router)) }
-        if routers[router].attempts == 0, let taken = noteTaking(router) { due = max(due, taken + settings.takingPatienceMilliseconds) }
+        // Who has said before that it takes it does not wait for one that says so after it, who would wait as well.
+        if routers[router].attempts == 0, routers[router].turn == .none, let taken = noteTaking(router) {
+            due = max(due, taken + settings.takingPatienceMilliseconds)
+        }
         // When the others are silent too, it may be us who hear nobody: that is known in a moment.
         if case .dead = vacancy, let verdict = pendingVerdict(router) { due = max(due, verdict + 1) }
         if vacancy == .nobody, hasStranger(router) {
@@ -79,15 +84,17 @@ extension Election {
             due = max(due, silence + place * settings.candidateStepMilliseconds)
         }
         due = max(due, quietUntil)
-        guard now >= due else { return due }
-        routers[router].attempts += 1
-        routers[router].lastAttempt = now
+        guard now >= due else { return min(due, routers[router].turn.end ?? due) }
         if !routers[router].isTaking {
             routers[router].isTaking = true
             changed(router)
         }
+        guard routers[router].attempts > 0 || !vacancy.isPaced || hasTurn(router) else { return Int.max }
+        routers[router].attempts += 1
+        routers[router].lastAttempt = now
         actions.append(inject(router, from: source(of: vacancy, router), priority: 0))
-        return now + settings.attemptInterval(of: routers[router].router)
+        let next = now + settings.attemptInterval(of: routers[router].router)
+        return min(next, routers[router].turn.end ?? next)
     }
 
     /// When it is known whether the members of the group that are late are dead; nil when none is late. For a group of two the other hosts tell
@@ -111,7 +118,9 @@ extension Election {
         return max(since, min(gains.max() ?? since, limit))
     }
 
-    private mutating func stopTaking(_ router: Int) {
+    /// Leaves the line of those that are taken over, and tells the others.
+    mutating func stopTaking(_ router: Int) {
+        endTurn(router)
         guard routers[router].isTaking else { return }
         routers[router].isTaking = false
         changed(router)

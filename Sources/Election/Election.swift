@@ -58,6 +58,11 @@ public struct Election: Sendable {
     /// Masters that wait for a free place among those that hand over.
     var waitingToYield: [Int] = []
     var yieldingCount = 0
+    /// Routers that wait to be taken over, in order, and how many have their turn.
+    var waitingForTurn: [Int] = []
+    var turnCount = 0
+    /// No turn begins before this.
+    var nextTurn = Int.min
     var actions: [ElectionAction] = []
 
     /// - Parameter startID: differs for every start of the agent; random.
@@ -79,6 +84,7 @@ public struct Election: Sendable {
     public var nextDeadline: Int? {
         var next = min(earliestDeadline, hosts.isEmpty ? Int.max : min(nextPulse, nextHostDeadline))
         if isUrgent { next = min(next, lastUrgent + settings.urgentIntervalMilliseconds) }
+        if let turnDeadline { next = min(next, turnDeadline) }
         return next == Int.max ? nil : next
     }
 
@@ -146,6 +152,7 @@ public struct Election: Sendable {
         if now >= earliestDeadline {
             for router in deadlines.indices where deadlines[router] <= now { touch(router) }
         }
+        callNext()
         guard !dirty.isEmpty else { return flushUrgent() }
         var position = 0
         while position < dirty.count {
@@ -159,6 +166,7 @@ public struct Election: Sendable {
                 routers[next].isWaitingToYield = false
                 touch(next)
             }
+            callNext()
         }
         dirty.removeAll(keepingCapacity: true)
         earliestDeadline = deadlines.min() ?? Int.max
@@ -259,6 +267,7 @@ public struct Election: Sendable {
         isDirty = Array(repeating: false, count: routers.count)
         deadlines = Array(repeating: Int.max, count: routers.count)
         yieldingCount = routers.count { $0.yieldingFor != nil }
+        recountTurns()
         for router in routers.indices {
             routers[router].isWaitingToYield = false
             touch(router)

@@ -31,6 +31,15 @@ public struct ElectionSettings: Hashable, Sendable {
     /// …and so often in all; then VRRP's own timers decide.
     public var attemptLimit = 5
 
+    /// So many routers that nobody serves are taken over by a host at a time, at least one; `Int.max`: all at once. As many as keep a kernel busy although
+    /// each keepalived first waits for its skew…
+    public var takeoverLimit = 20
+    /// …begun one after the other, so that they do not go in step…
+    public var takeoverSpacingMilliseconds = 1
+    /// …and followed by the next when they are master, or so long after their skew: a keepalived that hangs, or that processors busy with other work let
+    /// wait, must not hold up the rest.
+    public var takeoverTurnMilliseconds = 100
+
     /// How often the loser of a conflict tells its keepalived so…
     public var resignIntervalMilliseconds = 30
     /// …before it takes the addresses away by force.
@@ -141,7 +150,13 @@ extension ElectionSettings {
 
     /// A second advertisement of priority 0 makes keepalived count its skew (RFC 5798, section 6.1) from the start.
     func attemptInterval(of router: ElectionRouter) -> Int {
-        let skew = (256 - router.priority) * router.advertisementIntervalMilliseconds / 256
-        return max(attemptIntervalMilliseconds, skew + handoverSlackMilliseconds)
+        max(attemptIntervalMilliseconds, skew(of: router) + handoverSlackMilliseconds)
     }
+
+    func takeoverTurn(of router: ElectionRouter) -> Int { skew(of: router) + takeoverTurnMilliseconds }
+
+    var takeoverSpacing: Int { takeoverLimit == .max ? 0 : takeoverSpacingMilliseconds }
+
+    /// RFC 5798, section 6.1: after this a backup that hears priority 0 is master.
+    private func skew(of router: ElectionRouter) -> Int { (256 - router.priority) * router.advertisementIntervalMilliseconds / 256 }
 }

@@ -36,6 +36,28 @@ struct RouterElection: Sendable {
         case yielding(peer: Int)
         /// Its keepalived ended.
         case headless(peer: Int)
+
+        /// Whether many of them come at once that nobody serves meanwhile. A master that yields has its own pace, and the moment counts; one whose
+        /// keepalived ended starts it again soon.
+        var isPaced: Bool {
+            switch self {
+            case .dead, .nobody: true
+            case .yielding, .headless: false
+            }
+        }
+    }
+
+    /// A host takes over a few routers at a time.
+    ///
+    ///              due         a place is free: inject 0
+    ///     (none) ─────▶ awaited ──────────────────────────▶ now ──▶ master, or (none) when its time is over
+    enum Turn: Hashable, Sendable {
+        case none
+        case awaited
+        /// Until then the place is not given to another.
+        case now(until: Int)
+
+        var end: Int? { if case .now(let until) = self { until } else { nil } }
     }
 
     /// We and a peer are master.
@@ -103,8 +125,9 @@ struct RouterElection: Sendable {
     var vacantSince = 0
     var attempts = 0
     var lastAttempt: Int?
-    /// We have told our keepalived to take the office, and it has not answered yet.
+    /// We take the office: our keepalived is told when its turn comes, and has not answered yet.
     var isTaking = false
+    var turn = Turn.none
     /// Since when another candidate says the same of itself.
     var takenSince: Int?
     /// A master that yields has just advertised: its next advertisement, which would send a successor back, is an interval away.

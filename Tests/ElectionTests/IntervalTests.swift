@@ -50,7 +50,7 @@ struct IntervalTests {
 
     @Test("A host that dies is succeeded within 150 ms, however seldom advertisements are", arguments: intervals)
     func powerLoss(interval: Int) throws {
-        let group = SimulatedGroup(hosts: 3, routers: 200, interval: interval)
+        let group = SimulatedGroup(hosts: 3, routers: 20, interval: interval)
         group.startAndSettle()
         group.cutPower(0)
         let time = try #require(group.run(limit: 1000) { group.isSettled(on: 1) })

@@ -28,6 +28,19 @@ struct IsolationTests {
         #expect((0..<20).allSatisfy { group.owners($0) == [1 + $0 % 4] })
     }
 
+    @Test("A host that is held back does nothing until that is over, also when the carrier of its tunnels was away long before")
+    func held() {
+        let group = star(hosts: 5, isPreferred: true)
+        group.setCarrier(0, false)
+        group.run(1000)
+        group.setCarrier(0, true)
+        group.run(10_000)
+        for other in 1...4 { group.cut(0, other) }
+        group.run(10_000)
+        #expect(group.traffic.uselessTicks == 0)
+        #expect(group.hosts[0].daemons.allSatisfy { !$0.hasAddresses })
+    }
+
     @Test("A backup that hears none of four peers any more takes nothing", arguments: 1...7)
     func backup(seed: Int) {
         let group = star(hosts: 5, isPreferred: false, seed: UInt64(seed))

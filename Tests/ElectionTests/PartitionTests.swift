@@ -14,7 +14,8 @@ struct PartitionTests {
         let takeover = try #require(
             group.run(limit: 1000) { (0..<routers).allSatisfy { group.owners($0) == expected } })
         print("partition, \(members) members, \(routers) routers: takeover \(takeover) ms")
-        #expect(takeover <= 150)
+        // A few at a time.
+        #expect(takeover <= (routers == 1 ? 150 : 250))
         group.run(4000)
         group.heal()
         group.forgetTimes()

@@ -26,6 +26,8 @@ struct SimulatedDaemon {
     struct Outcome {
         var notification: Bool?
         var advertises = false
+        /// It asks the kernel for its addresses, and says that it is master when it has them.
+        var wantsAddresses = false
     }
 
     mutating func start(now: Int) -> Outcome {
@@ -46,8 +48,14 @@ struct SimulatedDaemon {
         timer = now + intervalMilliseconds
         guard !isMaster else { return Outcome(advertises: true) }
         isMaster = true
+        return Outcome(advertises: true, wantsAddresses: true)
+    }
+
+    /// The kernel has done what a new master asked for. False when that is of no use any more.
+    mutating func takeAddresses() -> Bool {
+        guard isRunning, isMaster, !hasAddresses else { return false }
         hasAddresses = true
-        return Outcome(notification: true, advertises: true)
+        return true
     }
 
     mutating func hear(_ advertisement: Advertisement, now: Int) -> Outcome {

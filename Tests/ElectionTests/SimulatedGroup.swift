@@ -21,6 +21,7 @@ final class SimulatedGroup {
         var wakeToken = 0
         var wakeAt: Int?
         var gateway = Reachability.unknown
+        var kernel = SimulatedKernel()
     }
 
     struct Traffic: Equatable {
@@ -33,6 +34,8 @@ final class SimulatedGroup {
         var datagrams = 0
         var bytes = 0
         var ownerChanges = 0
+        /// After which the next was due at once.
+        var uselessTicks = 0
     }
 
     var generator: SeededGenerator
@@ -54,6 +57,8 @@ final class SimulatedGroup {
 
     /// keepalived acts on what we inject after 0 to so many milliseconds: many at once on a busy host.
     var daemonLatencyMilliseconds = 0
+    /// What a new master asks its host's kernel for, one after the other; 0: the kernel does it at once.
+    var takeoverRequests = 0
 
     var traffic = Traffic()
     var conflicts: [String] = []
@@ -198,6 +203,8 @@ final class SimulatedGroup {
         }
         let actions = hosts[host].agent?.handle(event, now: now) ?? []
         perform(actions, of: host)
+        // A look that is due again at once would keep a real thread from everything else.
+        if event == .tick, let next = hosts[host].agent?.nextDeadline, next <= now { traffic.uselessTicks += 1 }
         scheduleWake(host)
     }
 
@@ -214,7 +221,7 @@ final class SimulatedGroup {
         hosts[host].wakeAt = next
         hosts[host].wakeToken += 1
         let token = hosts[host].wakeToken
-        queue.add(at: max(next, now)) {
+        queue.add(at: max(next, traffic.uselessTicks > 0 ? now + 1 : now)) {
             guard self.hosts[host].wakeToken == token else { return }
             self.hosts[host].wakeAt = nil
             self.tell(host, .tick)
@@ -291,13 +298,32 @@ final class SimulatedGroup {
     }
 
     func conclude(_ outcome: SimulatedDaemon.Outcome, router: Int, on host: Int) {
-        if let isMaster = outcome.notification {
-            traffic.ownerChanges += 1
-            countOwners(router)
-            after(2) { self.tell(host, .member(self.routers[router], isMaster ? .master : .backup)) }
+        if outcome.wantsAddresses {
+            if takeoverRequests == 0 { takeAddresses(router, on: host) } else { ask(host, for: router) }
         }
+        if let isMaster = outcome.notification { notify(isMaster, router: router, on: host) }
         if outcome.advertises { advertise(router, from: host) }
         scheduleDaemon(router, on: host)
+    }
+
+    private func notify(_ isMaster: Bool, router: Int, on host: Int) {
+        traffic.ownerChanges += 1
+        countOwners(router)
+        after(2) { self.tell(host, .member(self.routers[router], isMaster ? .master : .backup)) }
+    }
+
+    private func takeAddresses(_ router: Int, on host: Int) {
+        if hosts[host].daemons[router].takeAddresses() { notify(true, router: router, on: host) }
+    }
+
+    private func ask(_ host: Int, for router: Int) {
+        if hosts[host].kernel.isIdle { after(1) { self.work(host) } }
+        hosts[host].kernel.add(router, requests: takeoverRequests)
+    }
+
+    private func work(_ host: Int) {
+        for router in hosts[host].kernel.work() { takeAddresses(router, on: host) }
+        if !hosts[host].kernel.isIdle { after(1) { self.work(host) } }
     }
 
     private func scheduleDaemon(_ router: Int, on host: Int) {
