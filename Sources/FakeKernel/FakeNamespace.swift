@@ -215,7 +215,8 @@ struct FakeNamespace: Hashable {
 
     /// Sysctls that this kernel has, by their last word.
     private static let sysctlNames: Set<Substring> = [
-        "accept_dad", "accept_ra", "accept_ra_pinfo", "accept_redirects", "addr_gen_mode", "arp_announce", "arp_ignore", "arp_notify", "autoconf",
+        "accept_dad", "accept_ra", "accept_ra_pinfo", "accept_redirects", "addr_gen_mode", "arp_announce", "arp_ignore", "arp_notify",
+        "autoconf",
         "bridge-nf-call-arptables", "bridge-nf-call-ip6tables", "bridge-nf-call-iptables", "disable_ipv6", "fib_multipath_hash_policy",
         "forwarding", "ip_forward",
         "ip_nonlocal_bind", "nf_conntrack_tcp_be_liberal", "nf_conntrack_tcp_loose", "promote_secondaries", "proxy_arp", "rp_filter",
