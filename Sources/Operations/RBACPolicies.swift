@@ -59,6 +59,7 @@ extension Verb {
         try request.assign(to: &grant)
         guard grant.target != current.target else { return current }
         try checkTarget(grant.target)
+        // Whether the target was given the address scope of a pool is asked at creation alone, as in Neutron.
         try refuseDuplicate(of: grant)
         try refuseUsed(current, replacedBy: grant)
         try transaction.update(grant)

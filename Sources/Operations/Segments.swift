@@ -5,7 +5,8 @@ import Store
 /// What a request says about the carrier of a network or of one of its segments.
 struct SegmentRequest {
     var type: String
-    var physicalNetwork: String?
+    /// Nil also where the request gives an empty name, as Terraform does for what it leaves open: Neutron takes it for none.
+    private(set) var physicalNetwork: String?
     var segmentationID: Int?
 
     /// The provider attributes. Nil when the request names none of them: the server chooses.
@@ -16,11 +17,12 @@ struct SegmentRequest {
         guard type != nil || physicalNetwork != nil || segmentationID != nil else { return nil }
         guard let type else { throw APIError.invalidInput("network_type required") }
         self.type = type
+        physicalNetwork = Self.name(physicalNetwork)
     }
 
     init(type: String, physicalNetwork: String? = nil, segmentationID: Int? = nil) {
         self.type = type
-        self.physicalNetwork = physicalNetwork
+        self.physicalNetwork = Self.name(physicalNetwork)
         self.segmentationID = segmentationID
     }
 
@@ -28,7 +30,7 @@ struct SegmentRequest {
     private init(_ entry: JSONValue) throws {
         do {
             let members = try Self.entryType.validate(entry)
-            physicalNetwork = members["provider:physical_network"]?.stringValue
+            physicalNetwork = Self.name(members["provider:physical_network"]?.stringValue)
             segmentationID = members["provider:segmentation_id"]?.integerValue
             guard let type = members["provider:network_type"]?.stringValue else { throw APIError.invalidInput("network_type required") }
             self.type = type
@@ -36,6 +38,8 @@ struct SegmentRequest {
             throw APIError.invalidAttribute("segments", error.reason)
         }
     }
+
+    private static func name(_ text: String?) -> String? { text?.isEmpty == true ? nil : text }
 
     private static let entryType = AttributeType.object([
         .init("provider:network_type", .string(maximum: 32)), .init("provider:physical_network", .nullable(.string(maximum: 64))),

@@ -51,6 +51,20 @@ import Testing
         #expect(try await cloud.list(Network.self).count == 2)
     }
 
+    @Test("An empty name of a physical network is none, as Terraform sends it with the segments of a network")
+    func emptyPhysicalNetwork() async throws {
+        let cloud = try Cloud()
+        for type in ["local", "vxlan"] {
+            let attributes: [String: JSONValue] = ["provider:network_type": .string(type), "provider:physical_network": ""]
+            #expect(try await cloud.network(attributes).physicalNetwork == nil)
+            #expect(try await cloud.network(["segments": [.object(attributes)]]).physicalNetwork == nil)
+        }
+        let flat: [String: JSONValue] = ["provider:network_type": "flat", "provider:physical_network": ""]
+        #expect(
+            try await apiError { try await cloud.network(flat) }
+                == .invalidInput("physical_network required for flat provider network"))
+    }
+
     @Test("A network whose ports are in use stays; DHCP ports go with it")
     func deletion() async throws {
         let cloud = try Cloud()
