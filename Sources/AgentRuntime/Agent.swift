@@ -50,7 +50,7 @@ public actor Agent: Service {
     private var batch: [FeedMessage] = []
     private(set) var view = HostView()
     /// The revision that the view holds; nil before the first bookmark.
-    private var viewRevision: Int?
+    private(set) var viewRevision: Int?
     /// What became of the view since it was converted.
     private var changes = HostChanges.everything
     private var converter: HostConverter
@@ -81,7 +81,7 @@ public actor Agent: Service {
     private var cleaner: ConnectionCleaner
     private var leases: LeaseReleaser
     private let groupConnections: GroupConnectionCleaner?
-    private let connectionGuard: ConnectionGuard?
+    let connectionGuard: ConnectionGuard?
     private var needsFullCheck = true
     /// Whether the last cycle left something of a resync to look at.
     private var isResyncing = false
@@ -298,62 +298,6 @@ public actor Agent: Service {
         retry = Task {
             do { try await Task.sleep(for: delay) } catch { return }
             cycleWakeUp()
-        }
-    }
-
-    private func watchLinks() async {
-        for await _ in senses.linkChanges {
-            if Task.isCancelled { return }
-            reconciler.markLinksDirty(nil)
-            cycleWakeUp()
-        }
-    }
-
-    private func watchNamespaceLinks() async {
-        for await namespace in senses.namespaceChanges {
-            if Task.isCancelled { return }
-            reconciler.markLinksDirty(namespace)
-            cycleWakeUp()
-        }
-    }
-
-    /// A forwarding entry or neighbour that is gone sends packets astray.
-    private func watchEntries() async {
-        for await entry in senses.entryLosses {
-            if Task.isCancelled { return }
-            if reconciler.noteLoss(of: entry) { cycleWakeUp() }
-        }
-    }
-
-    /// A flushed ruleset protects nobody: it does not wait for the next full check.
-    private func watchFirewalls() async {
-        guard let changes = senses.rulesetChanges else { return }
-        for await place in changes {
-            if Task.isCancelled { return }
-            if reconciler.findChangedFirewall(in: place) { cycleWakeUp() }
-        }
-    }
-
-    /// Also, more seldom, where somebody tells of changes: there are namespaces beyond those that are listened to, and events get lost. Of the settings
-    /// that belong to the firewall nobody tells.
-    private func lookAtFirewalls() async {
-        let factor = senses.rulesetChanges == nil ? 1 : Self.firewallCheckFactor
-        var turn = 0
-        while !Task.isCancelled {
-            try? await Task.sleep(for: .milliseconds(configuration.firewallCheckMilliseconds))
-            turn = (turn + 1) % factor
-            let hasChangedSettings = reconciler.findChangedSettings()
-            let hasChangedFirewalls = turn == 0 && reconciler.findChangedFirewalls()
-            if hasChangedSettings || hasChangedFirewalls { cycleWakeUp() }
-        }
-    }
-
-    /// Of connections that come nobody tells: there would be a message for each.
-    private func watchConnections() async {
-        guard let connectionGuard else { return }
-        while !Task.isCancelled {
-            try? await Task.sleep(for: .milliseconds(ConnectionGuard.watchMilliseconds))
-            if viewRevision != nil { connectionGuard.watch(view, now: milliseconds) }
         }
     }
 
