@@ -6,15 +6,25 @@ import Glibc
 /// seconds: 56 lost fragments a second of one instance are enough to keep it full, and nobody's packets in fragments pass any more. With these
 /// settings it takes some 50,000 a second. What is on its way within one cloud is whole within milliseconds.
 public enum FragmentReassembly {
-    private static let seconds = "1"
-    private static let bytes = "134217728"
+    private static let seconds = 1
+    private static let bytes = 134_217_728
 
-    /// By path below /proc/sys.
-    private static let wanted = [
-        "net/ipv4/ipfrag_time": seconds, "net/ipv4/ipfrag_high_thresh": bytes,
-        "net/netfilter/nf_conntrack_frag6_timeout": seconds, "net/netfilter/nf_conntrack_frag6_high_thresh": bytes,
-    ]
+    private static let times = ["net/ipv4/ipfrag_time", "net/netfilter/nf_conntrack_frag6_timeout"]
+    private static let sizes = ["net/ipv4/ipfrag_high_thresh", "net/netfilter/nf_conntrack_frag6_high_thresh"]
 
-    /// Those that this kernel has: one without IPv6 has half of them.
-    public static func settings() -> [String: String] { wanted.filter { access("/proc/sys/\($0.key)", W_OK) == 0 } }
+    /// By path below /proc/sys, those that this kernel has: one without IPv6 has half of them. A memory that somebody made larger stays so.
+    public static func settings() -> [String: String] {
+        var settings: [String: String] = [:]
+        for path in times where access("/proc/sys/\(path)", W_OK) == 0 { settings[path] = "\(seconds)" }
+        for path in sizes where access("/proc/sys/\(path)", W_OK) == 0 { settings[path] = "\(max(bytes, number(path) ?? 0))" }
+        return settings
+    }
+
+    private static func number(_ path: String) -> Int? {
+        guard let file = fopen("/proc/sys/\(path)", "re") else { return nil }
+        defer { fclose(file) }
+        var line = [CChar](repeating: 0, count: 32)
+        guard fgets(&line, Int32(line.count), file) != nil else { return nil }
+        return Int(String(decoding: line.prefix { (48...57).contains($0) }.map { UInt8(bitPattern: $0) }, as: UTF8.self))
+    }
 }
