@@ -126,6 +126,8 @@ public actor Agent: Service {
             kernel: kernel, processes: processes, stateDirectory: configuration.settings.stateDirectory,
             rulesets: senses.rulesetHistory, onStartEnd: { [cycleWakeUp] in cycleWakeUp() },
             clock: { [clockStart] in Int((ContinuousClock.now - clockStart) / .milliseconds(1)) })
+        // Before the election knows any member.
+        if let election = senses.election { election.setErrandRunner { [errands] in errands.run($0, for: election) } }
     }
 
     /// Runs until the task is cancelled or a graceful shutdown begins.

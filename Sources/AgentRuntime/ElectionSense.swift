@@ -17,8 +17,12 @@ public struct ElectionSense: Sendable {
     public var watch: @Sendable ([ResourceID: Int32]) -> Void
     /// Whether addresses that news said to take away shall still go.
     public var isStripDue: @Sendable (ResourceID) -> Bool
-    /// Chooses who tells the neighbours of a router's addresses, called at the moment at which it is due. Until then ``ElectionNews/announce(_:)`` asks for it.
-    public var setAnnouncer: @Sendable (@escaping @Sendable (ResourceID) -> Void) -> Void
+    /// Whether an announcement that an errand asked for shall still be made.
+    public var isAnnouncementDue: @Sendable (ResourceID) -> Bool
+    /// Chooses who does errands, before the first update. It is called at the moment at which they are due and must not block.
+    public var setErrandRunner: @Sendable (@escaping @Sendable (ElectionErrand) -> Void) -> Void
+    /// An errand to make a device deaf or mute is done since just now.
+    public var noteDone: @Sendable (ElectionErrand) -> Void
     /// Ends it; blocks until it has.
     public var stop: @Sendable () -> Void
 
@@ -26,7 +30,9 @@ public struct ElectionSense: Sendable {
         news: AsyncStream<ElectionNews>, update: @escaping @Sendable ([ElectionMember]) -> Void,
         note: @escaping @Sendable (ResourceID, MemberState) -> Void,
         watch: @escaping @Sendable ([ResourceID: Int32]) -> Void, isStripDue: @escaping @Sendable (ResourceID) -> Bool,
-        setAnnouncer: @escaping @Sendable (@escaping @Sendable (ResourceID) -> Void) -> Void = { _ in },
+        isAnnouncementDue: @escaping @Sendable (ResourceID) -> Bool = { _ in true },
+        setErrandRunner: @escaping @Sendable (@escaping @Sendable (ElectionErrand) -> Void) -> Void = { _ in },
+        noteDone: @escaping @Sendable (ElectionErrand) -> Void = { _ in },
         stop: @escaping @Sendable () -> Void
     ) {
         self.news = news
@@ -34,7 +40,9 @@ public struct ElectionSense: Sendable {
         self.note = note
         self.watch = watch
         self.isStripDue = isStripDue
-        self.setAnnouncer = setAnnouncer
+        self.isAnnouncementDue = isAnnouncementDue
+        self.setErrandRunner = setErrandRunner
+        self.noteDone = noteDone
         self.stop = stop
     }
 }
@@ -103,31 +111,12 @@ extension Agent {
         if !keepaliveds.isEmpty { election.watch(keepaliveds) }
     }
 
-    /// News that wait for the end of a cycle: as many as the election keeps itself.
-    private static let maximumWaitingNews = 8192
-
-    /// Announcements do not wait for a cycle, which a drain starts on all its hosts, nor for a task's turn: packets go the old way until they are made.
+    /// What the election wants done at once is no news (``RouterErrands/run(_:for:)``): these wait for cycles and for their task's turn.
     nonisolated func followElection() async {
         guard let election = senses.election else { return }
-        election.setAnnouncer { [errands] in errands.announce($0) }
-        let (others, waiting) = AsyncStream.makeStream(of: ElectionNews.self, bufferingPolicy: .bufferingNewest(Self.maximumWaitingNews))
-        await withDiscardingTaskGroup { group in
-            group.addTask {
-                for await news in others {
-                    if Task.isCancelled { break }
-                    await self.take(news)
-                }
-            }
-            for await news in election.news {
-                if Task.isCancelled { break }
-                switch news {
-                case .announce(let id): errands.announce(id)
-                case .deafen(let device, let milliseconds): errands.filter(.toDevice(device), milliseconds: milliseconds)
-                case .mute(let device, let milliseconds): errands.filter(.fromDevice(device), milliseconds: milliseconds)
-                default: waiting.yield(news)
-                }
-            }
-            waiting.finish()
+        for await news in election.news {
+            if Task.isCancelled { break }
+            await take(news)
         }
         election.stop()
     }
@@ -135,9 +124,6 @@ extension Agent {
     private func take(_ news: ElectionNews) {
         switch news {
         case .notified(let id, let line): heard(line, of: id)
-        case .announce(let id): errands.announce(id)
-        case .deafen(let device, let milliseconds): errands.filter(.toDevice(device), milliseconds: milliseconds)
-        case .mute(let device, let milliseconds): errands.filter(.fromDevice(device), milliseconds: milliseconds)
         case .strip(let id):
             logger.warning("Taking a router's addresses away from a member that has lost it", metadata: ["router": "\(id)"])
             if let election = senses.election { errands.strip(id, view.routers[id], isDue: election.isStripDue) }

@@ -1,5 +1,6 @@
 import Converters
 import Dispatch
+import Election
 import HostModel
 import KernelInterface
 import Logging
@@ -50,26 +51,45 @@ struct RouterErrands: Sendable {
         }
     }
 
+    /// Does what the election wants done at once: packets go the old way until a router is announced, so that neither waits for a cycle, which a drain
+    /// starts on all its hosts, nor for a task's turn.
+    func run(_ errand: ElectionErrand, for election: ElectionSense) {
+        switch errand {
+        case .announce(let id): announce(id, isDue: election.isAnnouncementDue)
+        case .deafen(_, let device, let milliseconds): filter(.toDevice(device), milliseconds: milliseconds) { election.noteDone(errand) }
+        case .mute(_, let device, let milliseconds): filter(.fromDevice(device), milliseconds: milliseconds) { election.noteDone(errand) }
+        }
+    }
+
     /// Tells the neighbours of every address that the router has here (gratuitous ARP, unsolicited neighbour advertisements). An announcement that
     /// still waits is as good as another.
-    func announce(_ id: ResourceID) {
+    ///
+    /// - Parameter isDue: whether that is still to be done: the member may have given way while it waited.
+    func announce(_ id: ResourceID, isDue: @escaping @Sendable (ResourceID) -> Bool = { _ in true }) {
         guard announcing.begin(id) else { return }
         let namespace = RouterConverter.namespace(of: id)
         perform("announce the addresses of router \(id)") { [announcing] () throws(KernelError) in
             announcing.end(id)
-            try kernel.announce(try kernel.addresses(in: namespace).filter(Self.isShared), in: namespace)
+            let shared: [LinkAddress] = try kernel.addresses(in: namespace).filter(Self.isShared)
+            guard isDue(id) else { return }
+            try kernel.announce(shared, in: namespace)
         }
     }
 
     /// Keeps advertisements from a keepalived that hands over, or its own from the others: see ``HandoverFilter``. Comes in time mostly; without it a
     /// packet or two may be lost.
-    func filter(_ advertisements: HandoverFilter.Advertisements, milliseconds: Int) {
-        guard filters.add(advertisements, milliseconds) else { return }
+    ///
+    /// - Parameter whenDone: called when the kernel has the filter.
+    private func filter(
+        _ advertisements: HandoverFilter.Advertisements, milliseconds: Int, whenDone: @escaping @Sendable () -> Void
+    ) {
+        guard filters.add(advertisements, WaitingFilters.Filter(milliseconds: milliseconds, whenDone: whenDone)) else { return }
         filtering.async {
             // All that wait by now in one script: a host that drains hands many routers over at once, and none waits for the others' scripts.
             let waiting = filters.take()
             do throws(KernelError) {
-                try kernel.perform(.applyFirewall(script: HandoverFilter.script(waiting), nil))
+                try kernel.perform(.applyFirewall(script: HandoverFilter.script(waiting.mapValues(\.milliseconds)), nil))
+                for filter in waiting.values { filter.whenDone() }
             } catch {
                 logger.warning("Handovers go without their filter", metadata: ["of": "\(waiting.keys)", "error": "\(error)"])
             }
@@ -102,20 +122,25 @@ struct RouterErrands: Sendable {
     }
 }
 
-/// What is to be kept from passing, and for how long, until a script does it.
+/// What is to be kept from passing until a script does it.
 private final class WaitingFilters: Sendable {
-    private let filters = Mutex<[HandoverFilter.Advertisements: Int]>([:])
+    struct Filter {
+        var milliseconds: Int
+        var whenDone: @Sendable () -> Void
+    }
+
+    private let filters = Mutex<[HandoverFilter.Advertisements: Filter]>([:])
 
     /// False when others wait already: the script that is due does this too.
-    func add(_ advertisements: HandoverFilter.Advertisements, _ milliseconds: Int) -> Bool {
+    func add(_ advertisements: HandoverFilter.Advertisements, _ filter: Filter) -> Bool {
         filters.withLock { filters in
             let isFirst = filters.isEmpty
-            filters[advertisements] = milliseconds
+            filters[advertisements] = filter
             return isFirst
         }
     }
 
-    func take() -> [HandoverFilter.Advertisements: Int] {
+    func take() -> [HandoverFilter.Advertisements: Filter] {
         filters.withLock { filters in
             defer { filters = [:] }
             return filters

@@ -22,13 +22,13 @@ extension Election {
             routers[router].conflict = RouterElection.Conflict(rival: rival, since: now)
         } else if let old = routers[router].conflict, old.rival != rival {
             if old.isReported { report(router, old, isOver: true) }
-            routers[router].conflict = RouterElection.Conflict(rival: rival, since: old.since, mutedSince: old.mutedSince)
+            routers[router].conflict = RouterElection.Conflict(rival: rival, since: old.since, mute: old.mute)
         }
         routers[router].conflict?.isLosing = winner != nil
         deadline = min(deadline, reportLasting(router))
         if let winner {
-            let silence = mute(router, before: winner)
-            if let wait = [handoverWait(router), silence].compactMap(\.self).max() { return min(deadline, wait) }
+            let muteWait = mute(router, before: winner)
+            if let wait = [handoverWait(router), muteWait].compactMap(\.self).max() { return min(deadline, wait) }
             return min(deadline, resign(router, to: winner))
         }
         if isNew { actions.append(.suspectDaemon(routers[router].router.id)) }
@@ -74,20 +74,30 @@ extension Election {
         return now < end ? end : nil
     }
 
-    /// keepalived's last word, when it gives way, has our priority: it would throw down a winner of a lower one, and is kept in. Until when that needs
-    /// its time, if it does.
+    /// keepalived's last word, when it gives way, has our priority: it would throw down a winner of a lower one, and is kept in. Until when we wait for that,
+    /// if we do.
     private mutating func mute(_ router: Int, before winner: Int) -> Int? {
         let group = routers[router].router
         let peer = group.peers[winner]
         guard (group.priority, group.localAddress) > (peer.priority, peer.address) else { return nil }
-        var since = routers[router].conflict?.mutedSince
-        if since.map({ now - $0 > settings.muteRenewal(of: group) }) ?? true {
-            since = now
-            routers[router].conflict?.mutedSince = now
+        let former = routers[router].conflict?.mute
+        let mute = former.flatMap { now - $0.asked > settings.muteRenewal(of: group) ? nil : $0 } ?? RouterElection.Filter(asked: now)
+        if mute != former {
+            routers[router].conflict?.mute = mute
             actions.append(.mute(group.id, milliseconds: settings.muteTime(of: group)))
         }
-        let due = (since ?? now) + settings.muteLead(of: group)
-        return now < due ? due : nil
+        return wait(for: mute, group)
+    }
+
+    mutating func noteMuted(_ router: Int) {
+        routers[router].conflict?.mute?.isThere = true
+        touch(router)
+    }
+
+    /// Until when what a filter is for waits for it; nil when it does not any more.
+    func wait(for filter: RouterElection.Filter, _ group: ElectionRouter) -> Int? {
+        let end = filter.asked + settings.filterPatience(of: group)
+        return filter.isThere || now >= end ? nil : end
     }
 
     /// Whether a rival's claim is better than ours; and when that may change with time alone.

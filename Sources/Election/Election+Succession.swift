@@ -164,23 +164,39 @@ extension Election {
         let notBefore = reason == .draining ? routers[router].drainNotBefore : routers[router].gatewayNotBefore
         guard now >= notBefore else { return notBefore }
         // After a partition what another one said before may be long past, and it is master. Its host is looked at again when it is current.
-        guard hasCurrentCandidate(router) else { return Int.max }
-        guard yieldingCount < settings.handoverLimit else {
+        guard hasCurrentCandidate(router) else {
+            endYielding(router)
+            return Int.max
+        }
+        guard routers[router].isHandingOver || isHandoverFree else {
             if !routers[router].isWaitingToYield {
                 routers[router].isWaitingToYield = true
                 waitingToYield.append(router)
             }
             return Int.max
         }
+        if !routers[router].isHandingOver { yieldingCount += 1 }
+        if let wait = deafen(router) { return wait }
         routers[router].yieldingFor = reason
         routers[router].yieldingSince = now
-        yieldingCount += 1
-        if let milliseconds = settings.handoverDeafness(of: routers[router].router) {
-            actions.append(.deafen(routers[router].router.id, milliseconds: milliseconds))
-        }
         if reason == .gateway { noteGatewayHandover(router) }
         changed(router)
         return now + settings.handoverPatience(of: routers[router].router)
+    }
+
+    /// Until when we wait to be deaf to a successor, if we do.
+    private mutating func deafen(_ router: Int) -> Int? {
+        let group = routers[router].router
+        guard let milliseconds = settings.handoverDeafness(of: group) else { return nil }
+        if routers[router].deafness == nil { actions.append(.deafen(group.id, milliseconds: milliseconds)) }
+        let deafness = routers[router].deafness ?? RouterElection.Filter(asked: now)
+        routers[router].deafness = deafness
+        return wait(for: deafness, group)
+    }
+
+    mutating func noteDeafened(_ router: Int) {
+        routers[router].deafness?.isThere = true
+        touch(router)
     }
 
     private func hasCurrentCandidate(_ router: Int) -> Bool {
@@ -200,14 +216,23 @@ extension Election {
     }
 
     mutating func endYielding(_ router: Int) {
-        guard routers[router].yieldingFor != nil else { return }
+        guard routers[router].isHandingOver else { return }
+        let isTold = routers[router].yieldingFor != nil
         routers[router].yieldingFor = nil
+        routers[router].deafness = nil
         yieldingCount -= 1
-        changed(router)
-        // The place that is free now goes to the one that has waited longest.
-        if !waitingToYield.isEmpty {
+        if isTold { changed(router) }
+    }
+
+    private var isHandoverFree: Bool { yieldingCount + calledToYieldCount < settings.handoverLimit }
+
+    /// Free places among those that hand over go to the ones that have waited longest.
+    mutating func callNextToYield() {
+        while isHandoverFree, !waitingToYield.isEmpty {
             let next = waitingToYield.removeFirst()
             routers[next].isWaitingToYield = false
+            routers[next].isCalledToYield = true
+            calledToYieldCount += 1
             touch(next)
         }
     }

@@ -58,6 +58,8 @@ public struct Election: Sendable {
     /// Masters that wait for a free place among those that hand over.
     var waitingToYield: [Int] = []
     var yieldingCount = 0
+    /// Of those that waited: a place is kept for each until it is looked at.
+    var calledToYieldCount = 0
     /// Routers that wait to be taken over, in order, and how many have their turn.
     var waitingForTurn: [Int] = []
     var turnCount = 0
@@ -113,6 +115,8 @@ public struct Election: Sendable {
         case .carrier(let isUp): noteCarrier(isUp)
         case .underlayHeard: noteUnderlay()
         case .advertisementHeard(let id, let source): if let router = routerPositions[id] { noteAdvertisement(router, from: source) }
+        case .deafened(let id): if let router = routerPositions[id] { noteDeafened(router) }
+        case .muted(let id): if let router = routerPositions[id] { noteMuted(router) }
         }
         settle()
         return takeActions()
@@ -159,13 +163,12 @@ public struct Election: Sendable {
             let router = dirty[position]
             position += 1
             isDirty[router] = false
-            deadlines[router] = evaluate(router)
-            // A free place among those that hand over goes to the next that waits.
-            if yieldingCount < settings.handoverLimit, !waitingToYield.isEmpty {
-                let next = waitingToYield.removeFirst()
-                routers[next].isWaitingToYield = false
-                touch(next)
+            if routers[router].isCalledToYield {
+                routers[router].isCalledToYield = false
+                calledToYieldCount -= 1
             }
+            deadlines[router] = evaluate(router)
+            callNextToYield()
             callNext()
         }
         dirty.removeAll(keepingCapacity: true)
@@ -266,10 +269,12 @@ public struct Election: Sendable {
         waitingToYield = []
         isDirty = Array(repeating: false, count: routers.count)
         deadlines = Array(repeating: Int.max, count: routers.count)
-        yieldingCount = routers.count { $0.yieldingFor != nil }
+        yieldingCount = routers.count(where: \.isHandingOver)
         recountTurns()
+        calledToYieldCount = 0
         for router in routers.indices {
             routers[router].isWaitingToYield = false
+            routers[router].isCalledToYield = false
             touch(router)
         }
         for router in changes { changed(router) }

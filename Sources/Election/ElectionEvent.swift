@@ -25,6 +25,10 @@ public enum ElectionEvent: Hashable, Sendable {
     /// After `listen`: a real advertisement came over the HA network, not one that we injected. `from` is its source address; with it, only the
     /// awaited master's advertisement counts, and one of another member that was master for a moment does not.
     case advertisementHeard(ResourceID, from: IPAddress? = nil)
+    /// After `deafen`: the filter is there since just now.
+    case deafened(ResourceID)
+    /// After `mute`: the filter is there since just now.
+    case muted(ResourceID)
 }
 
 /// What an `Election` wants done.
@@ -38,10 +42,11 @@ public enum ElectionAction: Hashable, Sendable {
     case inject(router: ResourceID, source: IPAddress, priority: Int)
     /// Gratuitous ARP and unsolicited neighbour advertisements for all addresses of the router.
     case announce(ResourceID)
-    /// Keep other members' advertisements from our keepalived for so long: one with a higher priority would make it give the addresses up at once.
+    /// Keep other members' advertisements from our keepalived for so long, and tell of it (`deafened`): one with a higher priority would make it give the
+    /// addresses up at once.
     case deafen(ResourceID, milliseconds: Int)
-    /// Keep our keepalived's own advertisements from the others for so long: its last word before it gives way, with a higher priority than its successor's,
-    /// would make that one give way too. Told ``ElectionSettings/muteLeadMilliseconds`` before it matters.
+    /// Keep our keepalived's own advertisements from the others for so long, and tell of it (`muted`): its last word before it gives way, with a higher
+    /// priority than its successor's, would make that one give way too.
     case mute(ResourceID, milliseconds: Int)
     /// Remove the router's addresses by force: keepalived does not do it.
     case strip(ResourceID)

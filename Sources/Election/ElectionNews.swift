@@ -5,12 +5,6 @@ import NetworkModel
 public enum ElectionNews: Hashable, Sendable {
     /// keepalived wrote a line into its notify FIFO.
     case notified(ResourceID, line: String)
-    /// Tell the neighbours of all addresses of the router that they are here.
-    case announce(ResourceID)
-    /// Let no VRRP advertisement of others pass to the device for so long, by itself.
-    case deafen(device: String, milliseconds: Int)
-    /// Let no VRRP advertisement of the device pass to others for so long, by itself.
-    case mute(device: String, milliseconds: Int)
     /// Take the master's addresses away: another member has them, and keepalived does not do it.
     case strip(ResourceID)
     /// keepalived, which has ended, may be started again: another member is master, or nobody else is there to be it.

@@ -44,10 +44,11 @@ public struct ElectionSettings: Hashable, Sendable {
     public var resignIntervalMilliseconds = 30
     /// …before it takes the addresses away by force.
     public var resignLimit = 5
-    /// A loser of higher priority than the winner is kept from saying so for so long, from…
+    /// A loser of higher priority than the winner is kept from saying so for so long.
     public var muteMilliseconds = 500
-    /// …so long before it gives way: a filter of the host takes its time.
-    public var muteLeadMilliseconds = 15
+    /// For a filter of the host (to mute, to deafen) a member waits no longer than this, and than a third of an interval: it then goes on without it, which
+    /// may cost some packets.
+    public var filterPatienceMilliseconds = 300
     /// A conflict that lasts longer is reported.
     public var conflictReportMilliseconds = 500
     /// A rival that we hear and that does not hear us for so long cannot give way: we do.
@@ -133,11 +134,13 @@ extension ElectionSettings {
     /// Of a group that advertises often, another member would become master if it heard nobody for three intervals.
     func muteTime(of router: ElectionRouter) -> Int { min(muteMilliseconds, 2 * router.advertisementIntervalMilliseconds) }
 
-    func muteLead(of router: ElectionRouter) -> Int { min(muteLeadMilliseconds, router.advertisementIntervalMilliseconds / 3) }
+    func filterPatience(of router: ElectionRouter) -> Int {
+        min(filterPatienceMilliseconds, router.advertisementIntervalMilliseconds / 3)
+    }
 
-    /// How long after it began a mute is too old for a master that is about to give way: all its attempts shall lie in it.
+    /// How long after it was asked for a mute is too old for a master that is about to give way: all its attempts shall lie in it. Longer than the patience.
     func muteRenewal(of router: ElectionRouter) -> Int {
-        max(muteTime(of: router) - resignLimit * resignIntervalMilliseconds - muteLead(of: router), muteTime(of: router) / 2)
+        max(muteTime(of: router) - resignLimit * resignIntervalMilliseconds, muteTime(of: router) / 2)
     }
 
     /// Until the overlap is over. A backup that hears nobody for three intervals becomes master: where these are short nobody is made deaf.

@@ -64,15 +64,22 @@ struct RouterElection: Sendable {
     ///
     ///                    ┌─ we are better ─▶ announce ─── rival gives way ──▶ announce
     ///     both claim ────┤
-    ///                    └─ we are worse ──▶ (mute) inject 255, at most 5 times ──▶ backup (relay, if the HA network is silent)
+    ///                    └─ we are worse ──▶ (mute, wait for it) inject 255, at most 5 times ──▶ backup (relay, if the HA network is silent)
     ///                                              └─ still master ──▶ strip ──▶ fault
     struct Conflict: Hashable, Sendable {
         var rival: Int
         var since: Int
         var isReported = false
         var isLosing = false
-        /// Since when our keepalived's advertisements are kept in.
-        var mutedSince: Int?
+        /// Keeps our keepalived's advertisements in.
+        var mute: Filter?
+    }
+
+    /// Something that the host shall keep from passing. Until it is known to be there, what it is for waits, but not for ever:
+    /// `ElectionSettings.filterPatience`.
+    struct Filter: Hashable, Sendable {
+        var asked: Int
+        var isThere = false
     }
 
     /// We are master, and a peer that shall give way still is.
@@ -152,9 +159,12 @@ struct RouterElection: Sendable {
     /// Real advertisements of a master come whose pulses do not.
     var isMasterHeard = false
 
+    /// Lets our keepalived not hear the successor: before we say that we yield, and until we do not any more.
+    var deafness: Filter?
     var yieldingFor: HandoverReason?
     var yieldingSince = 0
     var isWaitingToYield = false
+    var isCalledToYield = false
     var drainNotBefore = Int.min
     var gatewayNotBefore = Int.min
     var gatewayBackoff = 0
@@ -182,9 +192,10 @@ struct RouterElection: Sendable {
         lastMaster = lastMaster.flatMap { positions[$0] }
         if let old = relay { relay = positions[old.peer].map { Relay(peer: $0, next: old.next, until: old.until) } }
         if let old = conflict {
-            conflict = positions[old.rival].map {
-                Conflict(
-                    rival: $0, since: old.since, isReported: old.isReported, isLosing: old.isLosing, mutedSince: old.mutedSince)
+            conflict = positions[old.rival].map { rival in
+                var conflict = old
+                conflict.rival = rival
+                return conflict
             }
         }
         vacancy = nil
@@ -192,6 +203,9 @@ struct RouterElection: Sendable {
         self.hosts = hosts
         self.claims = claims
     }
+
+    /// One of those that hand over, which are few at a time.
+    var isHandingOver: Bool { yieldingFor != nil || deafness != nil }
 
     /// The term of a claim that begins now and is the best: saturates.
     var nextTerm: UInt32 { highestTerm == .max ? .max : highestTerm + 1 }

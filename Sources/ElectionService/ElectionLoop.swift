@@ -46,6 +46,7 @@ final class ElectionLoop {
     private let carrier: CarrierWatch
     private let bell: Int32
     private let tell: (ElectionNews) -> Void
+    private let doErrand: (ElectionErrand) -> Void
     private let forgotten: (ResourceID) -> Void
     private let waitSet: Int32
     private var sources: [Int32: Source] = [:]
@@ -68,7 +69,7 @@ final class ElectionLoop {
 
     init(
         settings: ElectionSettings, tunnelAddress: IPAddress, startID: UInt64, bell: Int32, tell: @escaping (ElectionNews) -> Void,
-        forgotten: @escaping (ResourceID) -> Void = { _ in }
+        doErrand: @escaping (ElectionErrand) -> Void = { _ in }, forgotten: @escaping (ResourceID) -> Void = { _ in }
     ) throws(KernelError) {
         election = Election(settings: settings, startID: startID)
         self.tunnelAddress = tunnelAddress
@@ -78,6 +79,7 @@ final class ElectionLoop {
         waitSet = try opened(clinux_poll_set(), "wait for descriptors")
         self.bell = bell
         self.tell = tell
+        self.doErrand = doErrand
         self.forgotten = forgotten
         try add(bell, .bell)
         try add(sockets.pulses, .pulses)
@@ -179,6 +181,15 @@ final class ElectionLoop {
         case .update(let new): update(new)
         case .member(let id, let state): if members[id] == nil { seen[id] = state } else { note(id, state) }
         case .watch(let processes): for (id, process) in processes { watch(id, process) }
+        case .done(let errand): note(done: errand)
+        }
+    }
+
+    private func note(done errand: ElectionErrand) {
+        switch errand {
+        case .announce: return
+        case .deafen(let id, _, _): handle(.deafened(id))
+        case .mute(let id, _, _): handle(.muted(id))
         }
     }
 
@@ -337,11 +348,11 @@ final class ElectionLoop {
             case .send(let bytes, let address): sockets.send(bytes, to: address)
             case .echo(let address): sockets.requestEcho(of: address)
             case .inject(let id, let source, let priority): inject(id, source, priority)
-            case .announce(let id): tell(.announce(id))
+            case .announce(let id): doErrand(.announce(id))
             case .deafen(let id, let milliseconds):
-                if let member = members[id] { tell(.deafen(device: member.device, milliseconds: milliseconds)) }
+                if let member = members[id] { doErrand(.deafen(id, device: member.device, milliseconds: milliseconds)) }
             case .mute(let id, let milliseconds):
-                if let member = members[id] { tell(.mute(device: member.device, milliseconds: milliseconds)) }
+                if let member = members[id] { doErrand(.mute(id, device: member.device, milliseconds: milliseconds)) }
             case .strip(let id): tell(.strip(id))
             case .restartDaemon(let id): tell(.restartDaemon(id))
             case .suspectDaemon(let id): suspect(id)

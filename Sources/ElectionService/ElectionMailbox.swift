@@ -7,6 +7,7 @@ struct ElectionMailbox {
     private var update: [ElectionMember]?
     private var states: [ResourceID: MemberState] = [:]
     private var processes: [ResourceID: Int32]?
+    private var done: Set<ElectionErrand> = []
 
     mutating func post(_ message: ElectionThread.Message) {
         switch message {
@@ -14,13 +15,16 @@ struct ElectionMailbox {
         case .member(let id, let state): states[id] = state
         // All that there are.
         case .watch(let all): processes = all
+        case .done(let errand): done.insert(errand)
         }
     }
 
     /// What waits: members first, since the rest is about them.
     mutating func take() -> [ElectionThread.Message] {
         defer { self = ElectionMailbox() }
-        let known = update.map { [ElectionThread.Message.update($0)] } ?? []
-        return known + states.map { .member($0.key, $0.value) } + (processes.map { [.watch($0)] } ?? [])
+        var messages = update.map { [ElectionThread.Message.update($0)] } ?? []
+        messages += states.map { .member($0.key, $0.value) }
+        if let processes { messages.append(.watch(processes)) }
+        return messages + done.map { .done($0) }
     }
 }

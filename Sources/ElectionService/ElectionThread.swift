@@ -22,6 +22,7 @@ public final class ElectionThread: Sendable {
         case update([ElectionMember])
         case member(ResourceID, MemberState)
         case watch([ResourceID: Int32])
+        case done(ElectionErrand)
     }
 
     /// Of news that the agent has not taken: far more than a host's routers say at once. The newest are kept.
@@ -33,9 +34,8 @@ public final class ElectionThread: Sendable {
     public let news: AsyncStream<ElectionNews>
     private let continuation: AsyncStream<ElectionNews>.Continuation
     private let mailbox = Mutex<(box: ElectionMailbox, isStopping: Bool)>((ElectionMailbox(), false))
-    /// Routers whose addresses shall be taken away, until keepalived says that the member is master anew.
-    private let strips: StripLedger
-    private let announcer: Announcer
+    private let ledger: DueLedger
+    private let runner: ErrandRunner
     private let bell: Int32
     private let ended = DispatchSemaphore(value: 0)
 
@@ -45,18 +45,21 @@ public final class ElectionThread: Sendable {
     public init(settings: ElectionSettings = ElectionSettings(), tunnelAddress: IPAddress, startID: UInt64) throws(KernelError) {
         (news, continuation) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(Self.maximumNews))
         bell = try opened(clinux_event_descriptor(), "make an event descriptor")
-        let strips = StripLedger()
-        self.strips = strips
-        let announcer = Announcer()
-        self.announcer = announcer
+        let ledger = DueLedger()
+        self.ledger = ledger
+        let runner = ErrandRunner()
+        self.runner = runner
         // Made here, so that what this host cannot do is said where the agent starts.
         let loop = try ElectionLoop(
             settings: settings, tunnelAddress: tunnelAddress, startID: startID, bell: bell,
             tell: { [continuation] news in
-                if case .announce(let id) = news, announcer.announce(id) { return }
-                strips.note(news)
+                ledger.note(news)
                 continuation.yield(news)
-            }, forgotten: { strips.forget($0) })
+            },
+            doErrand: { errand in
+                ledger.note(errand)
+                runner.run(errand)
+            }, forgotten: { ledger.forget($0) })
         let start = LoopBox(loop)
         let thread = Thread { [self] in
             if clinux_become_realtime(Self.realtimePriority) < 0 {
@@ -73,7 +76,9 @@ public final class ElectionThread: Sendable {
     deinit { close(bell) }
 
     /// Whether what ``ElectionNews/strip(_:)`` asked for is still to be done. For whoever does it, just before.
-    public func isStripDue(_ id: ResourceID) -> Bool { strips.isDue(id) }
+    public func isStripDue(_ id: ResourceID) -> Bool { ledger.isStripDue(id) }
+    /// Whether what ``ElectionErrand/announce(_:)`` asked for is still to be done. For whoever does it, just before.
+    public func isAnnouncementDue(_ id: ResourceID) -> Bool { ledger.isAnnouncementDue(id) }
     /// The members of this host, all of them.
     public func update(_ members: [ElectionMember]) { post(.update(members)) }
     /// What the agent found out by looking; headless where addresses are left of a keepalived that does not run.
@@ -81,14 +86,18 @@ public final class ElectionThread: Sendable {
     /// The keepalived of each router: its end is told to the election within a millisecond. To be repeated: what could not be watched is tried again.
     public func watch(_ processes: [ResourceID: Int32]) { post(.watch(processes)) }
 
-    /// Chooses who tells the neighbours of a router's addresses, at once and without keeping this thread, instead of ``ElectionNews/announce(_:)``.
-    public func setAnnouncer(_ announce: @escaping @Sendable (ResourceID) -> Void) { announcer.set(announce) }
+    /// Chooses who does what the election wants done at once, before the first ``update(_:)``. It is called on this thread and must not keep it.
+    public func setErrandRunner(_ run: @escaping @Sendable (ElectionErrand) -> Void) { runner.choose(run) }
+    /// Something that the election waits for is done: a device is deaf or mute since just now.
+    public func note(done errand: ElectionErrand) { post(.done(errand)) }
 
     /// Ends the thread and waits for it; the data plane stays as it is.
     public func stop() {
         mailbox.withLock { $0.isStopping = true }
         ring()
         ended.wait()
+        // It may hold on to us.
+        runner.choose(nil)
     }
 
     private func post(_ message: Message) {

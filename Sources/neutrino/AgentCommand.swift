@@ -202,7 +202,8 @@ struct AgentCommand: AsyncParsableCommand {
         }
         return ElectionSense(
             news: thread.news, update: { thread.update($0) }, note: { thread.note($0, $1) }, watch: { thread.watch($0) },
-            isStripDue: { thread.isStripDue($0) }, setAnnouncer: { thread.setAnnouncer($0) }, stop: { thread.stop() })
+            isStripDue: { thread.isStripDue($0) }, isAnnouncementDue: { thread.isAnnouncementDue($0) },
+            setErrandRunner: { thread.setErrandRunner($0) }, noteDone: { thread.note(done: $0) }, stop: { thread.stop() })
     }
 
     /// Of lines that nobody took the newest are kept: they tell the state.

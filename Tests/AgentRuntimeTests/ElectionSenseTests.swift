@@ -22,13 +22,24 @@ struct ElectionSenseTests {
         let tell: AsyncStream<ElectionNews>.Continuation
         let notes = Mutex<[ResourceID: MemberState]>([:])
         let isStripDue = Mutex(true)
+        let isAnnouncementDue = Mutex(true)
+        let done = Mutex<[ElectionErrand]>([])
+        private let runner = Mutex<(@Sendable (ElectionErrand) -> Void)?>(nil)
+
+        func run(_ errand: ElectionErrand) {
+            let run = runner.withLock { $0 }
+            run?(errand)
+        }
 
         init() { (news, tell) = AsyncStream.makeStream() }
 
         var sense: ElectionSense {
             ElectionSense(
                 news: news, update: { _ in }, note: { id, state in self.notes.withLock { $0[id] = state } }, watch: { _ in },
-                isStripDue: { _ in self.isStripDue.withLock { $0 } }, stop: {})
+                isStripDue: { _ in self.isStripDue.withLock { $0 } },
+                isAnnouncementDue: { _ in self.isAnnouncementDue.withLock { $0 } },
+                setErrandRunner: { run in self.runner.withLock { $0 = run } },
+                noteDone: { errand in self.done.withLock { $0.append(errand) } }, stop: {})
         }
     }
 
@@ -94,10 +105,7 @@ struct ElectionSenseTests {
         try kernel.perform(.addNamespace(Self.namespace))
         try kernel.perform(.addLink(Link(name: Self.device, kind: .bridge), Self.namespace))
         try kernel.perform(.addAddress(Self.primary, Self.namespace))
-        let queue = DispatchQueue(label: "test.urgent")
-        let errands = RouterErrands(
-            kernel: kernel, processes: kernel, settings: AgentBench.settings, logger: Logger(label: "test"),
-            urgently: { work in queue.async(execute: work) })
+        let errands = Self.errands(kernel)
         guard case .put(.router(let member)) = router(5, haNetwork: 1, haPort: 6) else { return }
         errands.strip(id(5), member, isDue: { _ in isDue })
         // What is announced comes after it, on the same queue.
@@ -126,10 +134,38 @@ struct ElectionSenseTests {
             gate.close()
             bench.linkChanges.yield()
             try await bench.eventually("a cycle that lasts") { gate.isWaitedAt }
-            election.tell.yield(.announce(id(5)))
+            election.run(.announce(id(5)))
             try await bench.eventually("the announcement") { kernel.announcements.contains(address) }
             gate.open()
         }
+    }
+
+    private static func errands(_ kernel: FakeKernel) -> RouterErrands {
+        let queue = DispatchQueue(label: "test.urgent")
+        return RouterErrands(
+            kernel: kernel, processes: kernel, settings: AgentBench.settings, logger: Logger(label: "test"),
+            urgently: { work in queue.async(execute: work) })
+    }
+
+    @Test("A member that gave way while its announcement waited is not announced")
+    func lateAnnouncement() async throws {
+        let kernel = FakeKernel()
+        let election = Election()
+        let errands = Self.errands(kernel)
+        let addresses = [(5, "qr-5"), (7, "qr-7")].map { number, link in
+            (RouterConverter.namespace(of: id(number)), LinkAddress(link: link, address: interface("10.0.0.\(number)/24")))
+        }
+        for (namespace, address) in addresses {
+            try kernel.perform(.addNamespace(namespace))
+            try kernel.perform(.addLink(Link(name: address.link, kind: .bridge), namespace))
+            try kernel.perform(.addAddress(address, namespace))
+        }
+        var sense = election.sense
+        sense.isAnnouncementDue = { $0 != id(5) }
+        errands.run(.announce(id(5)), for: sense)
+        errands.run(.announce(id(7)), for: sense)
+        try await waitUntil { kernel.announcements.contains(addresses[1].1) }
+        #expect(!kernel.announcements.contains(addresses[0].1))
     }
 
     @Test("A keepalived that the election lets start before the agent hears of its end does not wait for a successor")

@@ -17,9 +17,14 @@ struct ElectionMailboxTests {
             box.post(.watch([Self.id: Int32(round)]))
             box.post(.update([]))
             box.post(.member(Self.id, .backup))
+            box.post(.done(.mute(Self.id, device: "tap7", milliseconds: 500)))
         }
         let messages = box.take()
-        #expect(messages.count == 3)
+        #expect(messages.count == 4)
+        guard case .done(.mute(Self.id, _, _))? = messages.last else {
+            Issue.record("\(messages)")
+            return
+        }
         guard case .update(let members)? = messages.first, case .member(Self.id, .backup) = messages[1],
             case .watch([Self.id: 999]) = messages[2]
         else {
@@ -32,17 +37,36 @@ struct ElectionMailboxTests {
 
     @Test("Addresses that shall go may stay when keepalived becomes master anew or the router goes, not when a disobedient master speaks")
     func strips() {
-        let ledger = StripLedger()
-        #expect(!ledger.isDue(Self.id))
+        let ledger = DueLedger()
+        #expect(!ledger.isStripDue(Self.id))
         ledger.note(.strip(Self.id))
         ledger.note(.notified(Self.id, line: "INSTANCE \"VR_1\" MASTER_RX_LOWER_PRI 254"))
         ledger.note(.notified(Self.id, line: "INSTANCE \"VR_1\" BACKUP 254"))
         ledger.note(.notified(ResourceID(rawValue: 8), line: "INSTANCE \"VR_1\" MASTER 254"))
-        #expect(ledger.isDue(Self.id))
+        #expect(ledger.isStripDue(Self.id))
         ledger.note(.notified(Self.id, line: "INSTANCE \"VR_1\" MASTER 254"))
-        #expect(!ledger.isDue(Self.id))
+        #expect(!ledger.isStripDue(Self.id))
         ledger.note(.strip(Self.id))
         ledger.forget(Self.id)
-        #expect(!ledger.isDue(Self.id))
+        #expect(!ledger.isStripDue(Self.id))
+    }
+
+    @Test("An announcement is due until keepalived says that the member is master no more, its addresses shall go, or the router goes")
+    func announcements() {
+        let ledger = DueLedger()
+        #expect(!ledger.isAnnouncementDue(Self.id))
+        ledger.note(.announce(Self.id))
+        ledger.note(.notified(Self.id, line: "INSTANCE \"VR_1\" MASTER 254"))
+        ledger.note(.notified(Self.id, line: "INSTANCE \"VR_1\" MASTER_RX_LOWER_PRI 254"))
+        ledger.note(.notified(ResourceID(rawValue: 8), line: "INSTANCE \"VR_1\" BACKUP 254"))
+        #expect(ledger.isAnnouncementDue(Self.id))
+        ledger.note(.notified(Self.id, line: "INSTANCE \"VR_1\" BACKUP 254"))
+        #expect(!ledger.isAnnouncementDue(Self.id))
+        ledger.note(.announce(Self.id))
+        ledger.note(.strip(Self.id))
+        #expect(!ledger.isAnnouncementDue(Self.id))
+        ledger.note(.announce(Self.id))
+        ledger.forget(Self.id)
+        #expect(!ledger.isAnnouncementDue(Self.id))
     }
 }

@@ -16,8 +16,9 @@ final class SimulatedGroup {
         var isDraining = false
         var daemons: [SimulatedDaemon] = []
         var listens: Set<Int> = []
-        /// By router: the host keeps the daemon's advertisements in.
+        /// By router: the host keeps the daemon's advertisements in, or others' from it.
         var mutedUntil: [Int: Int] = [:]
+        var deafUntil: [Int: Int] = [:]
         var wakeToken = 0
         var wakeAt: Int?
         var gateway = Reachability.unknown
@@ -60,6 +61,9 @@ final class SimulatedGroup {
     /// What a new master asks its host's kernel for, one after the other; 0: the kernel does it at once.
     var takeoverRequests = 0
 
+    /// How long a host takes until it filters a router's advertisements; nil: it never does.
+    var filterMilliseconds: ClosedRange<Int>? = 0...14
+
     var traffic = Traffic()
     var conflicts: [String] = []
     var peerChanges: [PeerLiveness] = []
@@ -68,6 +72,8 @@ final class SimulatedGroup {
     var contestedSince: [Int?]
     var longestOwnerless = 0
     var longestContested = 0
+    /// Of which two members were master, and the one that is left has not announced its addresses since.
+    var unannounced: Set<Int> = []
     /// Every datagram sent, when that is asked for.
     var datagrams: [[UInt8]]?
 
@@ -152,6 +158,7 @@ final class SimulatedGroup {
         longestOwnerless = 0
         longestContested = 0
         traffic = Traffic()
+        unannounced = []
         for router in routers.indices { countOwners(router) }
         for router in routers.indices {
             if ownerlessSince[router] != nil { ownerlessSince[router] = now }
@@ -178,6 +185,7 @@ final class SimulatedGroup {
         } else if let since = contestedSince[router] {
             longestContested = max(longestContested, now - since)
             contestedSince[router] = nil
+            unannounced.insert(router)
         }
     }
 
@@ -198,7 +206,9 @@ final class SimulatedGroup {
     func tell(_ host: Int, _ event: ElectionEvent) {
         guard hosts[host].isPowered, hosts[host].agent != nil else { return }
         guard !hosts[host].isFrozen else {
-            if hosts[host].waiting.count < 1000 { hosts[host].waiting.append(event) }
+            // A socket's buffer is full some time; what keepalived says and that it ended is there later.
+            if case .pulse = event, hosts[host].waiting.count >= 1000 { return }
+            hosts[host].waiting.append(event)
             return
         }
         let actions = hosts[host].agent?.handle(event, now: now) ?? []
@@ -244,16 +254,22 @@ final class SimulatedGroup {
                 after(latency) { self.hear(SimulatedDaemon.Advertisement(source: source, priority: priority), router: router, on: host) }
             case .announce(let id):
                 traffic.announcements += 1
+                if owners(position(id)) == [host] { unannounced.remove(position(id)) }
                 if !hosts[host].daemons[position(id)].hasAddresses { traffic.strayAnnouncements += 1 }
             case .strip(let id):
                 traffic.strips += 1
                 hosts[host].daemons[position(id)].hasAddresses = false
                 countOwners(position(id))
-            // Simulated daemons all have time to make themselves heard.
-            case .deafen: break
+            case .deafen(let id, let milliseconds):
+                filter(host) {
+                    self.hosts[host].deafUntil[self.position(id)] = self.now + milliseconds
+                    return .deafened(id)
+                }
             case .mute(let id, let milliseconds):
-                let (router, start) = (position(id), Int(generator.next() % UInt64(settings.muteLeadMilliseconds)))
-                after(start) { self.hosts[host].mutedUntil[router] = self.now + milliseconds }
+                filter(host) {
+                    self.hosts[host].mutedUntil[self.position(id)] = self.now + milliseconds
+                    return .muted(id)
+                }
             // Whether it hangs is looked at outside of the election.
             case .suspectDaemon: break
             case .restartDaemon(let id):
@@ -264,6 +280,16 @@ final class SimulatedGroup {
             case .conflict(_, let other, let isOver): conflicts.append("host\(host) \(other) \(isOver ? "over" : "begins")")
             case .peerChanged(_, let liveness): peerChanges.append(liveness)
             }
+        }
+    }
+
+    /// Does something when the host gets round to it, and tells the agent.
+    private func filter(_ host: Int, _ body: @escaping () -> ElectionEvent) {
+        guard let times = filterMilliseconds else { return }
+        let start = times.lowerBound + Int(generator.next() % UInt64(times.count))
+        after(start) {
+            let event = body()
+            self.after(1) { self.tell(host, event) }
         }
     }
 
@@ -313,7 +339,10 @@ final class SimulatedGroup {
     }
 
     private func takeAddresses(_ router: Int, on host: Int) {
-        if hosts[host].daemons[router].takeAddresses() { notify(true, router: router, on: host) }
+        guard hosts[host].daemons[router].takeAddresses() else { return }
+        notify(true, router: router, on: host)
+        // A new master announces them by itself.
+        if owners(router) == [host] { unannounced.remove(router) }
     }
 
     private func ask(_ host: Int, for router: Int) {
@@ -342,10 +371,12 @@ final class SimulatedGroup {
         let advertisement = SimulatedDaemon.Advertisement(source: daemon.address, priority: daemon.priority)
         for peer in members[router] where peer != host {
             transmit(advertisementLoss, from: host, to: peer) {
+                // It is heard at the host's end of the HA device, and does not get to the daemon.
+                let isDeaf = self.now < self.hosts[peer].deafUntil[router] ?? self.now
                 if self.hosts[peer].listens.contains(router) {
                     self.tell(peer, .advertisementHeard(self.routers[router], from: daemon.address))
                 }
-                self.hear(advertisement, router: router, on: peer)
+                if !isDeaf { self.hear(advertisement, router: router, on: peer) }
             }
         }
     }
