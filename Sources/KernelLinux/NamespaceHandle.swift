@@ -5,10 +5,15 @@ import Synchronization
 
 /// The open sockets of one namespace. They keep the namespace alive, so a handle is dropped as soon as its name is gone.
 final class NamespaceHandle: Sendable {
-    /// Which namespace a name stood for: device and inode of the file.
+    /// Which namespace a name stood for: device, inode and change time of the file.
+    ///
+    /// The kernel gives the lowest free inode number to a new namespace, so that one which was removed and made again often has the same; the change time is
+    /// when the inode was made, and stays for as long as the name does.
     struct Identity: Hashable, Sendable {
         var device: UInt64
         var inode: UInt64
+        var changeSeconds: Int
+        var changeNanoseconds: Int
 
         /// Nil when there is no such file.
         init?(of path: String) {
@@ -16,6 +21,8 @@ final class NamespaceHandle: Sendable {
             guard stat(path, &status) == 0 else { return nil }
             device = UInt64(status.st_dev)
             inode = UInt64(status.st_ino)
+            changeSeconds = status.st_ctim.tv_sec
+            changeNanoseconds = status.st_ctim.tv_nsec
         }
     }
 

@@ -37,6 +37,32 @@ extension RealKernelTests {
         }
     }
 
+    @Test("A namespace that was made anew is listened to anew, also when the kernel gave it the inode number of the one before")
+    func reusedNumber() throws {
+        let kernel = LinuxKernel()
+        let name = RealKernel.freshName("reused")
+        let path = NamespaceRunner.path(of: name)
+        try kernel.perform(.addNamespace(name))
+        defer { try? kernel.perform(.removeNamespace(name)) }
+        let heard = Heard()
+        let events = try NamespaceEvents { heard.note($0) }
+        defer { events.close() }
+        events.watch([name])
+        let first = try #require(NamespaceHandle.Identity(of: path))
+        // The number is free some time after the namespace went, and others may take it.
+        let isReused = try RealKernel.eventually {
+            try kernel.perform(.removeNamespace(name))
+            try kernel.perform(.addNamespace(name))
+            return NamespaceHandle.Identity(of: path)?.inode == first.inode
+        }
+        if !isReused { print("No inode number of a namespace was used again: the test shows less") }
+        #expect(NamespaceHandle.Identity(of: path) != first)
+        events.watch([name])
+        heard.forget()
+        try kernel.perform(.addLink(Link(name: "one", kind: .bridge), name))
+        #expect(RealKernel.eventually { heard.names == [name] })
+    }
+
     @Test("What changed a ruleset is told from the tables that each transaction named, as soon as the kernel counts it")
     func rulesetHistory() throws {
         let kernel = LinuxKernel()
