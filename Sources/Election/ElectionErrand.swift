@@ -8,4 +8,13 @@ public enum ElectionErrand: Hashable, Sendable {
     case deafen(ResourceID, device: String, milliseconds: Int)
     /// Let no VRRP advertisement of the router's device pass to others for so long, by itself; and say when that is so.
     case mute(ResourceID, device: String, milliseconds: Int)
+
+    /// What the election hears when it is done; nil: nothing.
+    public var doneEvent: ElectionEvent? {
+        switch self {
+        case .announce: nil
+        case .deafen(let id, _, _): .deafened(id)
+        case .mute(let id, _, _): .muted(id)
+        }
+    }
 }

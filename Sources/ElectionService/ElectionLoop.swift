@@ -181,15 +181,7 @@ final class ElectionLoop {
         case .update(let new): update(new)
         case .member(let id, let state): if members[id] == nil { seen[id] = state } else { note(id, state) }
         case .watch(let processes): for (id, process) in processes { watch(id, process) }
-        case .done(let errand): note(done: errand)
-        }
-    }
-
-    private func note(done errand: ElectionErrand) {
-        switch errand {
-        case .announce: return
-        case .deafen(let id, _, _): handle(.deafened(id))
-        case .mute(let id, _, _): handle(.muted(id))
+        case .done(let errand): if let event = errand.doneEvent { handle(event) }
         }
     }
 
