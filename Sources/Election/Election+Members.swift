@@ -49,6 +49,7 @@ extension Election {
         routers[router].nextResignation = nil
         routers[router].vacancy = nil
         routers[router].isTaking = false
+        if state == .master { finishTurn(router) }
         endTurn(router)
         routers[router].silence = nil
         // One that was master, or that lost against one, knows whom it has to hear.

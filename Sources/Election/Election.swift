@@ -63,6 +63,10 @@ public struct Election: Sendable {
     /// Routers that wait to be taken over, in order, and how many have their turn.
     var waitingForTurn: [Int] = []
     var turnCount = 0
+    /// How many may have it, once the kernel was seen at work; nil: as the settings say.
+    var turnWindow: Int?
+    var lastTurn = Int.min
+    var turnsOfThisMoment = 0
     /// No turn begins before this.
     var nextTurn = Int.min
     var actions: [ElectionAction] = []

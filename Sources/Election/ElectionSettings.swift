@@ -36,6 +36,11 @@ public struct ElectionSettings: Hashable, Sendable {
     public var takeoverLimit = 20
     /// …begun one after the other, so that they do not go in step…
     public var takeoverSpacingMilliseconds = 1
+    /// …more, up to so many times as many, and as often at once, while keepaliveds are masters so soon after their skew…
+    public var shortTakeoverMilliseconds = 15
+    public var takeoverGrowth = 5
+    /// …and fewer again while they take longer than this…
+    public var longTakeoverMilliseconds = 40
     /// …and followed by the next when they are master, or so long after their skew: a keepalived that hangs, or that processors busy with other work let
     /// wait, must not hold up the rest.
     public var takeoverTurnMilliseconds = 100

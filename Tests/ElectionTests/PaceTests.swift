@@ -62,6 +62,20 @@ struct PaceTests {
         #expect(group.traffic.ownerChanges == 200)
     }
 
+    @Test(
+        "Where a kernel needs half a millisecond for each of 200 routers, more have their turn at a time, and none waits for another's skew",
+        arguments: [2, 3])
+    func fastKernel(members: Int) {
+        let paced = group(members: members, requests: 2)
+        let pacedGaps = gaps(paced) { paced.cutPower(0) }
+        let atOnce = group(members: members, limit: .max, requests: 2)
+        let atOnceGaps = gaps(atOnce) { atOnce.cutPower(0) }
+        print("200 takeovers, fast kernel, \(members) members: a few at a time \(text(pacedGaps)), at once \(text(atOnceGaps))")
+        #expect(pacedGaps[100] <= atOnceGaps[100] * 21 / 20)
+        #expect(pacedGaps[199] <= atOnceGaps[199] * 5 / 4)
+        #expect(paced.longestContested == 0)
+    }
+
     @Test("Takeovers begin a few at a time, one millisecond apart, and peers know of all of them at once")
     func line() {
         let group = group(members: 3)
