@@ -6,10 +6,13 @@ import Synchronization
 
 /// Keeps one instance from filling the kernel's table of tracked connections, without which no instance of the host begins a connection.
 ///
-///                 three quarters full: who holds more than its share?        seven eighths full
-///     watching ─────────────────────────────────────────────────▶ refusing ─────────────────────▶ what is too much of theirs ends
+///                 three quarters full: who holds more than its share?
+///     watching ─────────────────────────────────────────────────▶ refusing
 ///         ▲                                                          │
 ///         └── half full, and nobody is refused: the filter goes ─────┘
+///
+/// What a holder has goes on: nothing tells what it needs from what it does not. It ends by the kernel's times, and those that nobody answers make room by
+/// themselves when the table is full (nf_conntrack's early drop).
 ///
 /// While there is room, nobody is limited and no packet pays for it: the kernel's own limits for connections (`ct count`) cost a walk over all of a port's
 /// connections for a new one.
@@ -18,16 +21,18 @@ final class ConnectionGuard: Sendable {
     static let watchMilliseconds = 500
     /// How long after a look at all connections the next one waits: with 262,144 of them it takes half a second of a processor.
     static let lookMilliseconds = 2000
+    /// The longest such wait: it doubles with each look that finds nobody above its share.
+    static let maximumLookMilliseconds = 64_000
     /// Refused for so long after the last look that found the device above its share.
     static let refusalMilliseconds = 10_000
-    /// Connections that are ended after one look.
-    static let maximumEndings = 20_000
 
     private struct State {
         var isWorking = false
-        var isFilterLoaded = false
+        /// An agent before this one may have left it.
+        var isFilterLoaded = true
         /// Milliseconds of the agent's clock.
         var lastLook: Int?
+        var lookMilliseconds = ConnectionGuard.lookMilliseconds
     }
 
     private let state = Mutex(State())
@@ -52,7 +57,7 @@ final class ConnectionGuard: Sendable {
         let mustWork = state.withLock { state in
             let isDue: Bool
             if isCrowded {
-                isDue = state.lastLook.map { now - $0 >= Self.lookMilliseconds } ?? true
+                isDue = state.lastLook.map { now - $0 >= state.lookMilliseconds } ?? true
             } else {
                 let isOver = state.lastLook.map { now - $0 >= Self.refusalMilliseconds } ?? true
                 isDue = state.isFilterLoaded && isOver && count < capacity / 2
@@ -64,7 +69,7 @@ final class ConnectionGuard: Sendable {
         }
         guard mustWork else { return }
         queue.async {
-            if isCrowded { self.look(view, share: share, mustEnd: count >= capacity / 8 * 7) } else { self.takeFilterAway() }
+            if isCrowded { self.look(view, share: share) } else { self.takeFilterAway() }
             self.state.withLock { $0.isWorking = false }
         }
     }
@@ -78,7 +83,7 @@ final class ConnectionGuard: Sendable {
         return capacity.flatMap { $0 > 0 ? (tracked, $0) : nil }
     }
 
-    private func look(_ view: HostView, share: Int, mustEnd: Bool) {
+    private func look(_ view: HostView, share: Int) {
         do throws(KernelError) {
             var tally = ConnectionTally(view)
             _ = try tracker.connections(inZone: nil) { connection in
@@ -86,16 +91,23 @@ final class ConnectionGuard: Sendable {
                 return false
             }
             let holders = tally.holders(above: share)
-            guard !holders.isEmpty else { return }
+            guard !holders.isEmpty else { return noteNobody() }
+            state.withLock { $0.lookMilliseconds = Self.lookMilliseconds }
             try refuse(holders, share: share)
-            guard mustEnd else { return }
-            var excess = tally.excess(above: share, maximum: Self.maximumEndings)
-            let ending = try tracker.connections(inZone: nil) { excess.takes($0) }
-            for connection in ending { try tracker.end(connection) }
-            logger.warning("Ended connections of instances that hold more than their share", metadata: ["count": "\(ending.count)"])
         } catch {
             logger.error("Connections could not be shared out", metadata: ["error": "\(error)"])
         }
+    }
+
+    private func noteNobody() {
+        let isFirst = state.withLock { state in
+            defer { state.lookMilliseconds = min(state.lookMilliseconds * 2, Self.maximumLookMilliseconds) }
+            return state.lookMilliseconds == Self.lookMilliseconds
+        }
+        guard isFirst else { return }
+        logger.warning(
+            "The host tracks nearly as many connections as it can, and no instance holds more than its share: raise net.netfilter.nf_conntrack_max"
+        )
     }
 
     private func refuse(_ holders: [ConnectionTally.Holder], share: Int) throws(KernelError) {
@@ -113,7 +125,11 @@ final class ConnectionGuard: Sendable {
     private func takeFilterAway() {
         do throws(KernelError) {
             try kernel.perform(.applyFirewall(script: ConnectionShareFilter.removal, nil))
-            state.withLock { $0.isFilterLoaded = false }
+            let wasRefusing = state.withLock { state in
+                defer { (state.isFilterLoaded, state.lookMilliseconds) = (false, Self.lookMilliseconds) }
+                return state.lastLook != nil
+            }
+            guard wasRefusing else { return }
             logger.info("There is room for connections again: nobody is refused any more")
         } catch {
             logger.error("The filter of connections could not be taken away", metadata: ["error": "\(error)"])

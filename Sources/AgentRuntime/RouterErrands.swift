@@ -65,7 +65,7 @@ struct RouterErrands: Sendable {
     /// still waits is as good as another.
     ///
     /// - Parameter isDue: whether that is still to be done: the member may have given way while it waited.
-    func announce(_ id: ResourceID, isDue: @escaping @Sendable (ResourceID) -> Bool = { _ in true }) {
+    func announce(_ id: ResourceID, isDue: @escaping @Sendable (ResourceID) -> Bool) {
         guard announcing.begin(id) else { return }
         let namespace = RouterConverter.namespace(of: id)
         perform("announce the addresses of router \(id)") { [announcing] () throws(KernelError) in

@@ -6,8 +6,9 @@ import NetworkModel
 /// Whose connections fill the kernel's table of tracked connections, which all instances of a host share.
 ///
 /// A connection counts for the instance that began it, which is known by its source address, since bridges hold ports to theirs; one that began elsewhere for the
-/// instance that it leads to. From a source that is nobody's to a destination that is nobody's it counts for all of its network's ports without
-/// port security, who may write any address.
+/// instance that it leads to. What instances of other hosts have through a router on this one counts for nobody here. From a source that is nobody's to a
+/// destination that is nobody's it counts for who may use the source as an allowed address pair, else for all of its network's ports without port
+/// security, who may write any address.
 public struct ConnectionTally: Sendable {
     /// An instance's device and how many connections are its own.
     public struct Holder: Hashable, Sendable {
@@ -22,13 +23,25 @@ public struct ConnectionTally: Sendable {
 
     /// Who is who in one network. Devices are numbers, since hundreds of thousands of connections are looked at.
     private struct Network: Sendable {
-        var hosts: [IPAddress: Int] = [:]
+        /// Nil: of an instance elsewhere, or of several.
+        var hosts: [IPAddress: Int?] = [:]
         /// Of allowed address pairs.
         var prefixes: [(prefix: IPPrefix, device: Int)] = []
         /// Ports without port security.
         var trusted: [Int] = []
 
-        func owner(of address: IPAddress) -> Int? { hosts[address] ?? prefixes.first { $0.prefix.contains(address) }?.device }
+        mutating func add(_ address: IPAddress, of device: Int?) {
+            hosts.merge([address: device]) { first, second in first == second ? first : nil }
+        }
+
+        func owners(from source: IPAddress, to destination: IPAddress) -> [Int] {
+            let (beginner, target) = (hosts[source], hosts[destination])
+            if let device = beginner ?? nil { return [device] }
+            if let device = target ?? nil { return [device] }
+            guard beginner == nil, target == nil else { return [] }
+            if let device = prefixes.first(where: { $0.prefix.contains(source) })?.device { return [device] }
+            return trusted
+        }
     }
 
     private var networks: [Int: Network] = [:]
@@ -43,13 +56,16 @@ public struct ConnectionTally: Sendable {
             devices.append(port.deviceName)
             for pair in PortIdentity.pairs(of: port) {
                 if pair.prefix.isHost {
-                    // Of several that share an address (a pair's) the first counts for all.
-                    networks[zone, default: Network()].hosts.merge([pair.prefix.address: device]) { first, _ in first }
+                    networks[zone, default: Network()].add(pair.prefix.address, of: device)
                 } else {
                     networks[zone, default: Network()].prefixes.append((pair.prefix, device))
                 }
             }
             if !port.isPortSecurityEnabled { networks[zone, default: Network()].trusted.append(device) }
+        }
+        for port in view.remotePorts.all {
+            guard let zone = zones[port.networkID] else { continue }
+            for address in port.addresses { networks[zone, default: Network()].add(address, of: nil) }
         }
         counts = [Int](repeating: 0, count: devices.count)
     }
@@ -59,9 +75,7 @@ public struct ConnectionTally: Sendable {
     }
 
     private func owners(of connection: TrackedConnection) -> [Int] {
-        guard let network = networks[connection.zone] else { return [] }
-        if let owner = network.owner(of: connection.source) ?? network.owner(of: connection.destination) { return [owner] }
-        return network.trusted
+        networks[connection.zone]?.owners(from: connection.source, to: connection.destination) ?? []
     }
 
     /// Those who hold more than so many, the largest first.
@@ -69,26 +83,4 @@ public struct ConnectionTally: Sendable {
         counts.indices.filter { counts[$0] > limit }.map { Holder(device: devices[$0], connections: counts[$0]) }
             .sorted { $0.connections == $1.connections ? $0.device < $1.device : $0.connections > $1.connections }
     }
-
-    /// What is too much of those who hold more than so many, as it comes, no more than `maximum`: to be asked of each connection once more.
-    public struct Excess {
-        private let tally: ConnectionTally
-        private var left: [Int: Int] = [:]
-        private var maximum: Int
-
-        fileprivate init(_ tally: ConnectionTally, limit: Int, maximum: Int) {
-            self.tally = tally
-            self.maximum = maximum
-            for device in tally.counts.indices where tally.counts[device] > limit { left[device] = tally.counts[device] - limit }
-        }
-
-        public mutating func takes(_ connection: TrackedConnection) -> Bool {
-            guard maximum > 0, let device = tally.owners(of: connection).first(where: { left[$0, default: 0] > 0 }) else { return false }
-            left[device, default: 0] -= 1
-            maximum -= 1
-            return true
-        }
-    }
-
-    public func excess(above limit: Int, maximum: Int) -> Excess { Excess(self, limit: limit, maximum: maximum) }
 }

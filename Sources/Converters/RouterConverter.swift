@@ -41,7 +41,7 @@ public enum RouterConverter {
         }
         pieces.configuration.sysctls = RouterSysctls.values(carriesIPv6: layout.carriesIPv6, isRedundant: router.redundancy != nil)
         for gateway in gateways.all where layout.carriesIPv6 && gateway.port.mtu >= L2Converter.minimumIPv6MTU {
-            let sysctls = RouterSysctls.gateway(gateway.device, hasIPv6Gateway: gateway.hasIPv6Gateway)
+            let sysctls = RouterSysctls.gateway(gateway.device, hasIPv6Gateway: gateways.haveIPv6Gateway)
             pieces.configuration.sysctls.merge(sysctls) { $1 }
         }
         pieces.configuration.firewall = [

@@ -32,6 +32,9 @@ struct RouterGateways {
 
     let all: [Gateway]
 
+    /// Whether a subnet of any external network names a gateway of IPv6, and with it the default route.
+    var haveIPv6Gateway: Bool { all.contains(where: \.hasIPv6Gateway) }
+
     init(_ router: HostRouter) {
         var all: [Gateway] = []
         if let gateway = router.gateway, gateway.isAdminStateUp {

@@ -35,7 +35,7 @@ struct RouterLayout {
         carriesIPv6 = connected.contains { $0.address.address.version == .v6 }
         routes = Self.routes(of: router, gateways, connected: connected).union(Self.tables(of: gateways, connected))
         if router.redundancy != nil {
-            let advertised = carriesIPv6 ? gateways.all.filter { !$0.hasIPv6Gateway }.map(\.device) : []
+            let advertised = carriesIPv6 && !gateways.haveIPv6Gateway ? gateways.all.map(\.device) : []
             addresses.formUnion(devices.compactMap { Self.linkLocalAddress($0, isNeeded: advertised.contains($0.name)) })
         }
         addresses.formUnion(devices.compactMap(Self.metadataAddress))

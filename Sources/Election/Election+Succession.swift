@@ -54,7 +54,10 @@ extension Election {
             routers[router].takenSince = nil
             endTurn(router)
         }
-        if let end = routers[router].turn.end, now >= end { endTurn(router) }
+        if let end = routers[router].turn.end, now >= end {
+            finishTurn(router)
+            endTurn(router)
+        }
         routers[router].awaitsMoment = false
         guard routers[router].attempts < settings.attemptLimit else {
             stopTaking(router)
@@ -162,7 +165,10 @@ extension Election {
             routers[router].gatewayNotBefore = max(routers[router].gatewayNotBefore, now + settings.handoverRetryMilliseconds)
         }
         let notBefore = reason == .draining ? routers[router].drainNotBefore : routers[router].gatewayNotBefore
-        guard now >= notBefore else { return notBefore }
+        guard now >= notBefore else {
+            endYielding(router)
+            return notBefore
+        }
         // After a partition what another one said before may be long past, and it is master. Its host is looked at again when it is current.
         guard hasCurrentCandidate(router) else {
             endYielding(router)

@@ -26,7 +26,7 @@ extension Election {
         }
     }
 
-    /// It is master: what its keepalived took beyond its skew tells how busy the kernel is, and so how many may have their turn at a time.
+    /// It is master, or has had its time: what its keepalived took beyond its skew tells how busy the kernel is, and so how many may have their turn at a time.
     mutating func finishTurn(_ router: Int) {
         guard let end = routers[router].turn.end, settings.takeoverLimit < .max else { return }
         let delay = now - (end - settings.takeoverTurnMilliseconds)

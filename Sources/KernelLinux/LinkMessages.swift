@@ -196,7 +196,6 @@ enum LinkMessages {
                 message.attribute(Int(local.version == .v4 ? IFLA_VXLAN_LOCAL : IFLA_VXLAN_LOCAL6), local)
                 message.attribute(Int(IFLA_VXLAN_PORT), UInt16(port).bigEndian)
                 message.attribute(Int(IFLA_VXLAN_LEARNING), UInt8(isLearning ? 1 : 0))
-                message.attribute(Int(IFLA_VXLAN_LIMIT), maximumTunnelEntries)
             }
         case .vlan(_, let id):
             message.attribute(Int(IFLA_INFO_KIND), text: "vlan")
@@ -254,8 +253,6 @@ let maximumLearnedType = 49
 /// How many MACs a bridge learns. By itself it learns any number for five minutes each: an instance without port security would fill the memory of all hosts
 /// of its network with invented ones. Frames for MACs beyond are flooded, and ports whose MAC they do not name drop them.
 let maximumLearnedMACs: UInt32 = 16_384
-/// The same for a tunnel; entries that the agent sets count, too.
-private let maximumTunnelEntries: UInt32 = 65_536
 /// IFF_UP.
 let interfaceIsUp: UInt32 = 1
 /// IFF_RUNNING.

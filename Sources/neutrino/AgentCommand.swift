@@ -59,7 +59,7 @@ struct AgentCommand: AsyncParsableCommand {
 
     @Flag(
         name: .customLong("log-dhcp"),
-        help: "Let dnsmasq write what it is asked and what it answers to dhcp/NETWORK/log in the state directory.")
+        help: "Let dnsmasq write what it is asked and what it answers to dhcp/NETWORK/log in the state directory, which grows without end.")
     var logDHCP = false
 
     @Option(

@@ -33,13 +33,15 @@ import Testing
         let tally = tallied(
             [
                 try connection(networkID, "10.0.0.7", "10.0.0.8"), try connection(networkID, "10.0.0.7", "192.0.2.1"),
-                try connection(networkID, "10.9.1.1", "10.0.0.8"), try connection(networkID, "192.0.2.1", "10.0.0.8"),
+                try connection(networkID, "10.9.1.1", "192.0.2.1"), try connection(networkID, "192.0.2.1", "10.0.0.8"),
+                // It leads to an instance, whoever else may use the source.
+                try connection(networkID, "10.9.1.1", "10.0.0.8"),
                 // The same addresses in another network are somebody else's, and from nobody to nobody nobody's.
                 try connection(other, "10.0.0.7", "10.0.0.8"), try connection(networkID, "192.0.2.1", "192.0.2.2"),
             ], .port(port(7, pairs: pairs)), .port(port(8)))
         #expect(
-            tally.holders(above: 0) == [.init(device: tap(7), connections: 3), .init(device: tap(8), connections: 1)])
-        #expect(tally.holders(above: 1) == [.init(device: tap(7), connections: 3)])
+            tally.holders(above: 0) == [.init(device: tap(7), connections: 3), .init(device: tap(8), connections: 2)])
+        #expect(tally.holders(above: 2) == [.init(device: tap(7), connections: 3)])
         #expect(tally.holders(above: 3).isEmpty)
     }
 
@@ -50,15 +52,20 @@ import Testing
         #expect(tally.holders(above: 1) == [.init(device: tap(7), connections: 5)])
     }
 
-    @Test("What is too much of an instance is taken of it alone, and no more than asked for")
-    func excess() throws {
-        let many = try (1...10).map { try connection(networkID, "10.0.0.7", "10.0.0.8", $0) }
-        let few = try (1...3).map { try connection(networkID, "10.0.0.8", "10.0.0.7", $0) }
-        let tally = tallied(few + many, .port(port(7)), .port(port(8)))
-        for (maximum, count) in [(100, 6), (2, 2)] {
-            var excess = tally.excess(above: 4, maximum: maximum)
-            let taken = (few + many).filter { excess.takes($0) }
-            #expect(taken.count == count && taken.allSatisfy { $0.source == ip("10.0.0.7") })
-        }
+    @Test("What instances of other hosts have through a router here counts for nobody, nor what has an address of several")
+    func elsewhere() throws {
+        let shared: [HostPort.Pair] = [.init(prefix: prefix("10.0.0.100/32"), mac: mac(7))]
+        let tally = tallied(
+            [
+                try connection(networkID, "10.0.0.9", "192.0.2.1"), try connection(networkID, "192.0.2.1", "10.0.0.9"),
+                try connection(networkID, "10.0.0.100", "192.0.2.1"), try connection(networkID, "10.0.0.9", "10.0.0.8"),
+            ], .port(port(7, pairs: shared)), .port(port(8, isSecure: false, pairs: shared)), remote(9, "10.0.0.9"))
+        #expect(tally.holders(above: 0) == [.init(device: tap(8), connections: 1)])
+    }
+
+    private func remote(_ number: Int, _ address: String) -> HostItem {
+        .remotePort(
+            HostRemotePort(
+                portID: id(number), networkID: networkID, mac: mac(number), addresses: [ip(address)], endpoint: ip("192.0.2.2")))
     }
 }
