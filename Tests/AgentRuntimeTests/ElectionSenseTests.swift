@@ -112,7 +112,7 @@ struct ElectionSenseTests {
         let own = LinkAddress(link: "qr-1", address: interface("10.0.0.1/24"))
         try kernel.perform(.addLink(Link(name: "qr-1", kind: .bridge), Self.namespace))
         try kernel.perform(.addAddress(own, Self.namespace))
-        errands.announce(id(5))
+        errands.announce(id(5)) { _ in true }
         try await waitUntil { !kernel.announcements.isEmpty || ((try? kernel.addresses(in: Self.namespace)) ?? []).isEmpty }
         #expect(try kernel.addresses(in: Self.namespace).contains(Self.primary) == !isDue)
     }
