@@ -37,8 +37,8 @@ public struct ElectionSettings: Hashable, Sendable {
     /// …begun one after the other, so that they do not go in step…
     public var takeoverSpacingMilliseconds = 1
     /// …more, up to so many times as many, and as often at once, while keepaliveds are masters so soon after their skew…
-    public var shortTakeoverMilliseconds = 15
-    public var takeoverGrowth = 5
+    public var shortTakeoverMilliseconds = 8
+    public var takeoverGrowth = 2
     /// …and fewer again while they take longer than this…
     public var longTakeoverMilliseconds = 40
     /// …and followed by the next when they are master, or so long after their skew: a keepalived that hangs, or that processors busy with other work let
