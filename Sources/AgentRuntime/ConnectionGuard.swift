@@ -21,8 +21,8 @@ final class ConnectionGuard: Sendable {
     static let watchMilliseconds = 500
     /// How long after a look at all connections the next one waits: with 262,144 of them it takes half a second of a processor.
     static let lookMilliseconds = 2000
-    /// The longest such wait: it doubles with each look that finds nobody above its share.
-    static let maximumLookMilliseconds = 64_000
+    /// The longest such wait: it doubles with each look that finds nobody above its share. Whoever comes next may fill the rest meanwhile.
+    static let maximumLookMilliseconds = 8000
     /// Refused for so long after the last look that found the device above its share.
     static let refusalMilliseconds = 10_000
 

@@ -21,10 +21,7 @@ public enum FragmentReassembly {
     }
 
     private static func number(_ path: String) -> Int? {
-        guard let file = fopen("/proc/sys/\(path)", "re") else { return nil }
-        defer { fclose(file) }
-        var line = [CChar](repeating: 0, count: 32)
-        guard fgets(&line, Int32(line.count), file) != nil else { return nil }
-        return Int(String(decoding: line.prefix { (48...57).contains($0) }.map { UInt8(bitPattern: $0) }, as: UTF8.self))
+        let contents = try? FileContents.read("/proc/sys/\(path)", limit: 64)
+        return contents.flatMap { Int(String(decoding: $0.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)) }
     }
 }
