@@ -15,11 +15,7 @@ public enum ConnectionShareFilter {
     /// - Parameter milliseconds: how long the devices stay in the set unless the script is run again.
     public static func script(_ devices: [String], milliseconds: Int, hasBridgeConntrack: Bool) -> String {
         let isKnown = hasBridgeConntrack ? "ct state != new" : "meta mark != \(ConnectionStateTable.Mark.fresh)"
-        // The time of an element that is there does not begin anew by adding it.
-        let elements = devices.sorted().map { device in
-            let element = "element \(table) holders { \"\(device)\""
-            return "add \(element) timeout \(milliseconds)ms }\ndelete \(element) }\nadd \(element) timeout \(milliseconds)ms }\n"
-        }
+        let elements = devices.sorted().map { TimedElement.renewal($0, in: "holders", of: table, milliseconds: milliseconds) }
         return """
             add table \(table)
             add counter \(table) \(counter)

@@ -22,18 +22,10 @@ public enum HandoverFilter {
     /// - Parameter advertisements: each for so many milliseconds from now on.
     public static func script(_ advertisements: [Advertisements: Int]) -> String {
         let elements = advertisements.map { advertisements, milliseconds -> String in
-            let (set, device) =
-                switch advertisements {
-                case .toDevice(let device): ("deaf", device)
-                case .fromDevice(let device): ("mute", device)
-                }
-            // The time of an element that is there does not begin anew by adding it.
-            return """
-                add element \(table) \(set) { "\(device)" timeout \(milliseconds)ms }
-                delete element \(table) \(set) { "\(device)" }
-                add element \(table) \(set) { "\(device)" timeout \(milliseconds)ms }
-
-                """
+            switch advertisements {
+            case .toDevice(let device): TimedElement.renewal(device, in: "deaf", of: table, milliseconds: milliseconds)
+            case .fromDevice(let device): TimedElement.renewal(device, in: "mute", of: table, milliseconds: milliseconds)
+            }
         }
         return """
             add table \(table)
