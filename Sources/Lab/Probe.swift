@@ -11,6 +11,8 @@ public struct ProbeReport: Hashable, Sendable {
     public var longestGapMilliseconds = 0.0
     /// When that gap began, in ms since the first request.
     public var longestGapStartMilliseconds = 0.0
+    /// When the first requests without a reply were due, in ms since the first request; known when the probe is over.
+    public var firstLostMilliseconds: [Double] = []
 
     public var lost: Int { sent - received }
 
@@ -29,6 +31,8 @@ public final class Probe: Sendable {
     private static let lingerStepNanoseconds: Int64 = 20_000_000
     /// So many intervals without a reply are a gap.
     private static let gapIntervals: Int64 = 3
+    /// Of so many lost requests a report says when they were due.
+    private static let lostLimit = 20
     /// A probe that nobody stops ends by itself.
     static let requestLimit = 10_000_000
 
@@ -116,6 +120,9 @@ public final class Probe: Sendable {
         return report
     }
 
+    /// How long ago the first request was, in ms.
+    public var elapsedMilliseconds: Double { Double(MonotonicTime.nanoseconds - state.withLock { $0.start }) / 1_000_000 }
+
     // MARK: The thread
 
     private func work(count: Int) {
@@ -144,6 +151,10 @@ public final class Probe: Sendable {
         state.withLock { state in
             // What never came back counts up to the last request.
             noteGap(&state, from: state.lastReply, to: state.lastRequest)
+            let answered = state.answered
+            state.report.firstLostMilliseconds = (0..<state.report.sent).lazy
+                .filter { !answered.contains(UInt32($0)) }
+                .prefix(Self.lostLimit).map { Double($0) * Double(interval) / 1_000_000 }
             state.isOver = true
         }
     }

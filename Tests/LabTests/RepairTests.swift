@@ -19,8 +19,13 @@ struct RepairTests {
             let scene = try await RepairScene(lab)
             let beside = try Probe.start(from: scene.beside[0].place, to: scene.beside[1].address)
             try await beside.waitUntilSteady()
-            for damage in scene.damages { try await expectRepair(of: damage, scene) }
-            #expect(try await beside.stop().lost == 0)
+            var story: [String] = []
+            for damage in scene.damages {
+                story.append("\(Int(beside.elapsedMilliseconds)) ms: \(damage.command)")
+                try await expectRepair(of: damage, scene)
+            }
+            let report = try await beside.stop()
+            #expect(report.lost == 0, "lost at \(report.firstLostMilliseconds) ms of \(story)")
             // Without its rules the whole host passes nothing (fail closed): no port is beside this one.
             try await expectRepair(of: scene.flush, scene)
             try await lab.waitForReply(from: scene.beside[0].place, to: scene.beside[1].address)
