@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <net/if.h>
 #include <netpacket/packet.h>
 #include <poll.h>
@@ -224,6 +225,12 @@ int clinux_fixed_memory_file(const char *name, size_t bytes) {
     if (ftruncate(descriptor, (off_t)bytes) < 0) return fail_closing(descriptor);
     if (fcntl(descriptor, F_ADD_SEALS, F_SEAL_GROW) < 0) return fail_closing(descriptor);
     return descriptor;
+}
+
+void clinux_bound_heap(int arenas, int bytes) {
+    mallopt(M_ARENA_MAX, arenas);
+    mallopt(M_MMAP_THRESHOLD, bytes);
+    mallopt(M_TRIM_THRESHOLD, bytes);
 }
 
 static int add_stream(posix_spawn_file_actions_t *actions, int descriptor, int target) {

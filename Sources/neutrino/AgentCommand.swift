@@ -80,6 +80,7 @@ struct AgentCommand: AsyncParsableCommand {
         let logger = try log.logger("agent")
         configuration.settings.servesMetadata = metadata.isEnabled(logger)
         OpenFiles.allowMost()
+        HeapMemory.giveBackEarly()
         let problems = KernelRequirements.check()
         guard problems.isEmpty else { throw CleanExit.failure(problems.joined(separator: "\nneutrino: ")) }
         guard let connectionState = BridgeConntrack.detect() else { throw CleanExit.failure(BridgeConntrack.advice) }

@@ -77,6 +77,8 @@ int clinux_signal_process(int descriptor, int signal);
 int clinux_pipe(int *ends);
 /// An anonymous file of a fixed size, which a writer can fill but never grow.
 int clinux_fixed_memory_file(const char *name, size_t bytes);
+/// How many arenas malloc makes at most, and from how many free bytes on it gives memory back to the kernel (mallopt(3)).
+void clinux_bound_heap(int arenas, int bytes);
 
 /// Starts `arguments[0]` (looked up on PATH) with default signal mask and dispositions, in a process group of its own, with the given
 /// descriptors as standard input, output and error (-1: /dev/null), and nothing else open. Answers the process id.
