@@ -27,6 +27,8 @@ public actor Agent: Service {
     static let lastRetryMilliseconds = 16_000
     /// Changes that arrive within this time after the first are realised together.
     static let throttleMilliseconds = 2
+    /// So many operations are a burst.
+    private static let burstOperations = 500
     /// Messages between two bookmarks: far more than a host's whole list. A server that sends more is broken.
     static let maximumBatchMessages = 1_000_000
     /// How much more seldom rulesets are looked at where the kernel's events tell of their changes.
@@ -87,6 +89,8 @@ public actor Agent: Service {
     private var isResyncing = false
     /// The one retry that waits; each cycle decides anew.
     private var retry: Task<Void, Never>?
+    /// Since memory was last given back.
+    private var performedOperations = 0
     private var retryBackoff = Backoff(firstMilliseconds: firstRetryMilliseconds, lastMilliseconds: lastRetryMilliseconds)
     var watches: [String: DaemonWatch] = [:]
 
@@ -269,6 +273,15 @@ public actor Agent: Service {
         if isViewRealised { outbox.set(appliedRevision: revision) }
         if outbox.isUrgent { reportWakeUp() }
         scheduleRetry(result)
+        giveBackMemory(after: result)
+    }
+
+    /// What the scripts of a burst needed lies scattered over the heap.
+    private func giveBackMemory(after result: ApplyReport) {
+        performedOperations += result.performed
+        guard performedOperations >= Self.burstOperations, result.isComplete else { return }
+        performedOperations = 0
+        senses.giveBackMemory()
     }
 
     /// Link events, timers and retries leave the view as it is: only the feed makes a conversion necessary.

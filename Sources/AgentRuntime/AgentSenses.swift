@@ -30,6 +30,9 @@ public struct AgentSenses: Sendable {
     /// addresses that this host answers for; nil on a host whose bridges have no MAC of their own to ask from.
     public var findConflicts: (@Sendable ([ExternalAddress]) async -> [ResourceID: String])?
 
+    /// Gives memory that a burst of work has left free back to the kernel.
+    public var giveBackMemory: @Sendable () -> Void = {}
+
     /// Does work that packets wait for, in the order in which it was asked for, beside the caller.
     public var urgently: Worker
 

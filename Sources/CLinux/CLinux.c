@@ -233,6 +233,8 @@ void clinux_bound_heap(int arenas, int bytes) {
     mallopt(M_TRIM_THRESHOLD, bytes);
 }
 
+void clinux_trim_heap(void) { malloc_trim(0); }
+
 static int add_stream(posix_spawn_file_actions_t *actions, int descriptor, int target) {
     if (descriptor < 0) return posix_spawn_file_actions_addopen(actions, target, "/dev/null", target == 0 ? O_RDONLY : O_WRONLY, 0);
     return posix_spawn_file_actions_adddup2(actions, descriptor, target);

@@ -177,12 +177,14 @@ struct AgentCommand: AsyncParsableCommand {
         }
         let namespaces = events.namespaces
         let urgent = RealtimeQueue(name: "agent.urgent")
-        return AgentSenses(
+        var senses = AgentSenses(
             linkChanges: changes, namespaceChanges: events.namespaceChanges, watchNamespaces: { namespaces.watch($0) }, entryLosses: losses,
             rulesetChanges: events.rulesetChanges, rulesetHistory: namespaces, connections: try LinuxConnectionTracker(),
             openPipe: Self.open,
             hasEnded: LinuxProcessHost.hasEnded, election: try election(),
             findConflicts: try findConflicts(), urgently: { urgent.perform($0) })
+        senses.giveBackMemory = { HeapMemory.giveBackNow() }
+        return senses
     }
 
     /// Without a tunnel endpoint nothing tells the bridges of this host from those of others: they do not ask.

@@ -79,6 +79,8 @@ int clinux_pipe(int *ends);
 int clinux_fixed_memory_file(const char *name, size_t bytes);
 /// How many arenas malloc makes at most, and from how many free bytes on it gives memory back to the kernel (mallopt(3)).
 void clinux_bound_heap(int arenas, int bytes);
+/// Gives all whole pages that are free back to the kernel (malloc_trim(3)).
+void clinux_trim_heap(void);
 
 /// Starts `arguments[0]` (looked up on PATH) with default signal mask and dispositions, in a process group of its own, with the given
 /// descriptors as standard input, output and error (-1: /dev/null), and nothing else open. Answers the process id.
