@@ -28,15 +28,17 @@ struct AgentBench: Sendable {
         firewallCheckMilliseconds: Int = 3_600_000,
         watchNamespaces: @escaping @Sendable (Set<NamespaceName>) -> Void = { _ in },
         findConflicts: (@Sendable ([ExternalAddress]) async -> [ResourceID: String])? = nil,
+        giveBackMemory: @escaping @Sendable () -> Void = {},
         _ body: @Sendable @escaping (AgentBench) async throws -> Void
     ) async throws {
         try await FeedServer.run { server, url in
             let (changes, linkChanges) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
             let pipes = Pipes()
-            let senses = AgentSenses(
+            var senses = AgentSenses(
                 linkChanges: changes, watchNamespaces: watchNamespaces, rulesetChanges: rulesetChanges, openPipe: pipes.open,
                 hasEnded: { process in await hasEnded(process, kernel) },
                 election: election, findConflicts: findConflicts)
+            senses.giveBackMemory = giveBackMemory
             var logger = Logger(label: "agent")
             logger.logLevel = .critical
             let agent = Agent(

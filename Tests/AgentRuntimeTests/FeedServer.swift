@@ -14,6 +14,7 @@ final class FeedServer: Sendable {
         fileprivate var lines: AsyncStream<[FeedMessage]>.Continuation
 
         func send(_ messages: FeedMessage...) { lines.yield(messages) }
+        func send(_ messages: [FeedMessage]) { lines.yield(messages) }
 
         /// Ends the connection. What was sent before arrives.
         func cut() { lines.finish() }

@@ -1,6 +1,7 @@
 import FakeKernel
 import HostModel
 import KernelInterface
+import Synchronization
 import Testing
 
 @Suite("An agent and its feed")
@@ -78,6 +79,20 @@ struct FeedTests {
             feed.send(.bookmark(revision: 9))
             try await bench.eventually("the report of revision 9") { bench.server.reports.last?.appliedRevision == 9 }
             #expect(bench.kernel.reads.isEmpty && bench.kernel.performed.isEmpty)
+        }
+    }
+
+    @Test("After a burst of work memory is given back, and not after a little of it")
+    func givesMemoryBack() async throws {
+        let count = Mutex(0)
+        try await AgentBench.run(giveBackMemory: { count.withLock { $0 += 1 } }) { bench in
+            let feed = try await bench.server.nextFeed()
+            feed.send(network(1), .bookmark(revision: 1))
+            try await bench.eventually("the report of revision 1") { bench.server.reports.last?.appliedRevision == 1 }
+            #expect(count.withLock { $0 } == 0)
+            feed.send((2..<400).map { network($0) } + [.bookmark(revision: 2)])
+            try await bench.eventually("the report of revision 2") { bench.server.reports.last?.appliedRevision == 2 }
+            try await bench.eventually("memory given back") { count.withLock { $0 } == 1 }
         }
     }
 
