@@ -88,7 +88,7 @@ let storeRooms: [Target] = [
     room("IdentityService", ["NetworkModel", "APISchema", "AccessPolicy", "Identity", "Store", log]),
     room("TestSupport", ["Addressing", "KernelLinux", "NetworkModel", "APISchema", "Store", "Operations", log]),
 
-    tests("StoreTests", ["Addressing", "NetworkModel", "APISchema", "Store", "TestSupport", sqlite, log]),
+    tests("StoreTests", ["Addressing", "NetworkModel", "APISchema", "KernelLinux", "Store", "TestSupport", sqlite, log]),
     tests(
         "OperationsTests",
         ["Addressing", "NetworkModel", "APISchema", "AccessPolicy", "HostModel", "Store", "Operations", "TestSupport"]),

@@ -355,6 +355,8 @@ public actor Agent: Service {
             do {
                 try await connection.report(status)
                 backoff.reset()
+                // What one report does not carry.
+                if outbox.isUrgent { reportWakeUp() }
             } catch {
                 // The agent stops; nothing is wrong.
                 if Task.isCancelled { return }

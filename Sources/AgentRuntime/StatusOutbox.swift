@@ -9,6 +9,11 @@ struct StatusOutbox: Sendable {
     static let maximumSentenceBytes = 2000
     /// Conflicts that one report carries.
     static let maximumConflicts = 100
+    /// Octets of ports and routers that one report carries, about; the rest goes with the next. The server takes no body beyond 1 MiB, in which what the
+    /// failures, conflicts and their escapes in JSON take has its place as well.
+    static let maximumReportBytes = 256 * 1024
+    /// What a port, or a router without its failure, takes in a report at most.
+    static let subjectBytes = 128
 
     private struct PortKey: Hashable {
         var portID: ResourceID
@@ -53,17 +58,24 @@ struct StatusOutbox: Sendable {
 
     mutating func set(appliedRevision: Int) { self.appliedRevision = appliedRevision }
 
-    /// Everything that waits, as one report. When sending fails, give it back with ``restore(_:)``.
+    /// What waits, as one report: as much as it may carry. When something is left, ``isUrgent`` says so. When sending fails, give it back with
+    /// ``restore(_:)``.
     mutating func take(_ registration: HostStatus.Registration) -> HostStatus {
-        defer {
-            ports = [:]
-            routers = [:]
-            isUrgent = false
+        var room = Self.maximumReportBytes
+        func fits(_ bytes: Int) -> Bool {
+            room -= bytes
+            return room >= 0
         }
+        // Routers first: who is master is news to more than one port.
+        let routers = routers.values.sorted { $0.routerID < $1.routerID }
+            .prefix { fits(Self.subjectBytes + 2 * ($0.failure?.utf8.count ?? 0)) }
+        let ports = ports.values.sorted { ($0.portID, $0.component.rawValue) < ($1.portID, $1.component.rawValue) }
+            .prefix { _ in fits(Self.subjectBytes) }
+        for report in routers { self.routers[report.routerID] = nil }
+        for report in ports { self.ports[PortKey(portID: report.portID, component: report.component)] = nil }
+        isUrgent = !self.routers.isEmpty || !self.ports.isEmpty
         return HostStatus(
-            registration: registration, appliedRevision: appliedRevision,
-            ports: ports.values.sorted { ($0.portID, $0.component.rawValue) < ($1.portID, $1.component.rawValue) },
-            routers: routers.values.sorted { $0.routerID < $1.routerID }, failures: failures,
+            registration: registration, appliedRevision: appliedRevision, ports: Array(ports), routers: Array(routers), failures: failures,
             conflicts: conflicts.isEmpty ? nil : conflicts.values.sorted { $0.routerID < $1.routerID })
     }
 

@@ -57,7 +57,9 @@ extension StoreTransaction {
         return other.id != record.id
     }
 
+    /// Clients name what they like. A text with a null character is nobody's, since no database keeps it, and PostgreSQL would refuse the whole transaction.
     private func records<R: IdentityRecord>(_ type: R.Type, _ condition: String, _ arguments: [ColumnValue]) throws -> [R] {
+        guard arguments.allSatisfy(\.canBeKept) else { return [] }
         let columns = R.columns.joined(separator: ", ")
         return try rows("SELECT \(columns) FROM \(R.kind.table) WHERE \(condition)", arguments).map { row in
             guard let record = R(values: row) else { throw StoreError.corrupt("a row in \(R.kind.table) is damaged") }
@@ -86,6 +88,7 @@ extension StoreTransaction {
         var conditions: [(String, ColumnValue)] = []
         if let userID { conditions.append(("user_id = ?", .text(userID))) }
         if let scope { conditions += [("scope_kind = ?", .text(scope.kind)), ("scope_id = ?", .text(scope.id))] }
+        guard conditions.map(\.1).allSatisfy(\.canBeKept) else { return [] }
         let filter = conditions.isEmpty ? "" : " WHERE " + conditions.map(\.0).joined(separator: " AND ")
         return try rows(
             "SELECT user_id, role_id, scope_kind, scope_id FROM identity_assignments\(filter) ORDER BY user_id, scope_kind, scope_id, role_id",
@@ -165,5 +168,13 @@ extension StoreTransaction {
             values: [.text(token.auditID.description), .integer(token.expiresAt)])
         // An expired token needs no mark any more.
         try execute("DELETE FROM identity_revoked_tokens WHERE expires_at < ?", [.integer(now)])
+    }
+}
+
+extension ColumnValue {
+    /// Whether a database may hold it.
+    fileprivate var canBeKept: Bool {
+        guard case .text(let text) = self else { return true }
+        return !text.utf8.contains(0)
     }
 }

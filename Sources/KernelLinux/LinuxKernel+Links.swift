@@ -2,6 +2,9 @@ import CLinux
 import Glibc
 import KernelInterface
 
+/// IFNAMSIZ (linux/if.h) without the zero at the end.
+private let longestLinkName = 15
+
 extension LinuxKernel {
     func addLink(_ link: Link, in namespace: NamespaceName?) throws(KernelError) {
         let action = KernelOperation.addLink(link, namespace).action
@@ -72,7 +75,8 @@ extension LinuxKernel {
         for record in records { names[record.index] = record.name }
         var links: [Link] = []
         links.reserveCapacity(records.count)
-        for record in records {
+        // The kernel takes names of any bytes. What is no UTF-8 may be longer as text than a name can be; none of ours is.
+        for record in records where (1...longestLinkName).contains(record.name.utf8.count) {
             let bridge = record.masterKind == "bridge" ? record.masterIndex.flatMap { names[$0] } : nil
             let parent = record.peerNamespaceID == nil ? record.peerIndex.flatMap { names[$0] } : nil
             links.append(record.link(bridge: bridge, peer: try peer(of: record, handle, names), parent: parent))

@@ -57,10 +57,12 @@ final class PostgreSQLConnection: SQLConnection {
     func forgetFailure() { failure = nil }
 
     private static func connect(_ url: String, _ limits: StoreLimits) throws(StoreError) -> OpaquePointer {
-        let settings = [
-            ("dbname", url), ("connect_timeout", String(limits.connectTimeoutSeconds)), ("application_name", "neutrino"),
-            ("client_encoding", "UTF8"),
-        ]
+        // What stands before the URL is a default, which it may override; what stands behind it holds.
+        let settings =
+            silenceSettings(limits) + [
+                ("dbname", url), ("connect_timeout", String(limits.connectTimeoutSeconds)), ("application_name", "neutrino"),
+                ("client_encoding", "UTF8"),
+            ]
         // The C function wants two arrays of strings that end with null.
         let names: [UnsafeMutablePointer<CChar>?] = settings.map { copy($0.0) } + [nil]
         let values: [UnsafeMutablePointer<CChar>?] = settings.map { copy($0.1) } + [nil]
@@ -89,6 +91,16 @@ final class PostgreSQLConnection: SQLConnection {
             throw .unavailable(error.message)
         }
         return connection
+    }
+
+    /// A machine that lost its power, or a firewall that forgot the connection, ends it without a word. By itself TCP tries for a quarter of an hour to tell
+    /// such an end something (tcp(7), tcp_retries2), and asks one that nobody tells anything after two hours (tcp_keepalive_time).
+    private static func silenceSettings(_ limits: StoreLimits) -> [(String, String)] {
+        let interval = max(limits.silenceSeconds / 3, 1)
+        return [
+            ("tcp_user_timeout", String(limits.silenceSeconds * 1000)), ("keepalives_idle", String(interval)),
+            ("keepalives_interval", String(interval)), ("keepalives_count", "2"),
+        ]
     }
 
     private static func copy(_ text: String) -> UnsafeMutablePointer<CChar> {

@@ -5,7 +5,8 @@ import Logging
 ///
 ///     connecting ──LISTEN──► listening ──lost──► pausing (1…30 s) ──► connecting        stop() ends each of them
 ///
-/// Whatever was missed while nobody listened, the latest revision tells: it is published after each LISTEN.
+/// Whatever was missed while nobody listened, the latest revision tells: it is asked for after each LISTEN, and every few seconds as well. So a notification
+/// that did not come costs seconds, and a connection whose other end is gone without a word is found to be lost.
 final class PostgreSQLListener: Sendable {
     private let url: String
     private let limits: StoreLimits
@@ -44,9 +45,9 @@ final class PostgreSQLListener: Sendable {
             do throws(StoreError) {
                 let connection = try PostgreSQLConnection(url: url, limits: limits)
                 try connection.executeScript("LISTEN \(PostgreSQLConnection.channel)")
-                if let latest = try connection.integer("SELECT max(revision) FROM change_log") { commits.publish(latest) }
+                try publishLatest(connection)
                 pauseMilliseconds = 1_000
-                if listen(connection) == .stopped { return }
+                if try listen(connection) == .stopped { return }
                 logger.warning("the connection that listens for commits was lost")
             } catch {
                 logger.warning("cannot listen for commits", metadata: ["reason": "\(error)"])
@@ -59,13 +60,21 @@ final class PostgreSQLListener: Sendable {
     private enum Event { case stopped, readable, timedOut }
     private enum End { case stopped, lost }
 
-    private func listen(_ connection: PostgreSQLConnection) -> End {
+    private func listen(_ connection: PostgreSQLConnection) throws(StoreError) -> End {
         // First what came with the answers to earlier statements: the socket does not become readable for it again.
         while let payloads = connection.takeNotifications() {
             for revision in payloads.compactMap({ Int($0) }) { commits.publish(revision) }
-            if wait(for: connection.socketDescriptor, milliseconds: -1) == .stopped { return .stopped }
+            switch wait(for: connection.socketDescriptor, milliseconds: Int32(limits.revisionCheckMilliseconds)) {
+            case .stopped: return .stopped
+            case .readable: continue
+            case .timedOut: try publishLatest(connection)
+            }
         }
         return .lost
+    }
+
+    private func publishLatest(_ connection: PostgreSQLConnection) throws(StoreError) {
+        if let latest = try connection.integer("SELECT max(revision) FROM change_log") { commits.publish(latest) }
     }
 
     private func wait(for descriptor: Int32?, milliseconds: Int32) -> Event {

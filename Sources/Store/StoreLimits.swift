@@ -22,6 +22,10 @@ struct StoreLimits: Sendable {
     var longestBackoffMilliseconds = 128
     /// PostgreSQL: how long connecting may take.
     var connectTimeoutSeconds = 5
+    /// PostgreSQL: after so long without a sign of life a TCP connection is lost.
+    var silenceSeconds = 15
+    /// PostgreSQL: how often the latest revision is asked for besides what notifications tell. What was not told, this tells.
+    var revisionCheckMilliseconds = 5_000
     /// PostgreSQL: how long a statement may run or wait for a lock, and a transaction may idle, before the server ends it.
     var statementTimeoutMilliseconds = 30_000
     /// SQLite: how long another process may hold the file's lock.

@@ -27,6 +27,28 @@ import Testing
         #expect(try await !realm.isValid(token))
     }
 
+    @Test("Names with a null character, which no database keeps, are nobody's", arguments: Backend.allCases)
+    func nullCharacters(_ backend: Backend) async throws {
+        let realm = try await Realm.make(backend)
+        let blue = try await realm.project("blue")
+        try await realm.user("anna", project: blue)
+        let (name, identity) = ("an\0na", realm.identity)
+        await expect(401) { _ = try await realm.logIn(name) }
+        await expect(401) { _ = try await realm.logIn("anna", "secret", .project(Reference(.name(name, .id(Domain.defaultID))))) }
+        await expect(401) { _ = try await realm.logIn("anna", "secret", .project(Reference(.id(name)))) }
+        await expect(401) { _ = try await realm.logIn("anna", "secret", .domain(.name(name))) }
+        await expect(401) { try await identity.changePassword(ofUser: name, from: "secret", to: "other", address: "192.0.2.1") }
+        var filter = IdentityService.Filter()
+        (filter.name, filter.domainID) = (name, Domain.defaultID)
+        #expect(try await identity.list(User.self, filter).isEmpty)
+        var assignments = IdentityService.AssignmentFilter()
+        assignments.userID = name
+        #expect(try await identity.assignments(assignments).isEmpty)
+        assignments.userID = nil
+        assignments.scope = .project(name)
+        #expect(try await identity.assignments(assignments).isEmpty)
+    }
+
     @Test("A token has the scope that was asked for", arguments: Backend.allCases)
     func scopes(_ backend: Backend) async throws {
         let realm = try await Realm.make(backend)

@@ -35,6 +35,20 @@ extension RealKernelTests {
         }
     }
 
+    @Test("A device whose name is bytes and no text is passed over; those beside it are found")
+    func nameWithoutText() throws {
+        let kernel = LinuxKernel()
+        try RealKernel.withNamespaces(kernel, 1) { names in
+            let namespace = names[0]
+            try kernel.perform(.addLink(Link(name: "br", kind: .bridge), namespace))
+            // Each octet reads as U+FFFD, which has three.
+            let script = #"ip link add "$(printf '\377\377\377\377\377\377')" type bridge"#
+            let result = try runProgram(["sh", "-c", script], namespace: namespace, timeoutMilliseconds: 5000)
+            #expect(result.exitCode == 0, "\(result)")
+            #expect(try kernel.links(in: namespace).map(\.name).sorted() == ["br", "lo"])
+        }
+    }
+
     @Test("iproute2 shows the VXLAN port, its flags and its forwarding entries as they were asked for")
     func vxlan() throws {
         let kernel = LinuxKernel()

@@ -117,6 +117,19 @@ import Testing
         await there.close()
     }
 
+    @Test("A commit of which no notification came is heard of all the same", .timeLimit(.minutes(1))) func lostNotification() async throws {
+        let location = try Backend.postgresql.makeLocation()
+        guard case .postgresql(let url) = location else { return }
+        var limits = StoreLimits()
+        limits.revisionCheckMilliseconds = 10
+        let store = try Store(location, limits: limits, logger: .quiet)
+        var commits = store.commits().makeAsyncIterator()
+        let other = try PostgreSQLConnection(url: url, limits: limits)
+        try other.executeScript("INSERT INTO change_log (revision, position, kind, id, is_drop) VALUES (7, 0, 'networks', 'n', 0)")
+        #expect(await commits.next() == 7)
+        await store.close()
+    }
+
     @Test("The log is trimmed to its limit, and tells from where it is complete", arguments: Backend.allCases)
     func trim(_ backend: Backend) async throws {
         var limits = StoreLimits()
