@@ -23,16 +23,48 @@ final class ConnectionGuard: Sendable {
     static let lookMilliseconds = 2000
     /// The longest such wait: it doubles with each look that finds nobody above its share. Whoever comes next may fill the rest meanwhile.
     static let maximumLookMilliseconds = 8000
+    /// How long after a filter could not be taken away it is tried again.
+    static let removalMilliseconds = 8000
     /// Refused for so long after the last look that found the device above its share.
     static let refusalMilliseconds = 10_000
+
+    private enum Occupation {
+        /// Less than half is taken.
+        case room
+        case between
+        /// Three quarters are taken, and the share of one instance is so many.
+        case crowded(share: Int)
+    }
 
     private struct State {
         var isWorking = false
         /// An agent before this one may have left it.
         var isFilterLoaded = true
+        /// By this agent, since the filter was last taken away.
+        var hasRefused = false
         /// Milliseconds of the agent's clock.
         var lastLook: Int?
+        /// When it was last tried to take the filter away.
+        var lastRemoval: Int?
         var lookMilliseconds = ConnectionGuard.lookMilliseconds
+
+        /// Whether there is something to do now that nobody does yet.
+        mutating func begin(_ occupation: Occupation, _ now: Int) -> Bool {
+            switch occupation {
+            case .crowded:
+                guard !isWorking, lastLook.map({ now - $0 >= lookMilliseconds }) ?? true else { return false }
+                lastLook = now
+            case .between: return false
+            case .room:
+                lookMilliseconds = ConnectionGuard.lookMilliseconds
+                let isOver = lastLook.map { now - $0 >= ConnectionGuard.refusalMilliseconds } ?? true
+                let isDue = isOver && lastRemoval.map { now - $0 >= ConnectionGuard.removalMilliseconds } ?? true
+                guard !isWorking, isFilterLoaded, isDue else { return false }
+                lastRemoval = now
+            }
+            isWorking = true
+            return true
+        }
     }
 
     private let state = Mutex(State())
@@ -40,9 +72,14 @@ final class ConnectionGuard: Sendable {
     private let tracker: any ConnectionTracker
     private let configuration: AgentConfiguration
     private let logger: Logger
-    private let queue = DispatchQueue(label: "agent.shares", qos: .userInitiated)
+    private let queue: DispatchQueue
 
-    init(kernel: any NetworkKernel, tracker: any ConnectionTracker, configuration: AgentConfiguration, logger: Logger) {
+    /// - Parameter queue: looks at connections and changes the filter, one after the other.
+    init(
+        kernel: any NetworkKernel, tracker: any ConnectionTracker, configuration: AgentConfiguration, logger: Logger,
+        queue: DispatchQueue = DispatchQueue(label: "agent.shares", qos: .userInitiated)
+    ) {
+        self.queue = queue
         self.kernel = kernel
         self.tracker = tracker
         self.configuration = configuration
@@ -51,36 +88,24 @@ final class ConnectionGuard: Sendable {
 
     /// To be called every ``watchMilliseconds`` with the view whose ports are wired.
     func watch(_ view: HostView, now: Int) {
-        guard configuration.connectionSharePercent > 0, let (count, capacity) = usage() else { return }
-        let share = capacity * configuration.connectionSharePercent / 100
-        let isCrowded = count >= capacity / 4 * 3
-        let mustWork = state.withLock { state in
-            let isDue: Bool
-            if isCrowded {
-                isDue = state.lastLook.map { now - $0 >= state.lookMilliseconds } ?? true
-            } else {
-                let isOver = state.lastLook.map { now - $0 >= Self.refusalMilliseconds } ?? true
-                isDue = state.isFilterLoaded && isOver && count < capacity / 2
-            }
-            guard isDue, !state.isWorking else { return false }
-            state.isWorking = true
-            if isCrowded { state.lastLook = now }
-            return true
-        }
-        guard mustWork else { return }
+        guard let occupation = occupation(), state.withLock({ $0.begin(occupation, now) }) else { return }
         queue.async {
-            if isCrowded { self.look(view, share: share) } else { self.takeFilterAway() }
+            if case .crowded(let share) = occupation { self.look(view, share: share) } else { self.takeFilterAway() }
             self.state.withLock { $0.isWorking = false }
         }
     }
 
-    /// How many connections the host's own namespace tracks, and how many it may.
-    private func usage() -> (count: Int, capacity: Int)? {
+    /// How full the table is, by how many connections the host's own namespace tracks, and how many it may.
+    private func occupation() -> Occupation? {
+        // Nobody is limited: there is no more to do than to take away what an agent before this one left.
+        guard configuration.connectionSharePercent > 0 else { return .room }
         let (count, maximum) = ("net/netfilter/nf_conntrack_count", "net/netfilter/nf_conntrack_max")
         let values = try? kernel.sysctls([count, maximum], in: nil)
         guard let values, let tracked = values[count].flatMap({ Int($0) }) else { return nil }
-        let capacity = configuration.connectionCapacity ?? values[maximum].flatMap { Int($0) }
-        return capacity.flatMap { $0 > 0 ? (tracked, $0) : nil }
+        let capacity = configuration.connectionCapacity ?? values[maximum].flatMap { Int($0) } ?? 0
+        guard capacity > 0 else { return nil }
+        if tracked >= capacity / 4 * 3 { return .crowded(share: capacity * configuration.connectionSharePercent / 100) }
+        return tracked < capacity / 2 ? .room : .between
     }
 
     private func look(_ view: HostView, share: Int) {
@@ -114,7 +139,7 @@ final class ConnectionGuard: Sendable {
         let script = ConnectionShareFilter.script(
             holders.map(\.device), milliseconds: Self.refusalMilliseconds, hasBridgeConntrack: configuration.settings.hasBridgeConntrack)
         try kernel.perform(.applyFirewall(script: script, nil))
-        state.withLock { $0.isFilterLoaded = true }
+        state.withLock { ($0.isFilterLoaded, $0.hasRefused) = (true, true) }
         for holder in holders {
             logger.warning(
                 "The host tracks nearly as many connections as it can, and an instance holds more than its share: it begins no more for now",
@@ -126,8 +151,8 @@ final class ConnectionGuard: Sendable {
         do throws(KernelError) {
             try kernel.perform(.applyFirewall(script: ConnectionShareFilter.removal, nil))
             let wasRefusing = state.withLock { state in
-                defer { (state.isFilterLoaded, state.lookMilliseconds) = (false, Self.lookMilliseconds) }
-                return state.lastLook != nil
+                defer { (state.isFilterLoaded, state.hasRefused) = (false, false) }
+                return state.hasRefused
             }
             guard wasRefusing else { return }
             logger.info("There is room for connections again: nobody is refused any more")

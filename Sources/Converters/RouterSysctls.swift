@@ -6,9 +6,9 @@ enum RouterSysctls {
     }
 
     /// Those of a gateway's device of a router that carries IPv6. Without a gateway on its network's IPv6 subnets it takes its default route from router advertisements,
-    /// as in Neutron, and nothing else: addresses are the server's to give. (2: although it forwards.)
+    /// as in Neutron, and nothing else: addresses and MTU are the server's to give. (2: although it forwards.)
     static func gateway(_ device: String, hasIPv6Gateway: Bool) -> [String: String] {
-        let values = hasIPv6Gateway ? ["accept_ra": "0"] : ["accept_ra": "2", "accept_ra_pinfo": "0"]
+        let values = hasIPv6Gateway ? ["accept_ra": "0"] : ["accept_ra": "2", "accept_ra_pinfo": "0", "accept_ra_mtu": "0"]
         return values.reduce(into: [:]) { $0["net/ipv6/conf/\(device)/\($1.key)"] = $1.value }
     }
 

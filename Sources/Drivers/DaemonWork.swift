@@ -100,10 +100,20 @@ struct DaemonWork: Sendable {
             report.daemonActions.append(DaemonAction(configuration.key, .signalled(signal)))
         }
         if record != DaemonRecord(configuration) { try files.write(DaemonRecord(configuration)) }
+        if let log = configuration.growingLog { limit(log, of: configuration) }
         if isNew { report.daemonActions.append(DaemonAction(configuration.key, .adopted)) }
         memory.isStarting = false
         memory.cleared = nil
         memory.isDirty = false
+    }
+
+    /// What it cannot be is said; the daemon runs as it shall.
+    private mutating func limit(_ log: GrowingLog, of configuration: DaemonConfiguration) {
+        do throws(KernelError) {
+            try host.limit(log)
+        } catch {
+            report.add(Failure(.daemon(configuration.key), error.description))
+        }
     }
 
     // MARK: Refusal

@@ -20,6 +20,7 @@ enum Findings {
             if !LinkComparison.isSameKind(link, now) { return "device \(name) is another one" }
             if link.isUp != now.isUp { return "device \(name) is " + (now.isUp ? "up" : "down") }
             if link.bridge != nil, let words = port(link.bridgePort, now.bridgePort) { return "bridge port \(name) has \(words)" }
+            if link.kind == .bridge, !now.alterations.isEmpty { return "bridge \(name) has \(now.alterations.joined(separator: ", "))" }
             return LinkComparison.needsChange(from: now, to: link) ? "device \(name) has other properties" : nil
         }
     }
@@ -75,7 +76,7 @@ enum Findings {
 
     private static func settings(_ left: NamespaceObservation, _ found: NamespaceObservation) -> [String] {
         left.sysctls.sorted { $0.key < $1.key }.compactMap { path, value in
-            guard let now = found.sysctls[path], !Sysctl.same(now, value) else { return nil }
+            guard let now = found.sysctls[path], !Sysctl.isKept(path, as: now, value) else { return nil }
             return "sysctl \(path) is \(now)"
         }
     }

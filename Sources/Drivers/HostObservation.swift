@@ -79,6 +79,16 @@ enum Sysctl {
         return String(parts[3])
     }
 
+    /// What the wanted value is the least of: more memory is the choice of whoever runs the host, and stays, whenever it was made.
+    private static let floors: Set<String> = ["net/ipv4/ipfrag_high_thresh", "net/netfilter/nf_conntrack_frag6_high_thresh"]
+
+    /// Whether a setting that was found needs no change.
+    static func isKept(_ path: String, as found: String, _ wanted: String) -> Bool {
+        if same(found, wanted) { return true }
+        guard floors.contains(path), let now = Int(found.filter { !$0.isWhitespace }), let least = Int(wanted) else { return false }
+        return now > least
+    }
+
     /// The kernel separates the numbers of a list by tabs and ends with a line feed, whatever was written.
     static func same(_ left: String, _ right: String) -> Bool {
         left == right || left.split(whereSeparator: \.isWhitespace) == right.split(whereSeparator: \.isWhitespace)

@@ -14,7 +14,7 @@ enum LinkComparison {
 
     /// What the wanted link leaves open is not compared.
     static func needsChange(from found: Link, to wanted: Link) -> Bool {
-        if wanted.kind == .bridge, found.isAltered { return true }
+        if wanted.kind == .bridge, !found.alterations.isEmpty { return true }
         if let mac = wanted.mac, mac != found.mac { return true }
         if let mtu = wanted.mtu, mtu != found.mtu { return true }
         if let alias = wanted.alias, alias != found.alias { return true }

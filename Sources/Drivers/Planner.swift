@@ -115,7 +115,7 @@ public struct Planner {
             let link = Sysctl.link(of: path)
             if let link, missing.contains(link) { continue }
             let isRenewed = isMade(place) || link.map { links.isFresh($0, place) } == true
-            if !isRenewed, let current = found[path], Sysctl.same(current, value) { continue }
+            if !isRenewed, let current = found[path], Sysctl.isKept(path, as: current, value) { continue }
             let operation = KernelOperation.setSysctl(path: path, value: value, place)
             if let link {
                 phases.linkSysctls.append(PlannedOperation(operation, for: .link(link, place), role: .make))

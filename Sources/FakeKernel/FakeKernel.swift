@@ -268,6 +268,13 @@ public final class FakeKernel: NetworkKernel, ProcessHost {
         state.withLock { $0.processes.files[path] = contents }
     }
 
+    public func limit(_ log: GrowingLog) throws(KernelError) {
+        state.withLock { state in
+            guard let contents = state.processes.files[log.path], contents.utf8.count > log.limitBytes else { return }
+            (state.processes.files[log.formerPath], state.processes.files[log.path]) = (contents, "")
+        }
+    }
+
     public func makeNamedPipe(_ path: String) throws(KernelError) {
         try state.withLock { state throws(KernelError) in
             guard state.processes.pipes.insert(path).inserted else { throw KernelError(code: EEXIST, "\(path) exists") }

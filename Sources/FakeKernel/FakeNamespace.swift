@@ -47,6 +47,7 @@ struct FakeNamespace: Hashable {
         found.isUp = link.isUp
         found.bridge = link.bridge
         found.bridgePort = link.bridge == nil ? BridgePortOptions() : link.bridgePort
+        found.alterations = link.alterations
         links[link.name] = found
         if found.kind == .bridge, link.mac != nil { bridgesWithMAC.insert(link.name) }
         settleBridges()
@@ -215,11 +216,14 @@ struct FakeNamespace: Hashable {
 
     /// Sysctls that this kernel has, by their last word.
     private static let sysctlNames: Set<Substring> = [
-        "accept_dad", "accept_ra", "accept_ra_pinfo", "accept_redirects", "addr_gen_mode", "arp_announce", "arp_ignore", "arp_notify",
+        "accept_dad", "accept_ra", "accept_ra_mtu", "accept_ra_pinfo", "accept_redirects", "addr_gen_mode", "arp_announce", "arp_ignore",
+        "arp_notify",
         "autoconf",
         "bridge-nf-call-arptables", "bridge-nf-call-ip6tables", "bridge-nf-call-iptables", "disable_ipv6", "fib_multipath_hash_policy",
         "forwarding", "ip_forward",
-        "ip_nonlocal_bind", "nf_conntrack_tcp_be_liberal", "nf_conntrack_tcp_loose", "promote_secondaries", "proxy_arp", "rp_filter",
+        "ip_nonlocal_bind", "ipfrag_high_thresh", "ipfrag_time", "nf_conntrack_count", "nf_conntrack_frag6_high_thresh",
+        "nf_conntrack_frag6_timeout", "nf_conntrack_max", "nf_conntrack_tcp_be_liberal", "nf_conntrack_tcp_loose", "promote_secondaries",
+        "proxy_arp", "rp_filter",
         "send_redirects",
     ]
 

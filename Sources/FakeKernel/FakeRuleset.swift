@@ -5,7 +5,7 @@ import KernelInterface
 ///
 /// Understood are `add table`, `delete table`, `flush table`, `flush ruleset`, `add element`, `delete element`, `flush chain`, `delete chain`,
 /// `flush set`, `delete set`, `flush map`, `delete map`, `delete counter`, `delete ct helper`, and `table F N { … }` blocks of sets, maps, objects and
-/// chains. Rules are kept as text; of verdicts in maps and rules it is checked that their chains exist. What exists is not declared otherwise.
+/// chains; and, on a line each, `add counter`, `add set`, `add chain`, `add rule` and elements with times, which never pass. Rules are kept as text; of verdicts in maps and rules it is checked that their chains exist. What exists is not declared otherwise.
 struct FakeRuleset: Hashable {
     /// By "family name".
     private(set) var tables: [String: FirewallTable] = [:]
@@ -83,7 +83,11 @@ struct FakeRuleset: Hashable {
             guard let form = tables[identity]?.sets[set]?.form else { throw missing("set \(set) of table \(identity)") }
             for element in elements {
                 let existing = tables[identity]?.sets[set]?.elements.first { key($0, form) == key(element, form) }
-                if let existing, existing != element { throw KernelError(code: EEXIST, "nft: \(element) conflicts with \(existing)") }
+                if let existing, existing != element, form == .map {
+                    throw KernelError(code: EEXIST, "nft: \(element) conflicts with \(existing)")
+                }
+                // One that is there keeps its time.
+                guard existing == nil else { continue }
                 tables[identity]?.sets[set]?.elements.insert(element)
             }
         case .deleteElements(let identity, let set, let keys):
@@ -106,10 +110,14 @@ struct FakeRuleset: Hashable {
     }
 
     private static func key(_ element: String, _ form: FirewallTable.ElementSet.Form) -> String {
-        guard form == .map else { return element }
+        guard form == .map else { return words(of: element, before: "timeout") }
         let words = element.split(separator: " ")
         guard let separator = words.firstIndex(of: ":") else { return element }
         return words[..<separator].joined(separator: " ")
+    }
+
+    private static func words(of element: String, before word: Substring) -> String {
+        element.split(separator: " ").prefix { $0 != word }.joined(separator: " ")
     }
 
     private static func checkVerdicts(_ table: FirewallTable) throws(KernelError) {
@@ -195,6 +203,12 @@ private struct ScriptReader {
         case ("delete", 5) where words[1] == "counter": return .deleteObject(words[2] + " " + words[3], words[4])
         case ("delete", 6) where words[1] == "ct" && words[2] == "helper": return .deleteObject(words[3] + " " + words[4], words[5])
         case ("table", 4) where words[3] == "{": return .define(try table(words[1], words[2]))
+        case ("add", 5...) where words[1] == "counter" || words[1] == "set" || words[1] == "chain" || words[1] == "rule":
+            return .define(try declaration(words))
+        case ("add", 7...) where words[1] == "element" && words.last == "}":
+            return .addElements(words[2] + " " + words[3], words[4], [words[6..<words.count - 1].joined(separator: " ")])
+        case ("delete", 7...) where words[1] == "element" && words.last == "}":
+            return .deleteElements(words[2] + " " + words[3], words[4], [words[6..<words.count - 1].joined(separator: " ")])
         case ("add", 6) where words[1] == "element": return .addElements(words[2] + " " + words[3], words[4], try elements())
         case ("delete", 6) where words[1] == "element": return .deleteElements(words[2] + " " + words[3], words[4], try elements())
         case ("flush", 5) where words[1] == "chain": return .flushChain(words[2] + " " + words[3], words[4])
@@ -250,6 +264,26 @@ private struct ScriptReader {
             }
         }
         throw syntaxError(nil)
+    }
+
+    /// What one line adds to a table: `add set FAMILY TABLE NAME { type …; flags …; }`.
+    private func declaration(_ words: [String]) throws(KernelError) -> FirewallTable {
+        guard let family = FirewallTable.Family(rawValue: words[2]) else { throw syntaxError(words[2]) }
+        var table = FirewallTable(family: family, name: words[3])
+        let name = words[4]
+        let text = words.dropFirst(5).filter { $0 != "{" && $0 != "}" }.joined(separator: " ")
+        let clauses = text.split(separator: ";").map { $0.drop { $0 == " " }.description }
+        switch words[1] {
+        case "counter": table.objects[name] = FirewallTable.Object(kind: "counter", lines: [])
+        case "rule": table.chains[name] = FirewallTable.Chain(rules: [words.dropFirst(5).joined(separator: " ")])
+        case "chain": table.chains[name] = FirewallTable.Chain(hook: text.isEmpty ? nil : text, rules: [])
+        default:
+            let flags = clauses.first { $0.hasPrefix("flags ") }?.dropFirst(6).split(separator: ",").map {
+                $0.split(separator: " ").joined()
+            }
+            table.sets[name] = FirewallTable.ElementSet(type: clauses.first ?? "", flags: flags ?? [])
+        }
+        return table
     }
 
     private mutating func objectLines() throws(KernelError) -> [String] {

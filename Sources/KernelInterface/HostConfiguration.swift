@@ -59,6 +59,21 @@ public struct ConfigurationCheck: Hashable, Sendable {
     }
 }
 
+/// A file that a daemon appends to (O_APPEND) for as long as it runs. Once it is larger than the limit, what is in it is moved to a file beside it.
+public struct GrowingLog: Hashable, Sendable {
+    /// Absolute.
+    public var path: String
+    public var limitBytes: Int
+
+    /// Where what was written before is kept: one file, the one before it goes.
+    public var formerPath: String { path + ".1" }
+
+    public init(path: String, limitBytes: Int) {
+        self.path = path
+        self.limitBytes = limitBytes
+    }
+}
+
 /// A daemon that shall run. It is adopted, not restarted, when the agent restarts: the process in `processIDFile` is ours if its command
 /// line holds `mark`.
 public struct DaemonConfiguration: Hashable, Sendable {
@@ -78,6 +93,8 @@ public struct DaemonConfiguration: Hashable, Sendable {
     public var directory: String?
     /// Where it says why it ends, if it writes that into a file.
     public var log: String?
+    /// What it writes into for as long as it runs, which is kept small.
+    public var growingLog: GrowingLog?
     /// What a change of its files must pass: without it the daemon keeps the files that it has.
     public var check: ConfigurationCheck?
     /// The signal that ends it, and how long it may take before SIGKILL.
@@ -86,7 +103,8 @@ public struct DaemonConfiguration: Hashable, Sendable {
 
     public init(
         key: String, namespace: NamespaceName?, command: [String], processIDFile: String, mark: String, files: [ConfigurationFile] = [],
-        namedPipes: [String] = [], directory: String? = nil, log: String? = nil, check: ConfigurationCheck? = nil, stopSignal: Int32 = 15,
+        namedPipes: [String] = [], directory: String? = nil, log: String? = nil, growingLog: GrowingLog? = nil,
+        check: ConfigurationCheck? = nil, stopSignal: Int32 = 15,
         stopTimeoutMilliseconds: Int = 2000
     ) {
         self.key = key
@@ -98,6 +116,7 @@ public struct DaemonConfiguration: Hashable, Sendable {
         self.namedPipes = namedPipes
         self.directory = directory
         self.log = log
+        self.growingLog = growingLog
         self.check = check
         self.stopSignal = stopSignal
         self.stopTimeoutMilliseconds = stopTimeoutMilliseconds

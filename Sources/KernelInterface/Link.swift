@@ -2,8 +2,8 @@ import Addressing
 
 /// What a link is, with the properties that the agent sets and compares.
 public enum LinkKind: Hashable, Sendable {
-    /// A bridge without STP, without forward delay, with multicast snooping off, that learns nothing from link-local frames and shows them all to
-    /// netfilter, and that learns a limited number of MACs (Linux 6.8 and later).
+    /// A bridge without STP, without forward delay, with multicast snooping and VLAN filtering off, that forgets MACs after five minutes, learns
+    /// nothing from link-local frames and shows them all to netfilter, and learns a limited number of MACs (Linux 6.8 and later).
     case bridge
     /// A VXLAN device with the given identifier that sends from `local`, to UDP `port`.
     case vxlan(vni: Int, local: IPAddress, port: Int, isLearning: Bool)
@@ -64,8 +64,9 @@ public struct Link: Hashable, Sendable {
     public var bridgePort = BridgePortOptions()
     /// Written as the link's alias (`ip link show`: `alias neutrino:…`), so that our own devices are known without memory.
     public var alias: String?
-    /// As found: a bridge that is otherwise than ``LinkKind/bridge`` says.
-    public var isAltered = false
+    /// As found: what of a bridge is otherwise than ``LinkKind/bridge`` says, as ip(8) shows it (`vlan_filtering 1`), sorted. Changing a bridge that has some
+    /// takes them away.
+    public var alterations: [String] = []
 
     public init(
         name: String, kind: LinkKind, mac: MACAddress? = nil, mtu: Int? = nil, isUp: Bool = true, bridge: String? = nil,

@@ -7,6 +7,7 @@ public enum KernelOperation: Hashable, Sendable {
     case addNamespace(NamespaceName)
     /// Takes every device and address in it along: far cheaper than deleting veths one by one (20 ms each).
     case removeNamespace(NamespaceName)
+    /// A forwarding device whose `accept_ra` becomes 0 also forgets the default routes that it learned from router advertisements.
     case setSysctl(path: String, value: String, NamespaceName?)
     /// Creates the link with everything that ``Link`` says, and its peer for a veth, in as few messages as the kernel allows.
     case addLink(Link, NamespaceName?)
@@ -118,6 +119,8 @@ public protocol ProcessHost: AnyObject, Sendable {
     func readFile(_ path: String) throws(KernelError) -> String?
     /// Writes a new file beside the old one and renames it over it, so that no reader ever sees half of it. Makes missing directories.
     func writeFile(_ path: String, _ contents: String) throws(KernelError)
+    /// Moves what is in a log that is larger than its limit to the file beside it. Whoever has it open goes on to append to it. Fine when there is no such file.
+    func limit(_ log: GrowingLog) throws(KernelError)
     func makeNamedPipe(_ path: String) throws(KernelError)
     /// Removes a file or a directory with what is in it; fine when it is not there.
     func removeFile(_ path: String) throws(KernelError)

@@ -12,16 +12,12 @@ public enum FragmentReassembly {
     private static let times = ["net/ipv4/ipfrag_time", "net/netfilter/nf_conntrack_frag6_timeout"]
     private static let sizes = ["net/ipv4/ipfrag_high_thresh", "net/netfilter/nf_conntrack_frag6_high_thresh"]
 
-    /// By path below /proc/sys, those that this kernel has: one without IPv6 has half of them. A memory that somebody made larger stays so.
+    /// By path below /proc/sys, those that this kernel has: one without IPv6 has half of them. The sizes are the least: a memory that somebody
+    /// made larger stays so.
     public static func settings() -> [String: String] {
         var settings: [String: String] = [:]
         for path in times where access("/proc/sys/\(path)", W_OK) == 0 { settings[path] = "\(seconds)" }
-        for path in sizes where access("/proc/sys/\(path)", W_OK) == 0 { settings[path] = "\(max(bytes, number(path) ?? 0))" }
+        for path in sizes where access("/proc/sys/\(path)", W_OK) == 0 { settings[path] = "\(bytes)" }
         return settings
-    }
-
-    private static func number(_ path: String) -> Int? {
-        let contents = try? FileContents.read("/proc/sys/\(path)", limit: 64)
-        return contents.flatMap { Int(String(decoding: $0.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)) }
     }
 }

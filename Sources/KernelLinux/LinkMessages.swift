@@ -110,9 +110,24 @@ enum LinkMessages {
     /// What makes a bridge that somebody else made like those of ``creation(of:_:)``: no spanning tree, no snooping (a bridge that snoops gives multicast
     /// to those alone who joined, as long as somebody asks for members), no frames that no rule sees. Two messages in this order: the
     /// kernel looks at the delay first, and a spanning tree has one of two seconds at least.
-    static func adoption(index: Int32) -> [NetlinkMessage] {
+    ///
+    /// - Parameter alterations: The numbers of options that are otherwise than the agent's bridges have them. What bridges have by themselves is only set where it was
+    ///   changed: a kernel without VLAN filtering refuses even to be told to do none.
+    static func adoption(index: Int32, ending alterations: some Sequence<Int> = []) -> [NetlinkMessage] {
         let withoutDelay = bridgeOptions(index: index) { $0.attribute(Int(IFLA_BR_FORWARD_DELAY), UInt32(0)) }
-        return [bridgeOptions(index: index, appendPassiveOptions), withoutDelay]
+        let options = bridgeOptions(index: index) { message in
+            appendPassiveOptions(to: &message)
+            for type in alterations.sorted() {
+                switch type {
+                case Int(IFLA_BR_AGEING_TIME): message.attribute(type, ageingTicks)
+                case Int(IFLA_BR_VLAN_FILTERING), Int(IFLA_BR_NF_CALL_IPTABLES), Int(IFLA_BR_NF_CALL_IP6TABLES),
+                    Int(IFLA_BR_NF_CALL_ARPTABLES):
+                    message.attribute(type, UInt8(0))
+                default: break
+                }
+            }
+        }
+        return [options, withoutDelay]
     }
 
     private static func bridgeOptions(index: Int32, _ append: (inout NetlinkMessage) -> Void) -> NetlinkMessage {
@@ -248,6 +263,9 @@ let noLinkLocalLearningBit: UInt64 = 1
 /// them. Else it hands them to the host's own protocols, whatever is in them, without showing them to netfilter (br_handle_frame): IP from
 /// an instance to any address of the host, the tunnels' port included. Those for the other link-local addresses pass the rules by themselves.
 let groupForwardMask: UInt16 = 1 << 0x0E
+/// After how long without a frame a bridge forgets a MAC, in ticks of 10 ms: five minutes, as by itself. One that forgets sooner floods; one that never does
+/// sends astray what moved.
+let ageingTicks: UInt32 = 30_000
 /// IFLA_BR_FDB_MAX_LEARNED, which headers before Linux 6.8 have not; kernels before pass it over.
 let maximumLearnedType = 49
 /// How many MACs a bridge learns. By itself it learns any number for five minutes each: an instance without port security would fill the memory of all hosts

@@ -25,8 +25,9 @@ struct LinkRecord: Hashable, Sendable {
     var vxlan = VXLAN()
     /// The tag of a VLAN device of 802.1Q.
     var vlanID: Int?
-    /// A bridge that is otherwise than the agent makes them. What the kernel does not tell it has not.
-    var isAlteredBridge = false
+    /// What of a bridge is otherwise than the agent makes them. What the kernel does not tell it has not.
+    /// In the words of ip(8), by the option's number.
+    var bridgeAlterations: [Int: String] = [:]
 
     struct VXLAN: Hashable, Sendable {
         var vni: Int?
@@ -111,16 +112,28 @@ struct LinkRecord: Hashable, Sendable {
 
     private mutating func readBridge(_ attributes: NetlinkAttributes) {
         for (type, value) in attributes {
-            let isOurs =
-                switch type {
-                case Int(IFLA_BR_STP_STATE), Int(IFLA_BR_FORWARD_DELAY): value.uint32 == 0
-                case Int(IFLA_BR_MCAST_SNOOPING): value.uint8 == 0
-                case Int(IFLA_BR_GROUP_FWD_MASK): value.uint16 == groupForwardMask
-                case maximumLearnedType: value.uint32 == maximumLearnedMACs
-                case Int(IFLA_BR_MULTI_BOOLOPT): value.uint32 & UInt32(noLinkLocalLearningBit) != 0
-                default: true
-                }
-            if !isOurs { isAlteredBridge = true }
+            guard let (words, isOurs) = Self.bridgeOption(type, value), !isOurs else { continue }
+            bridgeAlterations[type] = words
+        }
+    }
+
+    /// What the agent's bridges are told, or have by themselves and need: a snooping bridge gives multicast to those alone who joined, one that filters VLANs looks for its
+    /// entries in VLAN 1, and one that calls the host's own rules has its packets dropped by them.
+    private static func bridgeOption(_ type: Int, _ value: ArraySlice<UInt8>) -> (words: String, isOurs: Bool)? {
+        switch type {
+        case Int(IFLA_BR_STP_STATE): ("stp_state \(value.uint32)", value.uint32 == 0)
+        case Int(IFLA_BR_FORWARD_DELAY): ("forward_delay \(value.uint32)", value.uint32 == 0)
+        case Int(IFLA_BR_AGEING_TIME): ("ageing_time \(value.uint32)", value.uint32 == ageingTicks)
+        case Int(IFLA_BR_MCAST_SNOOPING): ("mcast_snooping \(value.uint8)", value.uint8 == 0)
+        case Int(IFLA_BR_VLAN_FILTERING): ("vlan_filtering \(value.uint8)", value.uint8 == 0)
+        case Int(IFLA_BR_NF_CALL_IPTABLES): ("nf_call_iptables \(value.uint8)", value.uint8 == 0)
+        case Int(IFLA_BR_NF_CALL_IP6TABLES): ("nf_call_ip6tables \(value.uint8)", value.uint8 == 0)
+        case Int(IFLA_BR_NF_CALL_ARPTABLES): ("nf_call_arptables \(value.uint8)", value.uint8 == 0)
+        case Int(IFLA_BR_GROUP_FWD_MASK):
+            ("group_fwd_mask 0x\(String(value.uint16, radix: 16))", value.uint16 == groupForwardMask)
+        case maximumLearnedType: ("fdb_max_learned \(value.uint32)", value.uint32 == maximumLearnedMACs)
+        case Int(IFLA_BR_MULTI_BOOLOPT): ("no_linklocal_learn 0", value.uint32 & UInt32(noLinkLocalLearningBit) != 0)
+        default: nil
         }
     }
 
@@ -154,7 +167,7 @@ struct LinkRecord: Hashable, Sendable {
         var link = Link(
             name: name, kind: linkKind(peer: peer, parent: parent), mac: mac, mtu: mtu, isUp: isUp, bridge: bridge,
             bridgePort: masterKind == "bridge" ? bridgePort : BridgePortOptions(), alias: alias)
-        link.isAltered = isAlteredBridge
+        link.alterations = bridgeAlterations.values.sorted()
         return link
     }
 

@@ -56,7 +56,7 @@ extension LinuxKernel {
             if isRising { change.isUp = nil }
             if !change.isEmpty { try socket.perform(LinkMessages.change(index: now.index, change)) }
             if link.kind == .bridge {
-                for message in LinkMessages.adoption(index: now.index) { try socket.perform(message) }
+                for message in LinkMessages.adoption(index: now.index, ending: now.bridgeAlterations.keys) { try socket.perform(message) }
             }
             if changesPort {
                 let flags = LinkMessages.portFlags(index: now.index, link.bridgePort, ending: portNow.alterations)

@@ -133,6 +133,8 @@ public final class LinuxProcessHost: ProcessHost {
         }
     }
 
+    public func limit(_ log: GrowingLog) throws(KernelError) { try FileContents.limit(log) }
+
     public func makeNamedPipe(_ path: String) throws(KernelError) {
         try makeDirectory(Self.split(path).directory)
         guard mkfifo(path, 0o600) != 0 else { return }

@@ -45,13 +45,31 @@ enum SystemControls {
         let action = KernelOperation.setSysctl(path: path, value: value, namespace).action
         try check(path, action)
         try NamespaceRunner.runTyped(in: namespace) { () throws(KernelError) in
-            let descriptor = open("/proc/sys/\(path)", O_WRONLY | O_CLOEXEC)
-            guard descriptor >= 0 else { throw KernelError(errno, action) }
-            defer { close(descriptor) }
-            // One write: the kernel takes a value only as a whole.
-            let bytes = Array(value.utf8)
-            guard Glibc.write(descriptor, bytes, bytes.count) == bytes.count else { throw KernelError(errno, action) }
+            try writeHere(path, value, action)
+            if value == "0", let forwarding = forwardingOfListener(path), (try? readHere(forwarding, action)) == "1" {
+                // The kernel forgets advertised routes of devices that forward and do not listen with each such write, also of the value that it has.
+                try writeHere(forwarding, "1", action)
+            }
         }
+    }
+
+    private static func writeHere(_ path: String, _ value: String, _ action: String) throws(KernelError) {
+        let descriptor = open("/proc/sys/\(path)", O_WRONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw KernelError(errno, action) }
+        defer { close(descriptor) }
+        // One write: the kernel takes a value only as a whole.
+        let bytes = Array(value.utf8)
+        guard Glibc.write(descriptor, bytes, bytes.count) == bytes.count else { throw KernelError(errno, action) }
+    }
+
+    /// Whether the device forwards, when the path says whether it listens to router advertisements. One that stops listening would keep its default route for as long as
+    /// the advertisement said, hours at most, and the kernel refuses another one (EEXIST) meanwhile.
+    private static func forwardingOfListener(_ path: String) -> String? {
+        let words = path.split(separator: "/")
+        guard words.count == 5, path.hasPrefix("net/ipv6/conf/"), words[4] == "accept_ra", words[3] != "all", words[3] != "default" else {
+            return nil
+        }
+        return "net/ipv6/conf/\(words[3])/forwarding"
     }
 
     /// Only /proc/sys/net belongs to a namespace; anything else would change the whole machine.

@@ -14,6 +14,9 @@ public enum DnsmasqRenderer {
     /// dnsmasq's own limit for `--dhcp-lease-max` in Neutron: as many leases as a /8 has addresses.
     public static let maximumLeases = 16_777_216
 
+    /// How large a log of messages may be before it is moved aside: some 100,000 conversations. An agent looks with each comparison of everything.
+    public static let logLimitBytes = 16 << 20
+
     /// The daemon's key: `dnsmasq/<name>`.
     public static func key(_ name: String) -> String { "dnsmasq/\(name)" }
 
@@ -31,7 +34,9 @@ public enum DnsmasqRenderer {
                 ConfigurationFile(
                     path: configuration.leasesPath, contents: firstLeases(configuration), onChange: .none, isInitial: true),
             ],
-            directory: directory, stopSignal: SIGTERM)
+            directory: directory,
+            growingLog: configuration.logsMessages ? GrowingLog(path: configuration.logPath, limitBytes: logLimitBytes) : nil,
+            stopSignal: SIGTERM)
     }
 
     static func command(_ configuration: DnsmasqConfiguration) -> [String] {

@@ -59,7 +59,9 @@ struct AgentCommand: AsyncParsableCommand {
 
     @Flag(
         name: .customLong("log-dhcp"),
-        help: "Let dnsmasq write what it is asked and what it answers to dhcp/NETWORK/log in the state directory, which grows without end.")
+        help:
+            "Let dnsmasq write what it is asked and what it answers to dhcp/NETWORK/log in the state directory. Beyond 16 MiB that becomes log.1."
+    )
     var logDHCP = false
 
     @Option(

@@ -3,6 +3,7 @@ import Converters
 import Glibc
 import HostModel
 import KernelInterface
+import KernelLinux
 import NetworkModel
 import ServiceProcesses
 import Testing
@@ -150,8 +151,13 @@ final class RealRouter {
 
     /// What the agent does with a change while keepalived does not run: it does not wait for it.
     func note(_ change: (inout HostRouter) -> Void) throws {
+        let before = pieces.configuration.sysctls
         change(&router)
         try makeLinks()
+        let place = NamespaceName(namespace)
+        for (path, value) in pieces.configuration.sysctls.sorted(by: { $0.key < $1.key }) where before[path] != value {
+            try LinuxKernel().perform(.setSysctl(path: path, value: value, place))
+        }
         try applyFirewall()
         try applyRules()
     }

@@ -109,6 +109,7 @@ struct RouterConverterTests {
         #expect(text.contains("2001:db8::1/64 dev \(qr) -nodad\n"))
         #expect(!text.contains("fe80::f816:3eff:fe00:c"))
         #expect(has(["net/ipv6/conf/\(qg)/accept_ra": "2", "net/ipv6/conf/\(qg)/accept_ra_pinfo": "0"], router))
+        #expect(has(["net/ipv6/conf/\(qg)/accept_ra_mtu": "0"], router))
         router.gateway?.gateways.append(ip("2001:db8:ff::1"))
         #expect(has(["net/ipv6/conf/\(qg)/accept_ra": "0"], router))
         #expect(try !keepalived(router).contains("fe80::f816:3eff:fe00:d"))

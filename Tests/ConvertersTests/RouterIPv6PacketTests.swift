@@ -116,6 +116,36 @@ struct RouterIPv6PacketTests {
         }
     }
 
+    @Test(
+        "A gateway that the external network gets takes the place of the advertised one at once, and an advertised MTU changes nothing",
+        arguments: [false, true])
+    func gatewayComes(isRedundant: Bool) throws {
+        let host = try TestHost()
+        defer { host.remove() }
+        let network = try RealSwitch(host)
+        var description = isRedundant ? redundantRouter(member: 1, of: 1) : standaloneRouter()
+        description.interfaces[0].addresses.append(interfaceAddress("2001:db8:1::1/64"))
+        description.gateway?.addresses.append(interfaceAddress("2001:db8:ff::10/64"))
+        let router = try RealRouter(description, "router", on: network)
+        let outside = try network.instance("outside", network: 3, address: "203.0.113.1/24", gateway: nil)
+        try host.expect(
+            "ip addr add 2001:db8:ff::1/64 dev eth0 nodad && echo 1 > /proc/sys/net/ipv6/conf/all/forwarding", in: outside)
+        if isRedundant { try router.startKeepalived() }
+        let configuration = try host.write(
+            "outside.conf",
+            "interface eth0 { AdvSendAdvert on; MinRtrAdvInterval 3; MaxRtrAdvInterval 4; AdvDefaultLifetime 1800; AdvLinkMTU 1300; };\n")
+        let radvd = ["radvd", "-C", configuration, "-p", "\(host.directory)/outside.pid", "-m", "none"]
+        #expect(try runDetaching(["ip", "netns", "exec", outside] + radvd) == 0)
+        func defaultRoutes() throws -> String { try host.run("ip -6 route show default", in: router.namespace).text }
+        #expect(try eventually { try defaultRoutes().contains("default via fe80::") })
+        #expect(try host.run("cat /proc/sys/net/ipv6/conf/\(device("qg-", 13))/mtu", in: router.namespace).text == "1500\n")
+        let hasCome: (inout HostRouter) -> Void = { $0.gateway?.gateways.append(ip("2001:db8:ff::1")) }
+        if isRedundant { try router.change(hasCome) } else { try router.realise(hasCome) }
+        #expect(try eventually { try defaultRoutes().contains("via 2001:db8:ff::1 ") })
+        let routes = try defaultRoutes()
+        #expect(!routes.contains("proto ra"), "\(routes)")
+    }
+
     @Test("radvd of a backup, which has no link-local address, runs and is silent until it gets one")
     func backup() throws {
         let scene = try Scene()

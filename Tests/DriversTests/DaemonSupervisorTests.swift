@@ -46,6 +46,26 @@ import Testing
         #expect(bench.kernel.runningProcesses.count == 1)
     }
 
+    @Test("A log that has become too large is moved aside with the next look at everything, and the daemon runs on")
+    func growingLog() throws {
+        let bench = Bench()
+        let log = GrowingLog(path: Self.directory + "/log", limitBytes: 10)
+        var daemon = dnsmasq()
+        daemon.growingLog = log
+        _ = bench.reconciler.apply(host(daemon), .full)
+        let process = bench.kernel.runningProcesses
+        for (contents, now, former) in [
+            ("small\n", "small\n", nil), ("first of many\n", "", "first of many\n"), ("another day\n", "", "another day\n"),
+        ] {
+            try bench.kernel.writeFile(log.path, contents)
+            let report = bench.reconciler.apply(host(daemon), .full)
+            #expect(report.daemonActions.isEmpty && report.failures.isEmpty)
+            #expect(try bench.kernel.readFile(log.path) == now)
+            #expect(try bench.kernel.readFile(log.formerPath) == former)
+        }
+        #expect(bench.kernel.runningProcesses == process && bench.kernel.signals.isEmpty)
+    }
+
     @Test("A file that the daemon goes on with is written before a start, and never again while it is there")
     func initialFile() throws {
         let bench = Bench()

@@ -176,6 +176,18 @@ import Testing
         }
     }
 
+    @Test("What somebody sets of a bridge of ours is a finding that names it, and is as it was after it")
+    func bridgeOptions() throws {
+        let (bench, host) = try bench()
+        let before = try #require(bench.kernel.links(in: nil).first { $0.name == "brq1" })
+        var altered = before
+        altered.alterations = ["ageing_time 100", "vlan_filtering 1"]
+        try bench.kernel.somebodyElse(.changeLink(altered, nil))
+        bench.reconciler.markLinksDirty(nil)
+        #expect(bench.reconciler.apply(host, .changed).findings == ["bridge brq1 has ageing_time 100, vlan_filtering 1"])
+        #expect(try bench.kernel.links(in: nil).first { $0.name == "brq1" } == before)
+    }
+
     @Test("A setting that security groups need and somebody changed is found by reading it and nothing else")
     func settings() throws {
         let (bench, host) = try bench()
@@ -187,6 +199,27 @@ import Testing
         #expect(bench.reconciler.apply(host, .changed).findings == ["sysctl net/bridge/bridge-nf-call-iptables is 0"])
         #expect(try bench.kernel.sysctl("net/bridge/bridge-nf-call-iptables", in: nil) == "1")
         #expect(!bench.reconciler.findChangedSettings())
+    }
+
+    @Test("A memory for fragments that somebody makes larger stays so, without a word; a smaller one, and another time, are set back")
+    func fragmentMemory() throws {
+        var bench = Bench()
+        let (size, time) = ("net/netfilter/nf_conntrack_frag6_high_thresh", "net/netfilter/nf_conntrack_frag6_timeout")
+        var builder = HostBuilder()
+        builder.host.own.sysctls = [size: "134217728", time: "1"]
+        let host = builder.host
+        _ = bench.reconciler.apply(host, .full)
+        #expect(try bench.kernel.sysctls([size, time], in: nil) == [size: "134217728", time: "1"])
+        for (path, value, kept) in [(size, "268435456", "268435456"), (size, "4194304", "134217728"), (time, "60", "1")] {
+            try bench.kernel.somebodyElse(.setSysctl(path: path, value: value, nil))
+            #expect(bench.reconciler.apply(host, .full).findings == (value == kept ? [] : ["sysctl \(path) is \(value)"]))
+            #expect(try bench.kernel.sysctl(path, in: nil) == kept)
+        }
+        // Also by an agent that just started.
+        try bench.kernel.somebodyElse(.setSysctl(path: size, value: "268435456", nil))
+        bench.restartAgent()
+        _ = bench.reconciler.apply(host, .full)
+        #expect(try bench.kernel.sysctl(size, in: nil) == "268435456")
     }
 
     @Test("A new group costs new chains and elements, and the table and its counters stay")

@@ -131,6 +131,32 @@ import Testing
         #expect(try kernel.firewallGeneration(in: nil) != generation)
     }
 
+    @Test("Tables are also made line by line, and an element with a time is known by what stands before the time")
+    func firewallLines() throws {
+        let kernel = FakeKernel()
+        let lines = """
+            add table bridge t
+            add counter bridge t c
+            add set bridge t s { type ifname; flags timeout; }
+            add chain bridge t drops
+            add chain bridge t forward { type filter hook forward priority -10; policy accept; }
+            flush chain bridge t forward
+            add rule bridge t forward iifname @s goto drops
+            add element bridge t s { "tap1" timeout 10ms }
+            delete element bridge t s { "tap1" }
+            add element bridge t s { "tap1" timeout 20ms }
+
+            """
+        for _ in 1...2 { try kernel.perform(.applyFirewall(script: lines, nil)) }
+        let table = try #require(kernel.firewallTable("bridge t"))
+        #expect(table.sets["s"] == .init(type: "type ifname", flags: ["timeout"], elements: ["\"tap1\" timeout 20ms"]))
+        #expect(table.chains["forward"]?.rules == ["iifname @s goto drops"] && table.chains["drops"]?.rules == [])
+        #expect(table.chains["forward"]?.hook?.hasPrefix("type filter hook forward priority -10") == true)
+        #expect(table.objects["c"]?.kind == "counter")
+        let missing = "delete element bridge t s { \"tap2\" }\n"
+        #expect(code { () throws(KernelError) in try kernel.perform(.applyFirewall(script: missing, nil)) } == ENOENT)
+    }
+
     @Test("Injected failures hit what matches, as often as asked, and change nothing")
     func injection() throws {
         let kernel = FakeKernel()

@@ -157,6 +157,38 @@ import Testing
         #expect(record.link(bridge: "br", peer: nil) == link)
     }
 
+    @Test("A bridge that filters VLANs is told to do so no more, and one that never did is told nothing of it")
+    func bridgeOptions() throws {
+        func bridge(_ append: (inout NetlinkMessage) -> Void) throws -> LinkRecord {
+            var message = NetlinkMessage(type: Int(RTM_NEWLINK), flags: 0)
+            message.appendLinkHeader(index: 3)
+            message.attribute(Int(IFLA_IFNAME), text: "br")
+            message.nested(Int(IFLA_LINKINFO)) { message in
+                message.attribute(Int(IFLA_INFO_KIND), text: "bridge")
+                message.nested(Int(IFLA_INFO_DATA)) { append(&$0) }
+            }
+            return try #require(NetlinkReply.split(message.finished(sequence: 1)[...]).first.flatMap { LinkRecord($0) })
+        }
+        let plain = try bridge { message in
+            message.attribute(Int(IFLA_BR_AGEING_TIME), UInt32(30_000))
+            message.attribute(Int(IFLA_BR_VLAN_FILTERING), UInt8(0))
+        }
+        let altered = try bridge { message in
+            message.attribute(Int(IFLA_BR_AGEING_TIME), UInt32(0))
+            message.attribute(Int(IFLA_BR_VLAN_FILTERING), UInt8(1))
+            message.attribute(Int(IFLA_BR_NF_CALL_IPTABLES), UInt8(1))
+        }
+        #expect(plain.link(bridge: nil, peer: nil).alterations == [])
+        #expect(altered.link(bridge: nil, peer: nil).alterations == ["ageing_time 0", "nf_call_iptables 1", "vlan_filtering 1"])
+        func told(_ record: LinkRecord) -> [UInt8] {
+            LinkMessages.adoption(index: 3, ending: record.bridgeAlterations.keys)[0].finished(sequence: 1)
+        }
+        // Attributes of a number and of two flags, padded to four octets each.
+        #expect(told(altered).count == told(plain).count + 3 * 8)
+        let read = try #require(NetlinkReply.split(told(altered)[...]).first.flatMap { LinkRecord($0) })
+        #expect(read.bridgeAlterations.isEmpty)
+    }
+
     @Test("Addresses that the kernel made by itself are left out")
     func kernelAddresses() throws {
         var message = AddressMessages.addition(try #require(InterfaceAddress("fe80::1/64")), index: 2)

@@ -15,6 +15,33 @@ import Testing
         #expect(killed.exitCode == 137)
     }
 
+    @Test("A log beyond its limit is beside itself, as readable as before, and whoever has it open goes on at its beginning")
+    func growingLog() throws {
+        let directory = "/tmp/neutrino-log-\(getpid())"
+        defer { try? host.removeFile(directory) }
+        let log = GrowingLog(path: directory + "/log", limitBytes: 10)
+        try host.limit(log)
+        try host.writeFile(log.path, "")
+        chmod(log.path, 0o640)
+        // As dnsmasq has it open.
+        let writer = open(log.path, O_WRONLY | O_APPEND | O_CLOEXEC)
+        defer { close(writer) }
+        func say(_ text: String) { #expect(Glibc.write(writer, text, text.utf8.count) == text.utf8.count) }
+        say("0123456789")
+        try host.limit(log)
+        #expect(try host.readFile(log.path) == "0123456789" && host.readFile(log.formerPath) == nil)
+        for text in ["first", "second"] {
+            say(text + ", too long")
+            try host.limit(log)
+            #expect(try host.readFile(log.path) == "")
+            #expect(try host.readFile(log.formerPath)?.hasSuffix(text + ", too long") == true)
+        }
+        say("on")
+        #expect(try host.readFile(log.path) == "on")
+        var status = stat()
+        #expect(stat(log.formerPath, &status) == 0 && status.st_mode & 0o777 == 0o640)
+    }
+
     @Test("Large input and output pass through a program at once")
     func largeStreams() throws {
         let input = String(repeating: "0123456789abcdef", count: 40_000)

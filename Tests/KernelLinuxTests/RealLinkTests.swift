@@ -93,13 +93,50 @@ extension RealKernelTests {
             #expect(
                 before.contains("stp_state 1") && before.contains("mcast_snooping 1") && before.contains("no_linklocal_learn 0"),
                 "\(before)")
-            #expect(try kernel.links(in: names[0]).first { $0.name == "br" }?.isAltered == true)
+            #expect(try kernel.links(in: names[0]).first { $0.name == "br" }?.alterations.isEmpty == false)
             try kernel.perform(.changeLink(Link(name: "br", kind: .bridge, alias: "neutrino:bridge"), names[0]))
             let after = try shown()
-            #expect(try kernel.links(in: names[0]).first { $0.name == "br" }?.isAltered == false)
+            #expect(try kernel.links(in: names[0]).first { $0.name == "br" }?.alterations == [])
             for option in ["stp_state 0", "forward_delay 0", "mcast_snooping 0", "no_linklocal_learn 1", "group_fwd_mask 0x4000"] {
                 #expect(after.contains("\(option) "), "\(option): \(after)")
             }
+        }
+    }
+
+    @Test("What somebody sets of a bridge is found, in the words of ip, and a change of the bridge takes it away")
+    func bridgeOptions() throws {
+        let kernel = LinuxKernel()
+        try RealKernel.withNamespaces(kernel, 1) { names in
+            let made = Link(name: "br", kind: .bridge, alias: "neutrino:bridge")
+            try kernel.perform(.addLink(made, names[0]))
+            func bridge() throws -> Link { try #require(try kernel.links(in: names[0]).first { $0.name == "br" }) }
+            let before = try bridge()
+            #expect(before.alterations == [])
+            func set(_ words: String) throws -> Bool {
+                let command = ["ip", "link", "set", "dev", "br", "type", "bridge"] + words.split(separator: " ").map(String.init)
+                return try runProgram(command, namespace: names[0], timeoutMilliseconds: 5000).exitCode == 0
+            }
+            // Kernels without br_netfilter, without VLAN filtering or before Linux 6.8 do not know them.
+            let perhaps = ["nf_call_iptables 1", "nf_call_ip6tables 1", "nf_call_arptables 1", "vlan_filtering 1", "fdb_max_learned 7"]
+            let known = try perhaps.filter { option in
+                let isKnown = try set(option) && !bridge().alterations.isEmpty
+                try kernel.perform(.changeLink(made, names[0]))
+                return isKnown
+            }
+            let options = [
+                "ageing_time 100", "ageing_time 0", "forward_delay 200", "group_fwd_mask 0x8", "mcast_snooping 1", "no_linklocal_learn 0",
+            ]
+            for option in options + known {
+                #expect(try set(option), "\(option)")
+                #expect(try bridge().alterations == [option])
+                try kernel.perform(.changeLink(made, names[0]))
+                #expect(try bridge() == before, "\(option)")
+            }
+            // With a spanning tree there is a delay.
+            #expect(try set("stp_state 1 ageing_time 100"))
+            #expect(try bridge().alterations == ["ageing_time 100", "forward_delay 200", "stp_state 1"])
+            try kernel.perform(.changeLink(made, names[0]))
+            #expect(try bridge() == before)
         }
     }
 
@@ -166,7 +203,7 @@ extension RealKernelTests {
             let port = Link(name: "tap1", kind: .veth(peer: "eth0", peerNamespace: names[0]), bridge: "br")
             try kernel.perform(.addLink(port, names[0]))
             _ = try run("ip link set eth0 up")
-            #expect(try kernel.links(in: names[0]).first { $0.name == "br" }?.isAltered == false)
+            #expect(try kernel.links(in: names[0]).first { $0.name == "br" }?.alterations == [])
             // Each frame has a MAC of its own. socat sends what it reads at once as one frame.
             let frames = Int(maximumLearnedMACs) + 3000
             let path = "/tmp/\(names[0])-frames"

@@ -276,6 +276,11 @@ private struct RepairScene {
                 "ip link set \(tap) mtu 1300", finding: "device \(tap) has other properties",
                 check: "ip link show \(tap) | grep -q 'mtu 1450'"),
             damage("ip link set \(tap) down", finding: "device \(tap) is down", check: "ip link show up | grep -q \(tap)"),
+            damage(
+                "ip link set \(bridge) type bridge ageing_time 100 mcast_snooping 1",
+                finding: "bridge \(bridge) has ageing_time 100, mcast_snooping 1",
+                check: "shown=$(ip -detail link show \(bridge)); echo \"$shown\" | grep -q 'ageing_time 30000 '"
+                    + " && echo \"$shown\" | grep -q 'mcast_snooping 0 '"),
             damage("bridge link set dev \(tap) isolated on", finding: "bridge port \(tap) has isolated on", check: isPlain(tap)),
             damage("bridge link set dev \(tap) hairpin on", finding: "bridge port \(tap) has hairpin on", check: isPlain(tap)),
             damage("bridge link set dev \(tap) state 0", finding: "bridge port \(tap) has state not forwarding", check: isPlain(tap)),

@@ -112,6 +112,7 @@ final class TimedProcesses: ProcessHost {
     func writeFile(_ path: String, _ contents: String) throws(KernelError) {
         try watch.time("write file") { () throws(KernelError) in try host.writeFile(path, contents) }
     }
+    func limit(_ log: GrowingLog) throws(KernelError) { try host.limit(log) }
     func makeNamedPipe(_ path: String) throws(KernelError) { try host.makeNamedPipe(path) }
     func removeFile(_ path: String) throws(KernelError) { try host.removeFile(path) }
     func listDirectory(_ path: String) throws(KernelError) -> [String] { try host.listDirectory(path) }

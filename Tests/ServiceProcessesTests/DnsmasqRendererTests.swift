@@ -50,6 +50,19 @@ struct DnsmasqRendererTests {
         #expect(daemon.files.map(\.onChange) == [.signal(SIGHUP), .signal(SIGHUP), .signal(SIGHUP), .restart, .none])
     }
 
+    @Test("Messages are written down where that is asked for, into a log that is kept small")
+    func messages() throws {
+        var configuration = try example()
+        #expect(DnsmasqRenderer.daemon(configuration).growingLog == nil)
+        configuration.logsMessages = true
+        let daemon = DnsmasqRenderer.daemon(configuration)
+        let path = "/state/dhcp/net/log"
+        #expect(daemon.command.contains("--log-dhcp") && daemon.command.contains("--log-facility=\(path)"))
+        #expect(daemon.growingLog == GrowingLog(path: path, limitBytes: DnsmasqRenderer.logLimitBytes))
+        // It goes with the daemon.
+        #expect(daemon.directory.map { daemon.growingLog?.formerPath.hasPrefix($0 + "/") == true } == true)
+    }
+
     @Test("A new server knows all clients' IPv4 leases, without an end, and has the identifier of the network's DHCP port")
     func firstLeases() throws {
         var configuration = try example()
