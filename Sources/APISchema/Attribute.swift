@@ -135,6 +135,19 @@ public struct Attribute<Resource: APIResource>: Sendable {
         return try? JSONParser.parse(writer.bytes)
     }
 
+    /// Refuses the text of a filter that Neutron's converters refuse: those of truth values, and of numbers that clients may set.
+    func checkFilter(_ text: String) throws(APIError) {
+        do throws(InvalidValue) {
+            switch type.unwrapped {
+            case .boolean: _ = try Bool(json: .string(text))
+            case .integer where !access.isDisjoint(with: [.create, .update]): _ = try Int(json: .string(text))
+            default: break
+            }
+        } catch {
+            throw .invalidInput(error.reason)
+        }
+    }
+
     /// Whether clients see the attribute.
     public var isVisible: Bool { write != nil && !access.contains(.hidden) }
 }

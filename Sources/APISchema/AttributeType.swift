@@ -45,6 +45,14 @@ public indirect enum AttributeType: Sendable, Hashable {
     /// Items of one list: far more than any resource needs, few enough for checks that compare each with each.
     public static let maximumListCount = 1000
 
+    /// The type of what is not null.
+    var unwrapped: AttributeType {
+        switch self {
+        case .nullable(let type), .nullMeans(_, let type): type.unwrapped
+        default: self
+        }
+    }
+
     /// Checks a value and gives it back converted (`"true"` becomes `true`, a MAC address lower case).
     public func validate(_ value: JSONValue) throws(InvalidValue) -> JSONValue {
         switch self {

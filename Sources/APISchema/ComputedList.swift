@@ -48,10 +48,9 @@ public struct ComputedList: Sendable {
         }
         query.sortKeys = try ListQuery.sortKeys(in: parameters) { sortKeys.contains($0) }
         query.fields = ListQuery.fields(in: parameters)
-        query.limit = try ListQuery.limit(in: parameters)
-        if let maximumPageLength { query.limit = min(query.limit ?? maximumPageLength, maximumPageLength) }
+        query.limit = try ListQuery.limit(in: parameters, maximum: maximumPageLength)
         query.isReversed = ListQuery.isReversed(parameters)
-        query.marker = parameters.last { $0.name == "marker" && !$0.value.isEmpty }?.value
+        if query.limit != nil { query.marker = ListQuery.marker(in: parameters) }
         return query
     }
 }

@@ -8,9 +8,11 @@ extension ListQuery {
     /// Reads the query of a list (system facts 4.9): filters are or-ed within a name and and-ed between names, an empty value is the
     /// empty text (`empty-string-filtering`), and unknown names are refused (`filter-validation`).
     ///
-    /// - Parameter parameters: names and values, percent-decoded, in the order of the query.
+    /// - Parameters:
+    ///   - parameters: names and values, percent-decoded, in the order of the query.
+    ///   - maximumPageLength: the longest page, also for who asks for none; nil: any length.
     public static func parse<Resource: APIResource>(
-        _ parameters: [(name: String, value: String)], for type: Resource.Type
+        _ parameters: [(name: String, value: String)], for type: Resource.Type, maximumPageLength: Int? = nil
     ) throws(APIError) -> ListQuery {
         var query = ListQuery()
         let filters = try Self.filters(in: parameters)
@@ -23,7 +25,7 @@ extension ListQuery {
 
         query.fields = Self.fields(in: parameters)
         try query.readSort(parameters, of: Resource.self)
-        try query.readPage(parameters)
+        try query.readPage(parameters, maximumPageLength)
         return query
     }
 
@@ -79,6 +81,7 @@ extension ListQuery {
         case (_, Self.changedSince): try addChange(since: values[0])
         default:
             guard let attribute = Resource.table[name] else { return }
+            for value in values { try attribute.checkFilter(value) }
             let column = attribute.column?.name ?? (name == "tenant_id" ? "project_id" : nil)
             guard let column else {
                 computed[name, default: []] += values
@@ -88,15 +91,14 @@ extension ListQuery {
         }
     }
 
-    /// `fixed_ips=ip_address=10.0.0.5`, `fixed_ips=subnet_id=…`, and `fixed_ips=ip_address_substr=0.0.5` for addresses that hold a text.
+    /// `fixed_ips=ip_address=10.0.0.5`, `fixed_ips=subnet_id=…`, and `fixed_ips=ip_address_substr=0.0.5` for addresses that hold a text. Other
+    /// names ask for nothing, as in Neutron.
     private mutating func addFixedIPs(_ values: [String]) throws(APIError) {
         var wanted: [String: [String]] = [:]
         for value in values {
-            let parts = value.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
-            guard parts.count == 2, ["ip_address", "subnet_id", "ip_address_substr"].contains(parts[0]) else {
-                throw .badRequest(
-                    "Invalid filter 'fixed_ips=\(value)': expected ip_address=ADDRESS, ip_address_substr=TEXT or subnet_id=ID")
-            }
+            let parts = value.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(Self.trimmed)
+            guard parts.count == 2, !parts[0].isEmpty else { throw .invalidInput("'\(value)' is not of the form <key>=[value]") }
+            guard ["ip_address", "subnet_id", "ip_address_substr"].contains(parts[0]) else { continue }
             // Other spellings of an address or an id mean the same.
             let text = parts[0] == "ip_address_substr" ? parts[1].lowercased() : IPAddress(parts[1])?.description ?? parts[1].lowercased()
             wanted[parts[0], default: []].append(text)
@@ -110,9 +112,15 @@ extension ListQuery {
         }
     }
 
-    /// `changed_since=2016-09-12T10:00:00Z`.
+    private static func trimmed(_ text: Substring) -> String {
+        var rest = text.drop(while: \.isWhitespace)
+        while rest.last?.isWhitespace == true { rest.removeLast() }
+        return String(rest)
+    }
+
+    /// `changed_since=2016-09-12T10:00:00Z`, or any other form that ISO 8601 has for a moment.
     private mutating func addChange(since text: String) throws(APIError) {
-        guard let time = Timestamp(text.hasSuffix("Z") ? text : text + "Z") else {
+        guard let time = Timestamp(iso8601: text) else {
             throw .invalidInput("The input changed_since must be in the following format: YYYY-MM-DDTHH:MM:SSZ")
         }
         filters.append(.atLeast("updated_at", time.columnValue))
@@ -148,9 +156,8 @@ extension ListQuery {
     static func sortKeys(
         in parameters: [(name: String, value: String)], isSortKey: (String) -> Bool
     ) throws(APIError) -> [SortKey] {
-        let keys = parameters.filter { $0.name == "sort_key" }.map(\.value)
-        var directions = parameters.filter { $0.name == "sort_dir" }.map(\.value)
-        if directions.isEmpty { directions = keys.map { _ in "asc" } }
+        let keys = parameters.filter { $0.name == "sort_key" && !$0.value.isEmpty }.map(\.value)
+        let directions = parameters.filter { $0.name == "sort_dir" && !$0.value.isEmpty }.map(\.value)
         guard keys.count == directions.count else { throw .badRequest("The number of sort_keys and sort_dirs must be same") }
         let unknown = keys.filter { !isSortKey($0) }
         guard unknown.isEmpty else { throw .badRequest("\(pythonList(unknown)) is invalid attribute for sort_keys") }
@@ -161,24 +168,33 @@ extension ListQuery {
         return zip(keys, directions).map { SortKey(column: $0, isAscending: $1 == "asc") }
     }
 
-    /// What `limit` says; nil, which means all, where it says nothing or 0.
-    public static func limit(in parameters: [(name: String, value: String)]) throws(APIError) -> Int? {
-        guard let text = parameters.last(where: { $0.name == "limit" })?.value, !text.isEmpty else { return nil }
-        guard let number = Int(text), number >= 0 else { throw .badRequest("Limit must be an integer 0 or greater and not '\(text)'") }
-        return number == 0 ? nil : number
+    /// What `limit` says, and at most the maximum; nil, which means all, where neither says anything (or `limit` says 0).
+    static func limit(in parameters: [(name: String, value: String)], maximum: Int?) throws(APIError) -> Int? {
+        guard let text = parameters.last(where: { $0.name == "limit" })?.value else { return maximum }
+        guard let number = Int(text), number >= 0 else {
+            throw APIError(
+                status: 400, type: "BadRequest",
+                message: "Bad limit request: Limit must be an integer 0 or greater and not '\(text)'.")
+        }
+        return number == 0 ? maximum : maximum.map { min($0, number) } ?? number
     }
 
     static func isReversed(_ parameters: [(name: String, value: String)]) -> Bool {
         parameters.last { $0.name == "page_reverse" }?.value.lowercased() == "true"
     }
 
-    private mutating func readPage(_ parameters: [(name: String, value: String)]) throws(APIError) {
-        limit = try Self.limit(in: parameters)
+    private mutating func readPage(_ parameters: [(name: String, value: String)], _ maximumPageLength: Int?) throws(APIError) {
+        limit = try Self.limit(in: parameters, maximum: maximumPageLength)
         isReversed = Self.isReversed(parameters)
-        if let text = parameters.last(where: { $0.name == "marker" })?.value, !text.isEmpty {
+        if limit != nil, let text = Self.marker(in: parameters) {
             // A marker that names nothing gives an empty page; the placeholder identity never exists.
             marker = ResourceID(text) ?? .placeholder
         }
+    }
+
+    /// Where a page begins. Who asks for no page has no use for it: Neutron passes it over without a `limit`.
+    static func marker(in parameters: [(name: String, value: String)]) -> String? {
+        parameters.last { $0.name == "marker" && !$0.value.isEmpty }?.value
     }
 
     private static func pythonList(_ names: [String]) -> String { JSONValue.array(names.map(JSONValue.string)).pythonText }

@@ -9,7 +9,8 @@ extension ResourceTable {
 
     /// The one resource of a body.
     func object(in body: [String: JSONValue]) throws(APIError) -> [String: JSONValue] {
-        guard let members = body[singular]?.objectValue else { throw refusal }
+        guard let value = body[singular], !value.isNull else { throw .badRequest("Unable to find '\(singular)' in request body") }
+        guard let members = value.objectValue else { throw noObject }
         return members
     }
 
@@ -21,17 +22,12 @@ extension ResourceTable {
         }
         var objects: [[String: JSONValue]] = []
         for element in elements {
-            guard let members = element.objectValue else { throw refusal }
+            guard let members = element.objectValue else { throw noObject }
             // Each may be wrapped as a single one is: {"ports": [{"port": {…}}]}.
-            guard let wrapped = members[singular] else {
-                objects.append(members)
-                continue
-            }
-            guard let inner = wrapped.objectValue else { throw refusal }
-            objects.append(inner)
+            objects.append(try members.keys.contains(singular) ? object(in: members) : members)
         }
         return objects
     }
 
-    private var refusal: APIError { .badRequest("Unable to find '\(singular)' in request body") }
+    private var noObject: APIError { .badRequest("Object '\(singular)' contains invalid data") }
 }

@@ -40,8 +40,8 @@ struct ResourceRoutes<Resource: ManagedResource>: Sendable {
     }
 
     private func answerList(_ request: Request, _ context: APIContext) async throws -> Response {
-        var query = try ListQuery.parse(request.queryParameters, for: Resource.self)
-        if let maximum = operations.settings.maximumPageLength { query.limit = min(query.limit ?? maximum, maximum) }
+        let query = try ListQuery.parse(
+            request.queryParameters, for: Resource.self, maximumPageLength: operations.settings.maximumPageLength)
         let resources = try await operations.list(Resource.self, query, caller: context.caller)
         return try await operations.answer(resources, query, of: request, to: context.caller)
     }

@@ -84,11 +84,15 @@ extension Verb {
                 throw APIError.invalidInput(
                     "Failed to create port on network \(port.networkID), because fixed_ips included invalid subnet \(id)")
             }
-            if let address = request.address, !subnet.isHostAddress(address) { throw APIError.invalidIPForSubnet(address) }
+            if let address = request.address, !subnet.isHostAddress(address, of: port.deviceOwner) {
+                throw APIError.invalidIPForSubnet(address)
+            }
             return subnet
         }
         guard let address = request.address else { throw APIError.invalidInput("IP allocation requires subnet_id or ip_address") }
-        guard let subnet = subnets.first(where: { $0.isHostAddress(address) }) else { throw APIError.invalidIPForNetwork(address) }
+        guard let subnet = subnets.first(where: { $0.isHostAddress(address, of: port.deviceOwner) }) else {
+            throw APIError.invalidIPForNetwork(address)
+        }
         return subnet
     }
 
@@ -196,11 +200,14 @@ extension Subnet {
     /// The address that a host with that MAC makes for itself; nil in subnets whose addresses the server gives out.
     func automaticAddress(of mac: MACAddress) -> IPAddress? { hasAutomaticAddresses ? mac.eui64(in: prefix) : nil }
 
-    /// Whether a port may have the address: inside the prefix, and neither its network nor its broadcast address.
-    func isHostAddress(_ address: IPAddress) -> Bool {
+    /// Whether a port may have the address: inside the prefix, and neither its network nor its broadcast address. The first address of an IPv6
+    /// prefix is its routers' (RFC 4291, 2.6.1): it is for them, and for ports that nobody uses yet, which may become theirs.
+    func isHostAddress(_ address: IPAddress, of deviceOwner: String) -> Bool {
         guard prefix.contains(address) else { return false }
         guard prefix.length < prefix.version.addressBits - 1 else { return true }
-        return address != prefix.address && (prefix.version == .v6 || address != prefix.last)
+        guard prefix.version == .v6 else { return address != prefix.address && address != prefix.last }
+        let isRouters = DeviceOwner.isRouterInterface(deviceOwner) || deviceOwner == DeviceOwner.routerGateway || deviceOwner.isEmpty
+        return isRouters || address != prefix.address
     }
 
     /// Whether ports of that owner get addresses here without asking for the subnet.

@@ -22,7 +22,6 @@ extension Network: ManagedResource {
 extension Verb {
     /// The least MTU that IPv4 (RFC 791) and IPv6 (RFC 8200) need.
     private static let minimumMTU = [IPVersion.v4: 68, .v6: 1280]
-    private static let providerAttributes = ["provider:network_type", "provider:physical_network", "provider:segmentation_id"]
 
     func createNetwork(_ request: ResourceRequest<Network>) throws -> Network {
         var network = Network(id: newID(), projectID: try project(of: request))
@@ -49,8 +48,10 @@ extension Verb {
 
     func updateNetwork(_ current: Network, _ request: ResourceRequest<Network>) throws -> Network {
         var network = current
-        try refuseNewSegment(network, request)
+        try changeCarrier(of: &network, request)
+        let carrier = network.carrier
         try request.assign(to: &network)
+        network.carrier = carrier
         if let domain = try DNSNames.domain(request) { network.dnsDomain = domain }
         if let policy = try qosPolicy(request.value("qos_policy_id", as: ResourceID?.self), insteadOf: current.qosPolicyID) {
             network.qosPolicyID = policy
@@ -116,21 +117,43 @@ extension Verb {
         guard network.mtu >= minimum else { throw .networkMTUSubnetConflict(network.id, minimum: minimum) }
     }
 
-    /// What carries a network is fixed: giving the same again is no change.
-    private func refuseNewSegment(_ network: Network, _ request: ResourceRequest<Network>) throws {
+    /// What carries a network is fixed, but for the number of a VLAN on which no port is bound: giving the same again is no change.
+    private func changeCarrier(of network: inout Network, _ request: ResourceRequest<Network>) throws {
         if let segments = request["segments"], !segments.isNull {
             throw APIError.invalidInput("Plugin does not support updating the following provider network attributes: segments")
         }
-        let current: [String: JSONValue] = [
-            "provider:network_type": .string(network.type.rawValue),
-            "provider:physical_network": network.physicalNetwork.map(JSONValue.string) ?? .null,
-            "provider:segmentation_id": network.segmentationID.map(JSONValue.integer) ?? .null,
+        let fixed: [(String, JSONValue)] = [
+            ("provider:network_type", .string(network.type.rawValue)),
+            ("provider:physical_network", network.physicalNetwork.map(JSONValue.string) ?? .null),
         ]
-        for name in Self.providerAttributes {
-            guard let given = request[name], given != current[name] else { continue }
+        for (name, current) in fixed {
+            guard let given = request[name], !given.isNull, given != current else { continue }
             throw APIError.invalidInput(
                 "Plugin does not support updating the following provider network attributes: "
-                    + Self.providerAttributes.joined(separator: ", "))
+                    + fixed.map(\.0).joined(separator: ", "))
+        }
+        guard let id = try request.value("provider:segmentation_id", as: Int?.self) ?? nil, id != network.segmentationID else { return }
+        try renumber(&network, id)
+    }
+
+    private func renumber(_ network: inout Network, _ id: Int) throws {
+        guard network.furtherCarriers.isEmpty else {
+            throw APIError.invalidInput("Provider network attributes can be updated only in provider networks with a single segment.")
+        }
+        let free = [VIFType.unbound, VIFType.failed]
+        guard try list(Port.self, where: "network_id", network.id).allSatisfy({ free.contains($0.vifType) }) else {
+            throw APIError.invalidInput(
+                "Provider network attribute provider:segmentation_id cannot be updated if any port in the network has not the following "
+                    + "binding:vif_type: \(free.joined(separator: ", "))")
+        }
+        guard network.type == .vlan else { throw APIError.invalidInput("Only VLAN type networks can be updated.") }
+        let former = network.carrier
+        let wanted = SegmentRequest(type: network.type.rawValue, physicalNetwork: network.physicalNetwork, segmentationID: id)
+        network.carrier = try allocateCarrier(wanted, for: network)
+        try release(former)
+        for var segment in try segments(of: network.id) {
+            segment.carrier = network.carrier
+            try save(&segment)
         }
     }
 

@@ -131,7 +131,7 @@ extension Verb {
         var limits: [(String, Int)] = []
         for (resource, json) in body.sorted(by: { $0.key < $1.key }) where !ignored.contains(resource) {
             do throws(InvalidValue) {
-                guard let limit = try AttributeType.integer(-1...Int(Int32.max)).validate(json).integerValue else { continue }
+                guard let limit = try AttributeType.integer(ServerSettings.quotaLimits).validate(json).integerValue else { continue }
                 limits.append((resource, limit))
             } catch {
                 throw .invalidAttribute(resource, error.reason)

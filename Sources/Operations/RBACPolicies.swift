@@ -115,7 +115,10 @@ extension Verb {
             let others = try grants(of: grant.objectID).contains { $0.action == .external }
             return try set(Network.self, grant.objectID, \.isExternal, others)
         }
-        guard grant.isForAll else { return }
+        guard grant.isForAll else {
+            if grant.objectType == .network { try touch(Network.self, grant.objectID) }
+            return
+        }
         switch grant.objectType {
         case .network: try set(Network.self, grant.objectID, \.isShared, isOn)
         case .qosPolicy: try set(QoSPolicy.self, grant.objectID, \.isShared, isOn)
@@ -126,8 +129,9 @@ extension Verb {
         }
     }
 
+    /// A network's grants are changes of the network, whether or not they change its flags: only its revision number follows them in Neutron.
     private func set<R: ProjectResource>(_ type: R.Type, _ id: ResourceID, _ path: WritableKeyPath<R, Bool>, _ isOn: Bool) throws {
-        guard var object = try find(R.self, id), object[keyPath: path] != isOn else { return }
+        guard var object = try find(R.self, id), object[keyPath: path] != isOn || R.self is Network.Type else { return }
         object[keyPath: path] = isOn
         try save(&object)
     }

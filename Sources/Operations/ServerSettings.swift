@@ -64,6 +64,19 @@ public struct ServerSettings: Sendable {
 
     public init() {}
 
+    /// Sets one of the ``defaultQuotas`` as an operator writes it: `router=100`. False: the text names nothing that has a limit, or no limit.
+    public mutating func setDefaultQuota(_ text: String) -> Bool {
+        let parts = text.split(separator: "=", omittingEmptySubsequences: false).map(String.init)
+        guard parts.count == 2, defaultQuotas[parts[0]] != nil, let limit = Int(parts[1]), Self.quotaLimits.contains(limit) else {
+            return false
+        }
+        defaultQuotas[parts[0]] = limit
+        return true
+    }
+
+    /// What a quota may be: -1 is no limit.
+    static let quotaLimits = -1...Int(Int32.max)
+
     /// The largest MTU of a network of that type.
     public func maximumMTU(of type: String) -> Int {
         guard type == "vxlan" else { return physicalNetworkMTU }

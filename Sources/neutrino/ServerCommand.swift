@@ -69,6 +69,13 @@ struct ServerCommand: AsyncParsableCommand {
         help: "A zone for routers and networks that ask for none. May be given several times; without it they are spread over all.")
     var defaultAvailabilityZone: [String] = []
 
+    @Option(
+        help: ArgumentHelp(
+            "How many of something a project may have that has no quota of its own: router=100; -1: any number. May be given several times.",
+            discussion: "'openstack quota show --default' tells all of them; 'openstack quota set' gives a project its own.",
+            valueName: "resource=limit"))
+    var defaultQuota: [String] = []
+
     @OptionGroup(title: "Who may call") var authentication: AuthenticationOptions
 
     @Option(
@@ -153,6 +160,10 @@ struct ServerCommand: AsyncParsableCommand {
         settings.movesRoutersFromDeadAgents = moveRoutersFromDeadAgents
         settings.defaultAvailabilityZones = defaultAvailabilityZone
         settings.maximumPageLength = paginationMaxLimit > 0 ? paginationMaxLimit : nil
+        for quota in defaultQuota where !settings.setDefaultQuota(quota) {
+            let resources = settings.defaultQuotas.keys.sorted().joined(separator: ", ")
+            throw ValidationError("'\(quota)' is no quota: give RESOURCE=LIMIT, with -1 for no limit. Resources: \(resources).")
+        }
         var configuration = ServerConfiguration(
             address: authentication.listenAddress(listen), port: port, database: location, operations: settings,
             projection: try vrrp.settings(), nova: try nova.settings())

@@ -44,6 +44,8 @@ import Testing
         #expect(try names([("limit", "2"), ("page_reverse", "True"), ("marker", "c")]) == ["a", "b"])
         #expect(try names([("limit", "2"), ("page_reverse", "True"), ("marker", "a")]) == [])
         #expect(try names([("limit", "0")]) == ["a", "b", "c", "d"])
+        #expect(try names([("marker", "b")]) == ["a", "b", "c", "d"])
+        #expect(try names([("marker", "b")], maximumPageLength: 1) == ["c"])
         #expect(try names([("limit", "9")], maximumPageLength: 3) == ["a", "b", "c"])
         #expect(try names([], maximumPageLength: 3) == ["a", "b", "c"])
         #expect(try names([("limit", "1"), ("color", "red"), ("marker", "a")]) == ["c"])
@@ -56,7 +58,7 @@ import Testing
             ([("sort_key", "name"), ("sort_dir", "asc")], "['name'] is invalid attribute for sort_keys"),
             ([("sort_key", "color"), ("sort_dir", "up")], "['up'] is invalid value for sort_dirs, valid value is 'asc' and 'desc'"),
             ([("sort_key", "color"), ("sort_dir", "asc"), ("sort_dir", "asc")], "The number of sort_keys and sort_dirs must be same"),
-            ([("limit", "-1")], "Limit must be an integer 0 or greater and not '-1'"),
+            ([("sort_key", "color")], "The number of sort_keys and sort_dirs must be same"),
         ] as [([(String, String)], String)])
     func refusals(_ parameters: [(String, String)], _ message: String) {
         #expect(throws: APIError.badRequest(message)) { try Self.list.query(parameters.map { (name: $0.0, value: $0.1) }) }

@@ -135,6 +135,70 @@ import Testing
         #expect(same.filters.allSatisfy { $0 == .column("project_id", [.text("a")]) })
     }
 
+    @Test("A filter by a truth value or a number is one, or is refused") func convertedFilters() throws {
+        let refusals = [
+            ("admin_state_up", "maybe", "'maybe' cannot be converted to boolean"), ("shared", "", "'' cannot be converted to boolean"),
+            ("mtu", "big", "'big' is not an integer"), ("provider:segmentation_id", "1.5", "'1.5' is not an integer"),
+        ]
+        for (name, text, reason) in refusals {
+            #expect(throws: APIError.invalidInput(reason)) { try ListQuery.parse([(name, text)], for: Network.self) }
+        }
+        #expect(try ListQuery.parse([("admin_state_up", "on"), ("mtu", "1450")], for: Network.self).filters.count == 2)
+        // Nobody sets it, so Neutron converts nothing.
+        #expect(try ListQuery.parse([("revision_number", "x")], for: Network.self).filters == [.column("revision_number", [])])
+        #expect(throws: APIError.invalidInput("'x' cannot be converted to boolean")) {
+            try ListQuery.parse([("alive", "x")], for: Agent.self)
+        }
+    }
+
+    @Test("Fixed addresses are asked for by key and value, and unknown keys ask for nothing") func fixedAddressFilters() throws {
+        for text in ["10.0.0.5", "", "=10.0.0.5", " = x"] {
+            #expect(throws: APIError.invalidInput("'\(text)' is not of the form <key>=[value]")) {
+                try ListQuery.parse([("fixed_ips", text)], for: Port.self)
+            }
+        }
+        let wanted = ListQuery.Filter.related(table: "ip_allocations", owner: "port_id", column: "ip_address", [.text("10.0.0.5")])
+        #expect(try ListQuery.parse([("fixed_ips", " ip_address = 10.0.0.5 ")], for: Port.self).filters == [wanted])
+        #expect(try ListQuery.parse([("fixed_ips", "colour=red")], for: Port.self).filters.isEmpty)
+    }
+
+    @Test("Every sort key has a direction, and a marker without a limit is passed over") func pages() throws {
+        let counts = APIError.badRequest("The number of sort_keys and sort_dirs must be same")
+        #expect(throws: counts) { try ListQuery.parse([("sort_key", "name")], for: Network.self) }
+        #expect(try ListQuery.parse([("sort_key", ""), ("sort_dir", "")], for: Network.self).sortKeys.isEmpty)
+        let marker = ("marker", id.description)
+        #expect(try ListQuery.parse([marker], for: Network.self).marker == nil)
+        #expect(try ListQuery.parse([marker, ("limit", "0")], for: Network.self).marker == nil)
+        #expect(try ListQuery.parse([marker, ("limit", "2")], for: Network.self).marker == id)
+        for (limit, expected) in [([], 3), ([("limit", "0")], 3), ([("limit", "2")], 2), ([("limit", "9")], 3)] {
+            let page = try ListQuery.parse([marker] + limit, for: Network.self, maximumPageLength: 3)
+            #expect(page.limit == expected && page.marker == id)
+        }
+        for text in ["", "-1", "two"] {
+            let refusal = APIError(
+                status: 400, type: "BadRequest", message: "Bad limit request: Limit must be an integer 0 or greater and not '\(text)'.")
+            #expect(throws: refusal) { try ListQuery.parse([("limit", text)], for: Network.self) }
+        }
+    }
+
+    @Test("Changes are asked for since any moment that ISO 8601 can write") func changes() throws {
+        let noon = ListQuery.Filter.atLeast("updated_at", Timestamp(secondsSince1970: 1_769_860_800).columnValue)
+        for text in [
+            "2026-01-31T12:00:00Z", "2026-01-31T12:00:00", "2026-01-31 12:00", "2026-01-31T12:00:00.250Z", "2026-01-31T14:00:00+02:00",
+            "2026-01-31T04:30-0730", "2026-01-31T13:00+01",
+        ] {
+            #expect(try ListQuery.parse([("changed_since", text)], for: Network.self).filters == [noon], "\(text)")
+        }
+        #expect(Timestamp(iso8601: "2026-01-31") == Timestamp("2026-01-31T00:00:00"))
+        let refusal = APIError.invalidInput("The input changed_since must be in the following format: YYYY-MM-DDTHH:MM:SSZ")
+        for text in [
+            "", "yesterday", "2026-13-31", "2026-01-31T", "2026-01-31x12:00", "2026-01-31T12:00:00.x", "2026-01-31T12:00+2",
+            "2026-01-31T12:00Zulu",
+        ] {
+            #expect(throws: refusal, "\(text)") { try ListQuery.parse([("changed_since", text)], for: Network.self) }
+        }
+    }
+
     @Test("Networks sort by the hints of their zones") func zoneSort() throws {
         let query = try ListQuery.parse([("sort_key", "availability_zone_hints"), ("sort_dir", "desc")], for: Network.self)
         #expect(query.sortKeys == [ListQuery.SortKey(column: "availability_zone_hints", isAscending: false)])

@@ -145,7 +145,7 @@ struct HTTPSemanticsTests {
         try await withServer(.sqlite, { $0.maximumPageLength = 2 }) { client in
             for name in ["a", "b", "c"] { _ = try await client.make("networks", ["name": .string(name)]) }
             var seen: [String] = []
-            var address: String? = "/v2.0/networks?sort_key=name&fields=name&fields=id"
+            var address: String? = "/v2.0/networks?sort_key=name&sort_dir=asc&fields=name&fields=id"
             while let next = address, seen.count < 10 {
                 let page = try await client.send(.GET, next)
                 seen += page.body["networks"]?.arrayValue?.compactMap { $0["name"]?.stringValue } ?? []

@@ -115,7 +115,8 @@ struct ListTests {
                     "\(path): \(unsorted)")
                 let unlimited = try await client.get("\(path)?limit=many")
                 #expect(
-                    unlimited.status == 400 && unlimited.message == "Limit must be an integer 0 or greater and not 'many'",
+                    unlimited.status == 400
+                        && unlimited.message == "Bad limit request: Limit must be an integer 0 or greater and not 'many'.",
                     "\(path): \(unlimited)")
                 let unknown = try await client.get("\(path)?colour=red")
                 // Neutron's drivers may have filters of their own.
@@ -155,7 +156,6 @@ struct ListTests {
             #expect(try await client.names("networks", "?name=c+d") == ["c d"])
             #expect(try await client.list("networks", "?name=").isEmpty, "an empty value is the empty text")
             #expect(try await client.list("networks", "?description=").count == 3)
-            #expect(try await client.names("networks", "?shared=maybe") == [])
 
             let port = try await client.port(on: network, ["name": "p", "fixed_ips": [["ip_address": "10.0.0.9"]]])
             _ = try await client.port(on: network, ["name": "q"])
@@ -172,8 +172,9 @@ struct ListTests {
         try await withServer { client in
             let queries = [
                 "colour=red": "['colour'] is invalid attribute for filtering",
-                "limit=-1": "Limit must be an integer 0 or greater and not '-1'",
-                "sort_key=colour": "['colour'] is invalid attribute for sort_keys",
+                "shared=maybe": "Invalid input for operation: 'maybe' cannot be converted to boolean.",
+                "limit=-1": "Bad limit request: Limit must be an integer 0 or greater and not '-1'.",
+                "sort_key=colour&sort_dir=asc": "['colour'] is invalid attribute for sort_keys",
                 "sort_key=name&sort_dir=up": "['up'] is invalid value for sort_dirs, valid value is 'asc' and 'desc'",
                 "sort_key=name&sort_key=id&sort_dir=asc": "The number of sort_keys and sort_dirs must be same",
             ]

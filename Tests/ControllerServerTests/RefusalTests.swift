@@ -8,7 +8,9 @@ struct RefusalTests {
         try await withServer { client in
             let bodies = [
                 "": "Resource body required", "[]": "Resource body required", "\"network\"": "Resource body required",
-                "{}": "Unable to find 'network' in request body", "{\"network\": 1}": "Unable to find 'network' in request body",
+                "{}": "Unable to find 'network' in request body", "{\"network\": 1}": "Object 'network' contains invalid data",
+                "{\"network\": null}": "Unable to find 'network' in request body",
+                "{\"networks\": [7]}": "Object 'network' contains invalid data",
             ]
             for (body, message) in bodies {
                 let answer = try await client.send(.POST, "/v2.0/networks", bytes: Array(body.utf8))

@@ -19,6 +19,31 @@ import Testing
             as: caller)
     }
 
+    @Test("Each grant of a network is a change of the network, and so is its end", arguments: Backend.allCases)
+    func revisions(_ backend: Backend) async throws {
+        let cloud = try Cloud(backend)
+        let network = try await cloud.network()
+        var revision = try await cloud.show(network).standard.revisionNumber
+        func rises() async throws -> Bool {
+            let former = revision
+            revision = try await cloud.show(network).standard.revisionNumber
+            return revision > former
+        }
+        var grants: [RBACPolicy] = []
+        for (action, target) in [
+            ("access_as_shared", "blue"), ("access_as_shared", "*"), ("access_as_external", "blue"), ("access_as_external", "red"),
+        ] {
+            grants.append(try await grant(cloud, "network", network.id, to: target, action))
+            #expect(try await rises(), "\(action) to \(target)")
+        }
+        let moved = try await cloud.update(grants.removeFirst(), ["target_tenant": "green"])
+        #expect(try await rises())
+        for grant in [moved] + grants {
+            try await cloud.delete(grant)
+            #expect(try await rises(), "\(grant.action) to \(grant.target) ends")
+        }
+    }
+
     @Test(
         "A network is shared with one project: it sees and uses it, others do not, and it is not taken away while used",
         arguments: Backend.allCases)

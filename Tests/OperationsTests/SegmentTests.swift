@@ -25,6 +25,43 @@ import Testing
         ]
     }
 
+    @Test("A VLAN network gets another number while no port of it is bound, and gives its former one back", arguments: Backend.allCases)
+    func renumbering(_ backend: Backend) async throws {
+        let cloud = try Cloud(backend)
+        try await host(cloud, "h1", "p1")
+        let network = try await cloud.create(Network.self, entry("p1", 10).objectValue ?? [:])
+        let port = try await cloud.port(on: network)
+        let changed = try await cloud.update(network, ["provider:segmentation_id": 11, "provider:physical_network": nil])
+        #expect(changed.carrier == NetworkCarrier(type: .vlan, physicalNetwork: "p1", segmentationID: 11))
+        let segments = try await cloud.list(Segment.self)
+        #expect(segments.map(\.carrier) == [changed.carrier] && segments.first?.standard.revisionNumber == 2)
+        let second = try await cloud.create(Network.self, entry("p1", 10).objectValue ?? [:])
+        func refusal(_ network: Network, _ body: [String: JSONValue]) async throws -> APIError? {
+            try await apiError { _ = try await cloud.update(network, body) }
+        }
+        #expect(try await refusal(second, ["provider:segmentation_id": 11])?.type == "VlanIdInUse")
+        #expect(try await refusal(second, ["provider:segmentation_id": 4095])?.type == "InvalidInput")
+        #expect(try await cloud.update(second, ["provider:segmentation_id": 10]).segmentationID == 10)
+        #expect(
+            try await refusal(second, ["provider:physical_network": "p2", "provider:segmentation_id": 12])
+                == .invalidInput(
+                    "Plugin does not support updating the following provider network attributes: provider:network_type, "
+                        + "provider:physical_network"))
+        _ = try await cloud.update(port, ["binding:host_id": "h1"])
+        #expect(
+            try await refusal(network, ["provider:segmentation_id": 12])
+                == .invalidInput(
+                    "Provider network attribute provider:segmentation_id cannot be updated if any port in the network has not the "
+                        + "following binding:vif_type: unbound, binding_failed"))
+        let tunnel = try await cloud.network()
+        #expect(
+            try await refusal(tunnel, ["provider:segmentation_id": 77]) == .invalidInput("Only VLAN type networks can be updated."))
+        let several = try await cloud.network(["segments": [entry("p1", 20), entry("p2", 20)]])
+        #expect(
+            try await refusal(several, ["provider:segmentation_id": 21])
+                == .invalidInput("Provider network attributes can be updated only in provider networks with a single segment."))
+    }
+
     @Test("Every network has a segment; further ones are made, changed and deleted", arguments: Backend.allCases)
     func segments(_ backend: Backend) async throws {
         let cloud = try Cloud(backend)

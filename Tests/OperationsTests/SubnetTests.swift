@@ -74,6 +74,21 @@ import Testing
         #expect(error?.type == type)
     }
 
+    @Test("The first address of an IPv6 prefix is for routers and for ports that may become theirs", arguments: Backend.allCases)
+    func routersAddress(_ backend: Backend) async throws {
+        let cloud = try Cloud(backend)
+        let network = try await cloud.network()
+        let subnet = try await cloud.subnet(on: network, "fd00:7::/64", ["gateway_ip": "fd00:7::"])
+        let interface = try await cloud.attach(subnet, to: cloud.router())
+        let port = try #require(try await cloud.list(Port.self).first { $0.id == interface.portID })
+        #expect(port.fixedIPs.map(\.address.description) == ["fd00:7::"])
+        let second = try await cloud.subnet(on: network, "fd00:8::/64")
+        let wanted: JSONValue = [["subnet_id": .init(second.id), "ip_address": "fd00:8::"]]
+        let refused = try await apiError { _ = try await cloud.port(on: network, ["fixed_ips": wanted, "device_owner": "compute:nova"]) }
+        #expect(refused?.type == "InvalidIpForSubnet")
+        #expect(try await cloud.port(on: network, ["fixed_ips": wanted]).fixedIPs.count == 1)
+    }
+
     @Test("A subnet that ports have addresses of stays; its gateway stays while a router has it")
     func inUse() async throws {
         let cloud = try Cloud()
