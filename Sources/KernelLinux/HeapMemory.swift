@@ -11,6 +11,6 @@ public enum HeapMemory {
     /// For a process that lives long and works in bursts: free memory at the ends of arenas goes back to the kernel by itself.
     public static func giveBackEarly() { clinux_bound_heap(maximumArenas, limitBytes) }
 
-    /// Free pages between others go back as well. Walks the whole heap: some ms for some 20 MB.
+    /// Free pages between others go back as well. Walks the whole heap.
     public static func giveBackNow() { clinux_trim_heap() }
 }

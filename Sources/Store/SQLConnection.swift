@@ -7,8 +7,6 @@ protocol SQLConnection: AnyObject {
     func execute(_ sql: String, _ arguments: [ColumnValue], isCached: Bool) throws(StoreError) -> Int
     /// Runs a query and hands each row to `body`; a row is valid only during the call.
     func query(_ sql: String, _ arguments: [ColumnValue], isCached: Bool, _ body: (RowReader) throws(StoreError) -> Void) throws(StoreError)
-    /// The same for a query of a key, which has one row at most.
-    func row(_ sql: String, _ arguments: [ColumnValue], _ body: (RowReader) throws(StoreError) -> Void) throws(StoreError)
     /// Several statements without arguments: a migration.
     func executeScript(_ sql: String) throws(StoreError)
     /// The revision of the transaction that is about to commit. Until it ends, no other gets one, so that revisions become visible in order.
@@ -19,10 +17,6 @@ protocol SQLConnection: AnyObject {
 }
 
 extension SQLConnection {
-    func row(_ sql: String, _ arguments: [ColumnValue], _ body: (RowReader) throws(StoreError) -> Void) throws(StoreError) {
-        try query(sql, arguments, isCached: true, body)
-    }
-
     /// The integer in the first column of the first row.
     func integer(_ sql: String) throws(StoreError) -> Int? {
         var result: Int?

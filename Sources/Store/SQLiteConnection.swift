@@ -8,17 +8,10 @@ final class SQLiteConnection: SQLConnection {
     private let database: Database
     private let path: String
     private var lastRevision: Int?
-    private let isBrief: Bool
-    /// The statement of a brief read that stands on its row.
-    private var standing: Statement?
 
-    /// - Parameter isBrief: what is read shares a snapshot although no transaction was begun: the first row of a key that is found
-    ///   (``row(_:_:_:)``) is not left before ``leave()``, and SQLite ends a read with the last statement that has not ended
-    ///   (https://www.sqlite.org/lang_transaction.html, "implicit transactions"). BEGIN and ROLLBACK cost as much as the row.
-    init(_ database: Database, path: String, isBrief: Bool = false) {
+    init(_ database: Database, path: String) {
         self.database = database
         self.path = path
-        self.isBrief = isBrief
     }
 
     var dialect: SQLDialect { .sqlite }
@@ -49,26 +42,6 @@ final class SQLiteConnection: SQLConnection {
         }
     }
 
-    func row(_ sql: String, _ arguments: [ColumnValue], _ body: (RowReader) throws(StoreError) -> Void) throws(StoreError) {
-        guard isBrief, standing == nil else { return try query(sql, arguments, isCached: true, body) }
-        let statement = try prepare(sql, isCached: true)
-        standing = statement
-        bind(arguments, to: statement.sqliteStatement)
-        switch sqlite3_step(statement.sqliteStatement) {
-        case SQLITE_ROW: try body(.sqlite(statement.sqliteStatement))
-        case SQLITE_DONE: leave()
-        default: throw failure()
-        }
-    }
-
-    /// Ends a brief read, and its snapshot with it.
-    func leave() {
-        guard let statement = standing else { return }
-        sqlite3_reset(statement.sqliteStatement)
-        sqlite3_clear_bindings(statement.sqliteStatement)
-        standing = nil
-    }
-
     func executeScript(_ sql: String) throws(StoreError) {
         guard sqlite3_exec(database.sqliteConnection, sql, nil, nil, nil) == SQLITE_OK else { throw failure() }
     }
@@ -97,10 +70,7 @@ final class SQLiteConnection: SQLConnection {
 
     private func prepare(_ sql: String, isCached: Bool) throws(StoreError) -> Statement {
         do {
-            guard isCached else { return try database.makeStatement(sql: sql) }
-            let statement = try database.cachedStatement(sql: sql)
-            // One that stands on a row cannot ask for another.
-            return statement === standing ? try database.makeStatement(sql: sql) : statement
+            return isCached ? try database.cachedStatement(sql: sql) : try database.makeStatement(sql: sql)
         } catch let error as DatabaseError {
             throw Self.storeError(code: error.extendedResultCode.rawValue, message: error.message ?? error.description, path: path)
         } catch {

@@ -53,11 +53,7 @@ final class SQLiteReaders: Sendable {
     func readNow<T>(_ body: (StoreTransaction) throws -> T) throws -> T? {
         guard let reader = state.withLock({ $0.isClosed ? nil : $0.idle.popLast() }) else { return nil }
         defer { if let job = nextJob(after: reader) { start(job, on: reader) } }
-        return try reader.unsafeReentrantRead { database in
-            let connection = SQLiteConnection(database, path: path, isBrief: true)
-            defer { connection.leave() }
-            return try body(StoreTransaction(connection, statements, isWritable: false))
-        }
+        return try reader.unsafeReentrantRead { try transaction(on: $0, body) }
     }
 
     private func start(_ job: TransactionJob, on reader: DatabaseQueue) {

@@ -33,8 +33,7 @@ public final class Store: Sendable {
         try await withCheckedThrowingContinuation { backend.read(TransactionJob(body, $0)) }
     }
 
-    /// The same for a body that reads a row or a few by their keys: it may run on the caller's thread, which it must not hold for long. The state
-    /// is that of the first resource that it finds (``StoreTransaction/find(_:_:)``).
+    /// The same for a body that reads a row or a few by their keys: it may run on the caller's thread, which it must not hold for long.
     public func readBriefly<T: Sendable>(_ body: @escaping @Sendable (StoreTransaction) throws -> T) async throws -> T {
         if let value = try backend.readNow(body) { return value }
         return try await read(body)

@@ -52,14 +52,9 @@ public final class StoreTransaction {
     public func find<R: APIResource>(_ type: R.Type, _ id: ResourceID) throws(StoreError) -> R? {
         if let failure { throw failure }
         if let row = kept?.row(R.self, id) { return row }
-        var found: R?
-        try guarded { () throws(StoreError) in
-            try connection.row(statements[R.self].find, [.text(id.description)]) { (row: RowReader) throws(StoreError) in
-                found = try load(R.self, row)
-            }
-        }
-        if let found { kept?.keep(found) }
-        return found
+        let row = try resources(R.self, statements[R.self].find, [.text(id.description)], isCached: true).first
+        if let row { kept?.keep(row) }
+        return row
     }
 
     /// The resources that pass the filters, in order, a page at most. A marker that names no resource gives an empty page.
@@ -208,21 +203,18 @@ public final class StoreTransaction {
     private func resources<R: APIResource>(
         _ type: R.Type, _ sql: String, _ arguments: [ColumnValue], isCached: Bool
     ) throws(StoreError) -> [R] {
+        let table = R.table
         var result: [R] = []
         try guarded { () throws(StoreError) in
             try connection.query(sql, arguments, isCached: isCached) { (row: RowReader) throws(StoreError) in
-                result.append(try load(R.self, row))
+                do throws(DamagedColumn) {
+                    result.append(try table.load { row[$0] })
+                } catch {
+                    throw .corrupt("the column \(error.name) of a row in \(table.plural) is damaged")
+                }
             }
         }
         return result
-    }
-
-    private func load<R: APIResource>(_ type: R.Type, _ row: RowReader) throws(StoreError) -> R {
-        do throws(DamagedColumn) {
-            return try R.table.load { row[$0] }
-        } catch {
-            throw .corrupt("the column \(error.name) of a row in \(R.table.plural) is damaged")
-        }
     }
 
     private func revision(_ sql: String) throws(StoreError) -> Int {
