@@ -1,13 +1,13 @@
 /// The transactions of one commit of SQLite, and what became of them.
-struct CommitGroup {
+struct CommitGroup: Sendable {
     private(set) var jobs: [TransactionJob] = []
     private var successes: [@Sendable () -> Void] = []
     private var failures: [(job: TransactionJob, error: any Error)] = []
     /// The last revision that one of them got.
     private(set) var latestRevision: Int?
 
-    /// Takes transactions in: from now on they hear of the commit.
-    mutating func take(_ more: [TransactionJob]) { jobs += more }
+    /// Takes a transaction in: from now on it hears of the commit.
+    mutating func take(_ job: TransactionJob) { jobs.append(job) }
 
     /// Runs one of them in a savepoint. What its body throws is its own affair; throws when the whole group is lost.
     mutating func run(_ job: TransactionJob, _ connection: SQLiteConnection, _ statements: ResourceSQLCache, _ kept: KeptRows) throws {

@@ -62,7 +62,10 @@ final class PostgreSQLBackend: StoreBackend {
     func read(_ job: TransactionJob) { put(job, in: reads, limit: limits.waitingReads) }
 
     /// Every statement waits for the other end of a connection.
-    func readNow<T>(_ body: (StoreTransaction) throws -> T) throws -> T? { nil }
+    func readNow<T>(_ body: (StoreTransaction) throws -> T) -> Result<T, any Error>? { nil }
+
+    /// PostgreSQL shows what is durable.
+    func awaitDurability() async throws {}
 
     private func put(_ job: TransactionJob, in queue: BlockingQueue<TransactionJob>, limit: Int) {
         switch queue.put(job) {

@@ -6,22 +6,22 @@ import Synchronization
 
 /// SQLite: one file with a write-ahead log, one writer, a pool of readers.
 ///
-/// Writes commit in groups. Callers queue up; the writer takes all that wait, and those that come while it is at it or are expected shortly
-/// (``CommitPace``), runs each in a savepoint of one transaction, and commits once: one fsync makes many requests durable. A body that throws is
-/// rolled back to its savepoint alone. Callers hear of their success, and those whose body threw of their failure, only when the commit is
-/// durable.
+/// Writes commit in groups. Callers queue up; the writer runs each body in a savepoint of one transaction, and commits once: one sync of the log
+/// makes many requests durable. A body that throws is rolled back to its savepoint alone. Callers hear of their success, and those whose body threw of
+/// their failure, only when the commit is durable (``CommitDurability``). While one group is synced the next one is run: it takes in all who
+/// come until the sync has ended, and is committed then, once it holds as many as still wait. So of many callers half are synced while the other
+/// half is run, and one who is alone waits for nobody.
 ///
-///     write() ──► waiting ──► BEGIN IMMEDIATE ─ (SAVEPOINT, body, RELEASE)* ─ COMMIT ──► callers resume
-///                  ▲   ▲                                 │                   │
-///                  │   └───── more came meanwhile ◄──────┘                   │
-///                  └───────── more came during the commit ◄──────────────────┘
+///     write() ──► waiting ──► BEGIN IMMEDIATE ─ (SAVEPOINT, body, RELEASE)* ─ COMMIT ──► sync ──► callers resume
+///                  ▲   ▲                                 │                      │
+///                  │   └── more came, or a sync lasts ◄──┘                      │
+///                  └────────────────── the next group ◄────────────────────────┘
 final class SQLiteBackend: StoreBackend {
     private struct Waiting {
         var jobs: [TransactionJob] = []
         var isWriterAwake = false
-        /// Whether the writer, with a group that is not complete, waits for ``SQLiteBackend/arrival``.
+        /// Whether the writer, while a sync is under way, waits for ``SQLiteBackend/arrival``.
         var isWriterListening = false
-        var pace = CommitPace()
         var isClosed = false
         var lastTrimmedRevision = 0
     }
@@ -29,15 +29,20 @@ final class SQLiteBackend: StoreBackend {
     private let path: String
     private let pool: DatabasePool
     private let readers: SQLiteReaders
+    private let durability: CommitDurability
     private let limits: StoreLimits
     private let logger: Logger
     private let broadcast: CommitBroadcast
     private let statements: ResourceSQLCache
     private let waiting = Mutex(Waiting())
-    /// Signalled once for each time that the writer listens and somebody comes.
+    /// Signalled once for each time that the writer listens and somebody comes or a sync ends.
     private let arrival = DispatchSemaphore(value: 0)
 
-    init(path: String, limits: StoreLimits, logger: Logger, statements: ResourceSQLCache) throws(StoreError) {
+    /// - Parameter synchronize: fdatasync(2).
+    init(
+        path: String, limits: StoreLimits, logger: Logger, statements: ResourceSQLCache,
+        synchronize: @escaping @Sendable (Int32) -> Int32 = { fdatasync($0) }
+    ) throws(StoreError) {
         self.path = path
         self.limits = limits
         self.logger = logger
@@ -46,12 +51,13 @@ final class SQLiteBackend: StoreBackend {
         do {
             pool = try Self.open(path, limits)
             let latest = try pool.writeWithoutTransaction { database in
-                // After GRDB, which settles for NORMAL in WAL mode: an answered request must survive a power failure.
-                try database.execute(sql: "PRAGMA synchronous = FULL")
+                // Said though GRDB says it too: checkpoints are synced by SQLite, commits by us.
+                try database.execute(sql: "PRAGMA synchronous = NORMAL")
                 try Self.tuneWriter(database, limits)
                 return try Self.migrate(database, path: path)
             }
-            readers = try SQLiteReaders(path: path, limits: limits, statements: statements)
+            durability = try CommitDurability(path: path, logger: logger, synchronize: synchronize)
+            readers = try SQLiteReaders(path: path, limits: limits, statements: statements, durability: durability)
             broadcast = CommitBroadcast(latest: latest)
         } catch let error as StoreError {
             throw error
@@ -118,14 +124,12 @@ final class SQLiteBackend: StoreBackend {
     // MARK: Writing
 
     func write(_ job: TransactionJob) {
+        if let failure = durability.failure { return job.fail(failure) }
         let refusal = waiting.withLock { waiting -> String? in
             if waiting.isClosed { return "the store is closed" }
             if waiting.jobs.count >= limits.waitingWrites { return "\(limits.waitingWrites) transactions are waiting already" }
             waiting.jobs.append(job)
-            if waiting.isWriterListening {
-                waiting.isWriterListening = false
-                arrival.signal()
-            }
+            wake(&waiting)
             if !waiting.isWriterAwake {
                 waiting.isWriterAwake = true
                 // Still under the lock, so that it is in front of what close() enqueues.
@@ -136,12 +140,19 @@ final class SQLiteBackend: StoreBackend {
         if let refusal { job.fail(StoreError.unavailable(refusal)) }
     }
 
+    /// Lets the writer look again at what there is to do, if it listens.
+    private func wake(_ waiting: inout Waiting) {
+        guard waiting.isWriterListening else { return }
+        waiting.isWriterListening = false
+        arrival.signal()
+    }
+
     /// Commits groups until nobody waits.
     private func drain(_ database: Database) {
         let connection = SQLiteConnection(database, path: path)
-        while let (jobs, pace) = nextGroup() {
+        while let job = firstJob() {
             do {
-                try commit(jobs, pace, connection)
+                try commit(startingWith: job, connection)
                 try trim(connection)
             } catch {
                 // The group's callers have been told; the next group gets its own chance.
@@ -150,86 +161,72 @@ final class SQLiteBackend: StoreBackend {
         }
     }
 
-    /// Those who wait, and how long others are to be waited for; nil: nobody waits.
-    private func nextGroup() -> ([TransactionJob], CommitPace.Group)? {
+    /// The first of a group; nil: nobody waits.
+    private func firstJob() -> TransactionJob? {
         waiting.withLock { waiting in
-            guard !waiting.jobs.isEmpty else {
-                waiting.isWriterAwake = false
-                return nil
-            }
-            return (Self.take(limits.groupedWrites, from: &waiting.jobs), waiting.pace.group(startingAt: Self.nanoseconds))
+            guard waiting.jobs.isEmpty else { return waiting.jobs.removeFirst() }
+            waiting.isWriterAwake = false
+            return nil
         }
     }
 
-    /// More for a group of `count`: those who came meanwhile, or come while the group may wait for them. None: it is time to commit.
-    private func latecomers(after count: Int, startedAt start: UInt64, _ pace: inout CommitPace.Group) -> [TransactionJob] {
+    /// Another for a group of `count`, who may still have to come; nil: it is time to commit.
+    private func nextJob(after count: Int) -> TransactionJob? {
         while count < limits.groupedWrites {
-            let now = Self.nanoseconds
-            let (jobs, mayWait) = waiting.withLock { waiting -> ([TransactionJob], Bool) in
-                // Those who are in the group already must not wait for ever longer.
-                guard now < start + limits.gatheringNanoseconds else { return ([], false) }
-                guard waiting.jobs.isEmpty else { return (Self.take(limits.groupedWrites - count, from: &waiting.jobs), false) }
-                waiting.isWriterListening = !waiting.isClosed && pace.waits(after: count)
-                return ([], waiting.isWriterListening)
+            let (job, isListening) = waiting.withLock { waiting -> (TransactionJob?, Bool) in
+                // A commit would wait for the sync. Without one, those behind the group have to be worth a commit of their own.
+                let isSyncing = durability.isSyncing
+                guard isSyncing || waiting.jobs.count > count else { return (nil, false) }
+                waiting.isWriterListening = waiting.jobs.isEmpty
+                return (waiting.jobs.isEmpty ? nil : waiting.jobs.removeFirst(), waiting.isWriterListening)
             }
-            guard mayWait else { return jobs }
-            listen(until: min(now + pace.patienceNanoseconds, start + limits.gatheringNanoseconds))
-            pace.waited(Self.nanoseconds - now)
+            guard isListening else { return job }
+            arrival.wait()
         }
-        return []
+        return nil
     }
-
-    /// Waits for somebody to come. Whoever comes signals once, which is used up here.
-    private func listen(until deadline: UInt64) {
-        guard arrival.wait(timeout: DispatchTime(uptimeNanoseconds: deadline)) == .timedOut else { return }
-        let isSignalled = waiting.withLock { waiting in
-            defer { waiting.isWriterListening = false }
-            return !waiting.isWriterListening
-        }
-        if isSignalled { arrival.wait() }
-    }
-
-    private static func take(_ count: Int, from jobs: inout [TransactionJob]) -> [TransactionJob] {
-        defer { jobs.removeFirst(min(count, jobs.count)) }
-        return Array(jobs.prefix(count))
-    }
-
-    private static var nanoseconds: UInt64 { DispatchTime.now().uptimeNanoseconds }
 
     /// Runs a group in one transaction. Tells every caller exactly once; throws when nothing of the group was kept.
-    private func commit(_ first: [TransactionJob], _ pace: CommitPace.Group, _ connection: SQLiteConnection) throws {
+    private func commit(startingWith first: TransactionJob, _ connection: SQLiteConnection) throws {
         var group = CommitGroup()
-        var pace = pace
-        let start = Self.nanoseconds
         do {
-            var jobs = first
-            group.take(jobs)
             _ = try connection.execute("BEGIN IMMEDIATE", [], isCached: true)
             connection.forgetRevision()
             let kept = KeptRows()
-            while !jobs.isEmpty {
-                for job in jobs { try group.run(job, connection, statements, kept) }
-                jobs = latecomers(after: group.jobs.count, startedAt: start, &pace)
-                group.take(jobs)
+            var next: TransactionJob? = first
+            while let job = next {
+                group.take(job)
+                try group.run(job, connection, statements, kept)
+                next = nextJob(after: group.jobs.count)
             }
-            try commit(group.jobs.count, connection)
         } catch {
-            if connection.isInTransaction { try? connection.executeScript("ROLLBACK") }
-            group.fail(error)
+            abandon(group, error, connection)
             throw error
         }
-        if let latestRevision = group.latestRevision { broadcast.publish(latestRevision) }
-        group.succeed()
+        durability.begins()
+        do {
+            _ = try connection.execute("COMMIT", [], isCached: true)
+        } catch {
+            end {}
+            abandon(group, error, connection)
+            throw error
+        }
+        end { [group, broadcast] in
+            if let latestRevision = group.latestRevision { broadcast.publish(latestRevision) }
+            group.succeed()
+        } failed: { [group] in
+            group.fail($0)
+        }
     }
 
-    /// Makes durable what `count` transactions did.
-    private func commit(_ count: Int, _ connection: SQLiteConnection) throws {
-        let start = Self.nanoseconds
-        _ = try connection.execute("COMMIT", [], isCached: true)
-        let now = Self.nanoseconds
-        waiting.withLock { waiting in
-            waiting.pace.note(count: count, waiting: waiting.jobs.count, commitNanoseconds: now - start, now: now)
-        }
+    private func abandon(_ group: CommitGroup, _ error: any Error, _ connection: SQLiteConnection) {
+        if connection.isInTransaction { try? connection.executeScript("ROLLBACK") }
+        group.fail(error)
+    }
+
+    /// COMMIT has ended.
+    private func end(_ succeed: @escaping @Sendable () -> Void, failed: @escaping @Sendable (any Error) -> Void = { _ in }) {
+        durability.ended(succeed: succeed, fail: failed, idle: { [self] in waiting.withLock { wake(&$0) } })
     }
 
     /// Drops what the change log need not keep, every ``StoreLimits/trimInterval`` revisions.
@@ -248,7 +245,14 @@ final class SQLiteBackend: StoreBackend {
     // MARK: Reading
 
     func read(_ job: TransactionJob) { readers.read(job) }
-    func readNow<T>(_ body: (StoreTransaction) throws -> T) throws -> T? { try readers.readNow(body) }
+    func readNow<T>(_ body: (StoreTransaction) throws -> T) -> Result<T, any Error>? { readers.readNow(body) }
+
+    func awaitDurability() async throws {
+        guard durability.isBehind else { return }
+        try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
+            durability.whenDurable(succeed: { continuation.resume() }, fail: { continuation.resume(throwing: $0) })
+        }
+    }
 
     func stop() {
         waiting.withLock { $0.isClosed = true }
@@ -261,6 +265,7 @@ final class SQLiteBackend: StoreBackend {
         await withCheckedContinuation { continuation in
             pool.asyncWriteWithoutTransaction { _ in continuation.resume() }
         }
+        await durability.finish()
         await withCheckedContinuation { continuation in
             DispatchQueue.global().async { [self] in
                 do {

@@ -18,12 +18,14 @@ final class SQLiteReaders: Sendable {
     private let path: String
     private let limit: Int
     private let statements: ResourceSQLCache
+    private let durability: CommitDurability
     private let all: [DatabaseQueue]
     private let state: Mutex<State>
 
     /// Opens the connections of a file that exists.
-    init(path: String, limits: StoreLimits, statements: ResourceSQLCache) throws {
+    init(path: String, limits: StoreLimits, statements: ResourceSQLCache, durability: CommitDurability) throws {
         self.path = path
+        self.durability = durability
         self.statements = statements
         limit = limits.waitingReads
         all = try (0..<limits.readers).map { number in
@@ -49,25 +51,29 @@ final class SQLiteReaders: Sendable {
         if let reader { start(job, on: reader) }
     }
 
-    /// Runs the body on this thread; nil, and nothing has run, when no connection is free.
-    func readNow<T>(_ body: (StoreTransaction) throws -> T) throws -> T? {
+    /// Runs the body on this thread; nil, and nothing has run, when no connection is free. What it has seen may not be durable yet.
+    func readNow<T>(_ body: (StoreTransaction) throws -> T) -> Result<T, any Error>? {
         guard let reader = state.withLock({ $0.isClosed ? nil : $0.idle.popLast() }) else { return nil }
         defer { if let job = nextJob(after: reader) { start(job, on: reader) } }
-        return try reader.unsafeReentrantRead { try transaction(on: $0, body) }
+        return Result { try reader.unsafeReentrantRead { try transaction(on: $0, body) } }
     }
 
     private func start(_ job: TransactionJob, on reader: DatabaseQueue) {
         reader.asyncUnsafeRead { [self] result in
             var next: TransactionJob? = job
             while let job = next {
-                do {
-                    try transaction(on: try result.get(), job.run)()
-                } catch {
-                    job.fail(error)
-                }
+                answer(job, Result { try transaction(on: try result.get(), job.run) })
                 state.withLock { $0.count -= 1 }
                 next = nextJob(after: reader)
             }
+        }
+    }
+
+    /// That something is not there is told no sooner than what is there.
+    private func answer(_ job: TransactionJob, _ outcome: Result<@Sendable () -> Void, any Error>) {
+        switch outcome {
+        case .success(let success): durability.whenDurable(succeed: success, fail: job.fail)
+        case .failure(let error): durability.whenDurable(succeed: { job.fail(error) }, fail: job.fail)
         }
     }
 

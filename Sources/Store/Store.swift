@@ -17,6 +17,8 @@ public final class Store: Sendable {
         }
     }
 
+    init(_ backend: any StoreBackend) { self.backend = backend }
+
     deinit { backend.stop() }
 
     /// Runs one transaction and returns when it is durable.
@@ -35,8 +37,9 @@ public final class Store: Sendable {
 
     /// The same for a body that reads a row or a few by their keys: it may run on the caller's thread, which it must not hold for long.
     public func readBriefly<T: Sendable>(_ body: @escaping @Sendable (StoreTransaction) throws -> T) async throws -> T {
-        if let value = try backend.readNow(body) { return value }
-        return try await read(body)
+        guard let outcome = backend.readNow(body) else { return try await read(body) }
+        try await backend.awaitDurability()
+        return try outcome.get()
     }
 
     /// Yields the latest revision after each commit that appended to the change log: commits of this store at once, those of other servers

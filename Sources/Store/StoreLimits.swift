@@ -4,10 +4,8 @@ struct StoreLimits: Sendable {
     var waitingWrites = 4096
     /// Transactions that wait for a reader; more are refused as unavailable.
     var waitingReads = 4096
-    /// SQLite: transactions that share one commit, and so one fsync.
+    /// SQLite: transactions that share one commit.
     var groupedWrites = 64
-    /// SQLite: for so long a group takes in those who come while it runs, or are expected.
-    var gatheringNanoseconds: UInt64 = 5_000_000
     /// SQLite: the page cache of the connection that writes.
     var writerCacheKiB = 32 * 1024
     /// SQLite: pages of 4 KiB that the write-ahead log gathers before they go to the database file.

@@ -21,7 +21,10 @@ protocol StoreBackend: Sendable {
     func write(_ job: TransactionJob)
     func read(_ job: TransactionJob)
     /// Runs the body of a reading transaction on the caller's thread, if that is possible at once; nil, and nothing has run, when it is not.
-    func readNow<T>(_ body: (StoreTransaction) throws -> T) throws -> T?
+    /// Nobody may hear of the result before ``awaitDurability()``.
+    func readNow<T>(_ body: (StoreTransaction) throws -> T) -> Result<T, any Error>?
+    /// Returns when all that was committed until now is durable.
+    func awaitDurability() async throws
     var commits: CommitBroadcast { get }
     /// Refuses further jobs and lets the threads end when nothing waits any more. Does not wait for that.
     func stop()
