@@ -152,8 +152,7 @@ final class SQLiteBackend: StoreBackend {
         let connection = SQLiteConnection(database, path: path)
         while let job = firstJob() {
             do {
-                try commit(startingWith: job, connection)
-                try trim(connection)
+                if let latest = try commit(startingWith: job, connection) { try trim(connection, latest) }
             } catch {
                 // The group's callers have been told; the next group gets its own chance.
                 logger.error("a commit failed", metadata: ["reason": "\(error)"])
@@ -187,7 +186,9 @@ final class SQLiteBackend: StoreBackend {
     }
 
     /// Runs a group in one transaction. Tells every caller exactly once; throws when nothing of the group was kept.
-    private func commit(startingWith first: TransactionJob, _ connection: SQLiteConnection) throws {
+    ///
+    /// - Returns: the latest revision; nil: the group got none.
+    private func commit(startingWith first: TransactionJob, _ connection: SQLiteConnection) throws -> Int? {
         var group = CommitGroup()
         do {
             _ = try connection.execute("BEGIN IMMEDIATE", [], isCached: true)
@@ -217,6 +218,7 @@ final class SQLiteBackend: StoreBackend {
         } failed: { [group] in
             group.fail($0)
         }
+        return group.latestRevision
     }
 
     private func abandon(_ group: CommitGroup, _ error: any Error, _ connection: SQLiteConnection) {
@@ -230,8 +232,7 @@ final class SQLiteBackend: StoreBackend {
     }
 
     /// Drops what the change log need not keep, every ``StoreLimits/trimInterval`` revisions.
-    private func trim(_ connection: SQLiteConnection) throws {
-        let latest = broadcast.latest
+    private func trim(_ connection: SQLiteConnection, _ latest: Int) throws {
         let isDue = waiting.withLock { waiting in
             guard latest - waiting.lastTrimmedRevision >= limits.trimInterval else { return false }
             waiting.lastTrimmedRevision = latest
