@@ -38,6 +38,20 @@ import Testing
         #expect(cut.allocationPools.map(\.description) == ["fd01::2-fd01::ffff:ffff:ffff:ffff"])
     }
 
+    @Test("The revision of a network follows its subnets, but not their descriptions", arguments: Backend.allCases)
+    func revisions(_ backend: Backend) async throws {
+        let cloud = try Cloud(backend)
+        let network = try await cloud.network()
+        let subnet = try await cloud.subnet(on: network)
+        let revision = try await cloud.show(network).standard.revisionNumber
+        _ = try await cloud.update(subnet, ["description": "the first"])
+        #expect(try await cloud.show(network).standard.revisionNumber == revision)
+        _ = try await cloud.update(subnet, ["name": "first"])
+        #expect(try await cloud.show(network).standard.revisionNumber == revision + 1)
+        _ = try await cloud.update(subnet, ["enable_dhcp": false])
+        #expect(try await cloud.show(network).standard.revisionNumber == revision + 2)
+    }
+
     @Test("Null takes the name servers and routes of a subnet away")
     func nulls() async throws {
         let cloud = try Cloud()
