@@ -25,6 +25,11 @@ public struct ServerConfiguration: Sendable {
     public var policyFile: String?
     /// Pages of which origins may use the API from a browser.
     public var crossOrigin = CrossOriginRules()
+    /// Connections beyond so many wait until others end (``ConnectionLimit``). An agent holds two.
+    public var maximumConnections = ServerConfiguration.defaultMaximumConnections
+    public static let defaultMaximumConnections = 8192
+    /// How long after its head a request may end.
+    public var maximumBodySeconds = APIContext.maximumBodySeconds
     /// Nova, if it is to be told of its instances' ports.
     public var nova: NovaSettings?
 
@@ -95,9 +100,13 @@ public struct NetworkingServer: Service {
             responder: OuterResponder(
                 inner: router.buildResponder(), origins: configuration.crossOrigin,
                 spellings: PathSpellings(paths: router.routes.map { "\($0.path)" })),
-            server: .http1(configuration: .init(idleTimeout: .seconds(Self.idleSeconds))),
+            server: .http1(
+                configuration: .init(
+                    additionalChannelHandlers: [BodyDeadline(seconds: configuration.maximumBodySeconds)],
+                    idleTimeout: .seconds(Self.idleSeconds))),
             configuration: ApplicationConfiguration(
-                address: .hostname(configuration.address, port: configuration.port), serverName: "neutrino"),
+                address: .hostname(configuration.address, port: configuration.port), serverName: "neutrino",
+                availableConnectionsDelegate: ConnectionLimit(maximum: configuration.maximumConnections, logger: logger)),
             onServerRunning: { [onReady] channel in await onReady(channel.localAddress?.port ?? 0) }, logger: logger)
         try await withThrowingTaskGroup { group in
             group.addTask { try await hub.run() }

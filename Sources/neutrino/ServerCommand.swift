@@ -3,6 +3,7 @@ import ArgumentParser
 import ControllerServer
 import Foundation
 import HostProjection
+import KernelLinux
 import Logging
 import NetworkModel
 import Operations
@@ -75,6 +76,12 @@ struct ServerCommand: AsyncParsableCommand {
             discussion: "'openstack quota show --default' tells all of them; 'openstack quota set' gives a project its own.",
             valueName: "resource=limit"))
     var defaultQuota: [String] = []
+
+    @Option(
+        help: ArgumentHelp(
+            "How many connections may be open at once; further clients wait until one ends.",
+            discussion: "An agent holds two. Fewer where the limit of open files (ulimit -Hn) is lower."))
+    var maximumConnections: Int = ServerConfiguration.defaultMaximumConnections
 
     @OptionGroup(title: "Who may call") var authentication: AuthenticationOptions
 
@@ -149,6 +156,7 @@ struct ServerCommand: AsyncParsableCommand {
         guard vnis.count == 2, vnis[0] >= 1, vnis[0] <= vnis[1], vnis[1] <= 16_777_215 else {
             throw ValidationError("'\(vniRange)' is no range of VNIs: give FIRST-LAST within 1-16777215.")
         }
+        try checkNumbers()
         guard replaceLostMembersAfter >= 0 else { throw ValidationError("--replace-lost-members-after is a number of seconds, or 0.") }
         var settings = ServerSettings()
         settings.vxlanRange = vnis[0]...vnis[1]
@@ -168,9 +176,18 @@ struct ServerCommand: AsyncParsableCommand {
             address: authentication.listenAddress(listen), port: port, database: location, operations: settings,
             projection: try vrrp.settings(), nova: try nova.settings())
         configuration.policyFile = policyFile
+        // The database, the files that are watched and the log have some of the descriptors too.
+        configuration.maximumConnections = min(maximumConnections, max(Int(clamping: OpenFiles.allowMost()) - Self.otherDescriptors, 1))
         configuration.crossOrigin = CrossOriginRules(allowedOrigins: Set(allowedOrigin))
         try authentication.apply(to: &configuration)
         return configuration
+    }
+
+    /// Descriptors that are left for what is not a client's connection.
+    private static let otherDescriptors = 256
+
+    private func checkNumbers() throws {
+        guard (1...1_000_000).contains(maximumConnections) else { throw ValidationError("--maximum-connections is 1 to 1000000.") }
     }
 
     private static func write(_ port: Int, to path: String, _ logger: Logger) {
