@@ -117,6 +117,7 @@ extension HTTPField.Name {
     static let authToken = Self.known("X-Auth-Token")
     static let subjectToken = Self.known("X-Subject-Token")
     static let serviceToken = Self.known("X-Service-Token")
+    static let forwardedFor = Self.known("X-Forwarded-For")
     static let forwardedProto = Self.known("X-Forwarded-Proto")
 
     private static func known(_ text: String) -> HTTPField.Name {

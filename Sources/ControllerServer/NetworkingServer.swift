@@ -25,6 +25,8 @@ public struct ServerConfiguration: Sendable {
     public var policyFile: String?
     /// Pages of which origins may use the API from a browser.
     public var crossOrigin = CrossOriginRules()
+    /// Proxies that tell where requests came from.
+    public var trustedProxies = TrustedProxies()
     /// Connections beyond so many wait until others end (``ConnectionLimit``). An agent holds two.
     public var maximumConnections = ServerConfiguration.defaultMaximumConnections
     public static let defaultMaximumConnections = 8192
@@ -155,7 +157,9 @@ public struct NetworkingServer: Service {
             RequestChecks()
         }
         if let identity {
-            IdentityRoutes(identity: identity, publicURL: configuration.operations.publicURL).addRoutes(to: router)
+            IdentityRoutes(
+                identity: identity, publicURL: configuration.operations.publicURL, proxies: configuration.trustedProxies
+            ).addRoutes(to: router)
         }
         addNetworkingRoutes(to: router)
         FeedRoutes(hub: hub, operations: operations).addRoutes(to: router)

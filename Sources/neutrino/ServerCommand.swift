@@ -1,4 +1,5 @@
 import APISchema
+import Addressing
 import ArgumentParser
 import ControllerServer
 import Foundation
@@ -82,6 +83,15 @@ struct ServerCommand: AsyncParsableCommand {
             "How many connections may be open at once; further clients wait until one ends.",
             discussion: "An agent holds two. Fewer where the limit of open files (ulimit -Hn) is lower."))
     var maximumConnections: Int = ServerConfiguration.defaultMaximumConnections
+
+    @Option(
+        help: ArgumentHelp(
+            "A proxy, or a network of proxies, whose X-Forwarded-For tells where logins come from. May be given several times.",
+            discussion: """
+                The last address in it that is no such proxy's counts for the limits of failed logins. Without, all clients of a proxy have its address. \
+                Name only proxies that append to the field: others' is what the client says.
+                """, valueName: "cidr"))
+    var trustedProxy: [String] = []
 
     @OptionGroup(title: "Who may call") var authentication: AuthenticationOptions
 
@@ -178,6 +188,13 @@ struct ServerCommand: AsyncParsableCommand {
         configuration.policyFile = policyFile
         // The database, the files that are watched and the log have some of the descriptors too.
         configuration.maximumConnections = min(maximumConnections, max(Int(clamping: OpenFiles.allowMost()) - Self.otherDescriptors, 1))
+        configuration.trustedProxies = TrustedProxies(
+            try trustedProxy.map { text in
+                guard let prefix = IPPrefix(text) else {
+                    throw ValidationError("'\(text)' is no address and no network: give --trusted-proxy 192.0.2.1 or 192.0.2.0/24.")
+                }
+                return prefix
+            })
         configuration.crossOrigin = CrossOriginRules(allowedOrigins: Set(allowedOrigin))
         try authentication.apply(to: &configuration)
         return configuration
