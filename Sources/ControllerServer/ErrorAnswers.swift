@@ -41,7 +41,7 @@ struct ErrorAnswers: RouterMiddleware {
         context.logger.error("The store failed", metadata: ["error": "\(error)"])
         switch error {
         case .unavailable: return .failure(unavailable("The database cannot be reached; try again shortly."))
-        case .readOnly: return .failure(unavailable(error.description))
+        case .readOnly, .replaced: return .failure(unavailable(error.description))
         default: return .failure(internalError)
         }
     }

@@ -54,6 +54,7 @@ public struct ServerConfiguration: Sendable {
 /// The server: the Networking API for clients, the feed for agents, over one store.
 public struct NetworkingServer: Service {
     private let store: Store
+    private let lock: ServerLock
     private let hub: FeedHub
     private let operations: Operations
     private let maintenance: MaintenanceService
@@ -77,6 +78,7 @@ public struct NetworkingServer: Service {
         self.onReady = onReady
         let policy = PolicyBook()
         policyWatcher = try configuration.policyFile.map { try PolicyFileWatcher(path: $0, book: policy, logger: logger) }
+        lock = try ServerLock(configuration.database)
         store = try Store(configuration.database, logger: logger)
         operations = Operations(
             store: store, settings: configuration.operations, policy: policy, now: now,
@@ -125,6 +127,7 @@ public struct NetworkingServer: Service {
         }
         try await authenticator.close()
         await store.close()
+        lock.release()
     }
 
     /// The built-in identity, with what its first start makes; nil in other modes.

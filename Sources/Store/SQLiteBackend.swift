@@ -27,6 +27,7 @@ final class SQLiteBackend: StoreBackend {
     }
 
     private let path: String
+    private let file: SQLiteFile
     private let pool: DatabasePool
     private let readers: SQLiteReaders
     private let limits: StoreLimits
@@ -51,7 +52,8 @@ final class SQLiteBackend: StoreBackend {
                 try Self.tuneWriter(database, limits)
                 return try Self.migrate(database, path: path)
             }
-            readers = try SQLiteReaders(path: path, limits: limits, statements: statements)
+            file = SQLiteFile(path: path, logger: logger)
+            readers = try SQLiteReaders(file: file, limits: limits, statements: statements)
             broadcast = CommitBroadcast(latest: latest)
         } catch let error as StoreError {
             throw error
@@ -204,6 +206,7 @@ final class SQLiteBackend: StoreBackend {
         do {
             var jobs = first
             group.take(jobs)
+            try file.check()
             _ = try connection.execute("BEGIN IMMEDIATE", [], isCached: true)
             connection.forgetRevision()
             let kept = KeptRows()

@@ -84,7 +84,8 @@ struct ServerProcessTests {
 
     @Test("A server that cannot start says why in one sentence, and what to do")
     func failures() async throws {
-        let (running, client) = try await Neutrino.serve(TemporaryFiles.makePath("neutrino.sqlite"))
+        let used = try TemporaryFiles.makePath("neutrino.sqlite")
+        let (running, client) = try await Neutrino.serve(used)
         let text = try TemporaryFiles.makePath("notes.txt")
         try String(repeating: "Buy milk. ", count: 1000).write(toFile: text, atomically: true, encoding: .utf8)
         let newer = try TemporaryFiles.makePath("neutrino.sqlite")
@@ -95,6 +96,7 @@ struct ServerProcessTests {
         let failures: [([String], String)] = [
             (["--port", "\(client.port)", "--database", free], "--port"),
             (["--port", "0", "--database", text], "--database"),
+            (["--port", "0", "--database", used], "Another server runs"),
             (["--port", "0", "--database", newer], "newer program"),
             (["--port", "0", "--database", free + "/missing/neutrino.sqlite"], "create it"),
             (["--port", "0", "--database", "postgresql:///none?host=\(free)-nowhere"], "Start it"),

@@ -1,5 +1,6 @@
 import APISchema
 import ControllerServer
+import Foundation
 import Logging
 import NIOHTTP1
 import Store
@@ -55,6 +56,20 @@ struct StoreFailureTests {
             // The connections are those that refused, which are not asked again.
             _ = try await client.make("networks", ["name": "after"])
             #expect(try await client.names("networks").sorted() == ["after", "before"])
+        }
+    }
+
+    @Test("When another file is put in the place of the database, requests are answered 503 with what to do")
+    func replaced() async throws {
+        let location = try Backend.sqlite.makeLocation()
+        guard case .sqlite(let path) = location else { return }
+        try await withServer(location) { client in
+            _ = try await client.make("networks", ["name": "before"])
+            try FileManager.default.copyItem(atPath: path, toPath: path + ".backup")
+            #expect(rename(path + ".backup", path) == 0)
+            let answer = try await client.post("networks", ["network": ["name": "meanwhile"]])
+            #expect(answer.status == 503 && answer.text.contains("start the server again"), "\(answer)")
+            #expect(try await client.get("networks").status == 503)
         }
     }
 
