@@ -167,7 +167,6 @@ struct ServerCommand: AsyncParsableCommand {
             throw ValidationError("'\(vniRange)' is no range of VNIs: give FIRST-LAST within 1-16777215.")
         }
         try checkNumbers()
-        guard replaceLostMembersAfter >= 0 else { throw ValidationError("--replace-lost-members-after is a number of seconds, or 0.") }
         var settings = ServerSettings()
         settings.vxlanRange = vnis[0]...vnis[1]
         settings.areRoutersHighlyAvailable = highlyAvailableRouters
@@ -203,8 +202,21 @@ struct ServerCommand: AsyncParsableCommand {
     /// Descriptors that are left for what is not a client's connection.
     private static let otherDescriptors = 256
 
+    /// Numbers beyond these would overflow where they are calculated with, and mean nothing.
     private func checkNumbers() throws {
+        let seconds = 0...Int(Int32.max)
         guard (1...1_000_000).contains(maximumConnections) else { throw ValidationError("--maximum-connections is 1 to 1000000.") }
+        guard seconds.contains(replaceLostMembersAfter) else {
+            throw ValidationError("--replace-lost-members-after is a number of seconds, at most \(seconds.upperBound), or 0.")
+        }
+        guard (1...seconds.upperBound).contains(agentDownSeconds) else {
+            throw ValidationError("--agent-down-seconds is 1 to \(seconds.upperBound).")
+        }
+        guard (0...10_000).contains(maximumMembers) else { throw ValidationError("--maximum-members is 0 to 10000.") }
+        guard (1...10_000).contains(dhcpAgentsPerNetwork) else { throw ValidationError("--dhcp-agents-per-network is 1 to 10000.") }
+        guard seconds.contains(paginationMaxLimit) else {
+            throw ValidationError("--pagination-max-limit is at least 0 and at most \(seconds.upperBound).")
+        }
     }
 
     private static func write(_ port: Int, to path: String, _ logger: Logger) {

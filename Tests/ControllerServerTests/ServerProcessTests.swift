@@ -120,6 +120,22 @@ struct ServerProcessTests {
         #expect(await running.end().code == 0)
     }
 
+    @Test("Numbers that are too large to calculate with are refused")
+    func numbers() async throws {
+        let most = "\(Int.max)"
+        let server = [
+            "maximum-connections", "replace-lost-members-after", "agent-down-seconds", "maximum-members", "dhcp-agents-per-network",
+            "pagination-max-limit",
+        ].map { (["server", "--auth", "none", "--default-quota", "none", "--\($0)", most], "--\($0) ") }
+        let agent = ["connection-capacity", "heartbeat"].map {
+            (["agent", "--server", "http://127.0.0.1:1", "--state-directory", "relative", "--\($0)", most], "--\($0) is 1 to ")
+        }
+        for (arguments, refusal) in server + agent {
+            let (errors, _, code) = await Program(Neutrino.path, arguments).end()
+            #expect(code == 64 && errors.first?.hasPrefix("Error: \(refusal)") == true, "\(arguments): \(errors)")
+        }
+    }
+
     @Test("SIGTERM ends a server in order, also while agents follow their feeds")
     func terminate() async throws {
         let (server, client) = try await Neutrino.serve(TemporaryFiles.makePath("neutrino.sqlite"))
