@@ -16,7 +16,7 @@ public struct APIContext: RequestContext {
     /// No resource needs a larger body; a larger one is answered with 413.
     public static let maximumBodyBytes = 1 << 20
     /// A body that takes longer to come is answered with 408.
-    static let maximumBodySeconds = 60
+    public static let maximumBodySeconds = 60
 
     /// The client's connection, to be closed when the client does not stop sending.
     let channel: (any Channel)?

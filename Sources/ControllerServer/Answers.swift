@@ -58,7 +58,7 @@ extension Response {
 extension Request {
     /// The body as a JSON object.
     ///
-    /// - Throws: 400 with Neutron's words when it is none, 413 when it is larger than ``APIContext/maximumBodyBytes``.
+    /// - Throws: 400 with Neutron's words when it is none, 408 when it does not come in time (``BodyDeadline``), 413 when it is larger than ``APIContext/maximumBodyBytes``.
     func jsonObject() async throws -> [String: JSONValue] {
         let buffer = try await wholeBody()
         guard buffer.readableBytes > 0 else { throw APIError.badRequest("Resource body required") }
@@ -72,19 +72,17 @@ extension Request {
         return members
     }
 
-    /// The body, 413 when it is larger than ``APIContext/maximumBodyBytes``.
+    /// The body; 408 when it does not come in time (``BodyDeadline``), 413 when it is larger than ``APIContext/maximumBodyBytes``.
     func wholeBody() async throws -> ByteBuffer {
         if let length = headers[.contentLength].flatMap({ Int($0) }), length > APIContext.maximumBodyBytes { throw Self.bodyTooLarge }
-        let deadline = ContinuousClock.now + .seconds(APIContext.maximumBodySeconds)
         var whole = ByteBuffer()
-        for try await part in body {
-            guard whole.readableBytes + part.readableBytes <= APIContext.maximumBodyBytes else { throw Self.bodyTooLarge }
-            // A client that sends nothing more is the connection's idle timeout's business; this is for one that drips.
-            guard ContinuousClock.now < deadline else {
-                throw APIError(
-                    status: 408, type: "HTTPRequestTimeout", message: "The body took longer than \(APIContext.maximumBodySeconds) s.")
+        do {
+            for try await part in body {
+                guard whole.readableBytes + part.readableBytes <= APIContext.maximumBodyBytes else { throw Self.bodyTooLarge }
+                whole.writeImmutableBuffer(part)
             }
-            whole.writeImmutableBuffer(part)
+        } catch let error as BodyDeadlinePassed {
+            throw APIError(status: 408, type: "HTTPRequestTimeout", message: "The body took longer than \(error.seconds) s.")
         }
         return whole
     }
@@ -119,6 +117,7 @@ extension HTTPField.Name {
     static let authToken = Self.known("X-Auth-Token")
     static let subjectToken = Self.known("X-Subject-Token")
     static let serviceToken = Self.known("X-Service-Token")
+    static let forwardedFor = Self.known("X-Forwarded-For")
     static let forwardedProto = Self.known("X-Forwarded-Proto")
 
     private static func known(_ text: String) -> HTTPField.Name {

@@ -39,8 +39,15 @@ struct ErrorAnswers: RouterMiddleware {
 
     private static func answer(_ error: StoreError, _ context: APIContext) -> Response {
         context.logger.error("The store failed", metadata: ["error": "\(error)"])
-        guard case .unavailable = error else { return .failure(internalError) }
-        return .failure(APIError(status: 503, type: "ServiceUnavailable", message: "The database cannot be reached; try again shortly."))
+        switch error {
+        case .unavailable: return .failure(unavailable("The database cannot be reached; try again shortly."))
+        case .readOnly, .replaced: return .failure(unavailable(error.description))
+        default: return .failure(internalError)
+        }
+    }
+
+    private static func unavailable(_ message: String) -> APIError {
+        APIError(status: 503, type: "ServiceUnavailable", message: message)
     }
 
     private static func routingError(_ error: HTTPError, _ request: Request) -> APIError {

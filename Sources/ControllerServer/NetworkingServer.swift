@@ -25,6 +25,13 @@ public struct ServerConfiguration: Sendable {
     public var policyFile: String?
     /// Pages of which origins may use the API from a browser.
     public var crossOrigin = CrossOriginRules()
+    /// Proxies that tell where requests came from.
+    public var trustedProxies = TrustedProxies()
+    /// Connections beyond so many wait until others end (``ConnectionLimit``). An agent holds two.
+    public var maximumConnections = ServerConfiguration.defaultMaximumConnections
+    public static let defaultMaximumConnections = 8192
+    /// How long after its head a request may end.
+    public var maximumBodySeconds = APIContext.maximumBodySeconds
     /// Nova, if it is to be told of its instances' ports.
     public var nova: NovaSettings?
 
@@ -47,6 +54,7 @@ public struct ServerConfiguration: Sendable {
 /// The server: the Networking API for clients, the feed for agents, over one store.
 public struct NetworkingServer: Service {
     private let store: Store
+    private let lock: ServerLock
     private let hub: FeedHub
     private let operations: Operations
     private let maintenance: MaintenanceService
@@ -70,6 +78,7 @@ public struct NetworkingServer: Service {
         self.onReady = onReady
         let policy = PolicyBook()
         policyWatcher = try configuration.policyFile.map { try PolicyFileWatcher(path: $0, book: policy, logger: logger) }
+        lock = try ServerLock(configuration.database)
         store = try Store(configuration.database, logger: logger)
         operations = Operations(
             store: store, settings: configuration.operations, policy: policy, now: now,
@@ -95,9 +104,13 @@ public struct NetworkingServer: Service {
             responder: OuterResponder(
                 inner: router.buildResponder(), origins: configuration.crossOrigin,
                 spellings: PathSpellings(paths: router.routes.map { "\($0.path)" })),
-            server: .http1(configuration: .init(idleTimeout: .seconds(Self.idleSeconds))),
+            server: .http1(
+                configuration: .init(
+                    additionalChannelHandlers: [BodyDeadline(seconds: configuration.maximumBodySeconds)],
+                    idleTimeout: .seconds(Self.idleSeconds))),
             configuration: ApplicationConfiguration(
-                address: .hostname(configuration.address, port: configuration.port), serverName: "neutrino"),
+                address: .hostname(configuration.address, port: configuration.port), serverName: "neutrino",
+                availableConnectionsDelegate: ConnectionLimit(maximum: configuration.maximumConnections, logger: logger)),
             onServerRunning: { [onReady] channel in await onReady(channel.localAddress?.port ?? 0) }, logger: logger)
         try await withThrowingTaskGroup { group in
             group.addTask { try await hub.run() }
@@ -114,6 +127,7 @@ public struct NetworkingServer: Service {
         }
         try await authenticator.close()
         await store.close()
+        lock.release()
     }
 
     /// The built-in identity, with what its first start makes; nil in other modes.
@@ -146,7 +160,9 @@ public struct NetworkingServer: Service {
             RequestChecks()
         }
         if let identity {
-            IdentityRoutes(identity: identity, publicURL: configuration.operations.publicURL).addRoutes(to: router)
+            IdentityRoutes(
+                identity: identity, publicURL: configuration.operations.publicURL, proxies: configuration.trustedProxies
+            ).addRoutes(to: router)
         }
         addNetworkingRoutes(to: router)
         FeedRoutes(hub: hub, operations: operations).addRoutes(to: router)

@@ -3,7 +3,8 @@ import Addressing
 import NetworkModel
 import Store
 
-// Port forwardings. The floating IP's row repeats them and names their router, so each of them is a change of the floating IP.
+// Port forwardings. The floating IP's row repeats them and names their router, so each of them is a change of the floating IP; the revision number
+// of the port that they lead to follows them too, as in Neutron.
 
 extension PortForwarding: ChildResource {
     public typealias Parent = FloatingIP
@@ -20,7 +21,10 @@ extension PortForwarding: ChildResource {
     ) throws -> PortForwarding {
         try verb.updatePortForwarding(forwarding, request)
     }
-    public static func delete(_ forwarding: PortForwarding, in verb: Verb) throws { try verb.deletePortForwarding(forwarding) }
+    public static func delete(_ forwarding: PortForwarding, in verb: Verb) throws {
+        try verb.deletePortForwarding(forwarding)
+        try verb.touch(Port.self, forwarding.internalPortID)
+    }
 
     public static func notFound(_ id: String) -> APIError {
         .notFound("PortForwardingNotFound", "Port Forwarding \(id) could not be found.")
@@ -56,6 +60,7 @@ extension Verb {
         changed.status = .active
         changed.portForwardings.append(FloatingIP.Forwarding(forwarding))
         try saveForwardings(of: &changed)
+        try touch(Port.self, portID)
         return forwarding
     }
 
@@ -82,6 +87,7 @@ extension Verb {
         try transaction.update(forwarding)
         floating.portForwardings = floating.portForwardings.map { $0.id == forwarding.id ? FloatingIP.Forwarding(forwarding) : $0 }
         try saveForwardings(of: &floating)
+        for portID in Set([current.internalPortID, forwarding.internalPortID]) { try touch(Port.self, portID) }
         return forwarding
     }
 

@@ -46,10 +46,13 @@ enum SubnetRules {
         return types
     }
 
-    /// What the request says (null: none), else the first host address.
+    /// What the request says (null: none). Else, as in Neutron, the address behind the first one, but the first one itself of an IPv6 prefix that the
+    /// request names: it is that of all routers of the link anyway (RFC 4291, 2.6.1).
     static func gateway(of request: ResourceRequest<Subnet>, in prefix: IPPrefix) throws -> IPAddress? {
         if request.contains("gateway_ip") { return try request.value("gateway_ip", as: IPAddress?.self) ?? nil }
-        return prefix.length >= prefix.version.addressBits ? prefix.address : prefix[1]
+        guard prefix.length < prefix.version.addressBits else { return prefix.address }
+        let isNamed = request["cidr"].map { !$0.isNull } ?? false
+        return prefix.version == .v6 && isNamed ? prefix.address : prefix[1]
     }
 
     /// The checks that creation and change share.

@@ -97,6 +97,7 @@ extension Verb {
         if subnet.isDHCPEnabled != current.isDHCPEnabled { try serveDHCP(on: try existing(Network.self, subnet.networkID)) }
         try touchRouters(on: subnet.id)
         try settlePeerRoutes(on: try existing(Network.self, subnet.networkID), former: [subnet.id: current])
+        try touchNetwork(of: subnet, was: current)
         return try existing(Subnet.self, subnet.id)
     }
 
@@ -163,6 +164,13 @@ extension Verb {
         ).first
         guard let holder, let id = holder[0].id, DeviceOwner.isRouterInterface(holder[1].text ?? "") else { return }
         throw APIError.gatewayIPInUse(gateway, portID: id)
+    }
+
+    /// A network's revision number follows its subnets, but for their descriptions, as in Neutron.
+    private func touchNetwork(of subnet: Subnet, was current: Subnet) throws {
+        var former = current
+        former.standard = subnet.standard
+        if subnet != former { try touch(Network.self, subnet.networkID) }
     }
 
     /// Routers on the subnet see its gateway and routes.

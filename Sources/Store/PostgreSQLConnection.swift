@@ -8,8 +8,15 @@ struct PostgreSQLFailure: Error {
     var message: String
     var constraint: String?
 
-    /// Shutdowns (57P0x), failures of the connection (08xxx), idle_in_transaction_session_timeout (25P03).
-    var isConnectionLost: Bool { state.isEmpty || state.hasPrefix("57P0") || state.hasPrefix("08") || state == "25P03" }
+    /// Shutdowns (57P0x), failures of the connection (08xxx), idle_in_transaction_session_timeout (25P03); and a server that takes no writes any more: a new
+    /// connection may find the one that does.
+    var isConnectionLost: Bool {
+        state.isEmpty || state.hasPrefix("57P0") || state.hasPrefix("08") || state == "25P03" || isReadOnly
+    }
+
+    /// read_only_sql_transaction; and feature_not_supported, which is what a standby answers to SERIALIZABLE, before any write. Nothing else that is asked for
+    /// here is a feature that a server could lack.
+    var isReadOnly: Bool { state == "25006" || state == "0A000" }
 
     /// The transaction met another one: serialization_failure, deadlock_detected. The same body may well succeed when it runs again.
     var isConflict: Bool { state == "40001" || state == "40P01" }
@@ -231,6 +238,7 @@ final class PostgreSQLConnection: SQLConnection {
     }
 
     func storeError(_ failure: PostgreSQLFailure) -> StoreError {
+        if failure.isReadOnly { return .readOnly(failure.message) }
         if failure.isConnectionLost { return .unavailable(failure.message) }
         switch failure.state {
         case "23505":

@@ -27,6 +27,7 @@ final class SQLiteBackend: StoreBackend {
     }
 
     private let path: String
+    private let file: SQLiteFile
     private let pool: DatabasePool
     private let readers: SQLiteReaders
     private let durability: CommitDurability
@@ -57,7 +58,8 @@ final class SQLiteBackend: StoreBackend {
                 return try Self.migrate(database, path: path)
             }
             durability = try CommitDurability(path: path, logger: logger, synchronize: synchronize)
-            readers = try SQLiteReaders(path: path, limits: limits, statements: statements, durability: durability)
+            file = SQLiteFile(path: path, logger: logger)
+            readers = try SQLiteReaders(file: file, limits: limits, statements: statements, durability: durability)
             broadcast = CommitBroadcast(latest: latest)
         } catch let error as StoreError {
             throw error
@@ -191,14 +193,15 @@ final class SQLiteBackend: StoreBackend {
     private func commit(startingWith first: TransactionJob, _ connection: SQLiteConnection) throws -> Int? {
         var group = CommitGroup()
         do {
+            group.take(first)
+            try file.check()
             _ = try connection.execute("BEGIN IMMEDIATE", [], isCached: true)
             connection.forgetRevision()
             let kept = KeptRows()
-            var next: TransactionJob? = first
-            while let job = next {
+            try group.run(first, connection, statements, kept)
+            while let job = nextJob(after: group.jobs.count) {
                 group.take(job)
                 try group.run(job, connection, statements, kept)
-                next = nextJob(after: group.jobs.count)
             }
         } catch {
             abandon(group, error, connection)

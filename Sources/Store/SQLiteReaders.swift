@@ -15,7 +15,7 @@ final class SQLiteReaders: Sendable {
         var count = 0
     }
 
-    private let path: String
+    private let file: SQLiteFile
     private let limit: Int
     private let statements: ResourceSQLCache
     private let durability: CommitDurability
@@ -23,8 +23,8 @@ final class SQLiteReaders: Sendable {
     private let state: Mutex<State>
 
     /// Opens the connections of a file that exists.
-    init(path: String, limits: StoreLimits, statements: ResourceSQLCache, durability: CommitDurability) throws {
-        self.path = path
+    init(file: SQLiteFile, limits: StoreLimits, statements: ResourceSQLCache, durability: CommitDurability) throws {
+        self.file = file
         self.durability = durability
         self.statements = statements
         limit = limits.waitingReads
@@ -33,7 +33,7 @@ final class SQLiteReaders: Sendable {
             configuration.readonly = true
             configuration.busyMode = .timeout(Double(limits.busyTimeoutMilliseconds) / 1000)
             configuration.label = "store-reader-\(number)"
-            return try DatabaseQueue(path: path, configuration: configuration)
+            return try DatabaseQueue(path: file.path, configuration: configuration)
         }
         state = Mutex(State(idle: all))
     }
@@ -90,7 +90,8 @@ final class SQLiteReaders: Sendable {
 
     /// A deferred transaction: the body sees one state of the file.
     private func transaction<T>(on database: Database, _ body: (StoreTransaction) throws -> T) throws -> T {
-        let connection = SQLiteConnection(database, path: path)
+        try file.checkLast()
+        let connection = SQLiteConnection(database, path: file.path)
         _ = try connection.execute("BEGIN", [], isCached: true)
         // Ends a transaction that only read in every case; after some failures SQLite has ended it by itself.
         defer { if connection.isInTransaction { _ = try? connection.execute("ROLLBACK", [], isCached: true) } }

@@ -129,8 +129,11 @@ struct AgentCommand: AsyncParsableCommand {
             throw ValidationError("--dhcp-lease-duration is -1 (for ever), or at least 120 seconds: dnsmasq gives no shorter leases.")
         }
         guard (0...100).contains(connectionShare) else { throw ValidationError("--connection-share is 0 to 100 per cent.") }
-        guard connectionCapacity.map({ $0 > 0 }) ?? true else { throw ValidationError("--connection-capacity is at least 1.") }
-        guard heartbeat > 0 else { throw ValidationError("--heartbeat is at least one second.") }
+        // The kernel counts connections in 32 bits.
+        guard connectionCapacity.map((1...Int(UInt32.max)).contains) ?? true else {
+            throw ValidationError("--connection-capacity is 1 to \(UInt32.max).")
+        }
+        guard (1...86_400).contains(heartbeat) else { throw ValidationError("--heartbeat is 1 to 86400 seconds.") }
         guard !server.isEmpty else { throw ValidationError("Name the server: --server http://ADDRESS:9696") }
         for address in server where URL(string: address)?.scheme == nil {
             throw ValidationError("'\(address)' is no address of a server: write http://ADDRESS:9696.")

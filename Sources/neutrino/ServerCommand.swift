@@ -1,8 +1,10 @@
 import APISchema
+import Addressing
 import ArgumentParser
 import ControllerServer
 import Foundation
 import HostProjection
+import KernelLinux
 import Logging
 import NetworkModel
 import Operations
@@ -75,6 +77,21 @@ struct ServerCommand: AsyncParsableCommand {
             discussion: "'openstack quota show --default' tells all of them; 'openstack quota set' gives a project its own.",
             valueName: "resource=limit"))
     var defaultQuota: [String] = []
+
+    @Option(
+        help: ArgumentHelp(
+            "How many connections may be open at once; further clients wait until one ends.",
+            discussion: "An agent holds two. Fewer where the limit of open files (ulimit -Hn) is lower."))
+    var maximumConnections: Int = ServerConfiguration.defaultMaximumConnections
+
+    @Option(
+        help: ArgumentHelp(
+            "A proxy, or a network of proxies, whose X-Forwarded-For tells where logins come from. May be given several times.",
+            discussion: """
+                The last address in it that is no such proxy's counts for the limits of failed logins. Without, all clients of a proxy have its address. \
+                Name only proxies that append to the field: others' is what the client says.
+                """, valueName: "cidr"))
+    var trustedProxy: [String] = []
 
     @OptionGroup(title: "Who may call") var authentication: AuthenticationOptions
 
@@ -149,7 +166,7 @@ struct ServerCommand: AsyncParsableCommand {
         guard vnis.count == 2, vnis[0] >= 1, vnis[0] <= vnis[1], vnis[1] <= 16_777_215 else {
             throw ValidationError("'\(vniRange)' is no range of VNIs: give FIRST-LAST within 1-16777215.")
         }
-        guard replaceLostMembersAfter >= 0 else { throw ValidationError("--replace-lost-members-after is a number of seconds, or 0.") }
+        try checkNumbers()
         var settings = ServerSettings()
         settings.vxlanRange = vnis[0]...vnis[1]
         settings.areRoutersHighlyAvailable = highlyAvailableRouters
@@ -168,9 +185,38 @@ struct ServerCommand: AsyncParsableCommand {
             address: authentication.listenAddress(listen), port: port, database: location, operations: settings,
             projection: try vrrp.settings(), nova: try nova.settings())
         configuration.policyFile = policyFile
+        // The database, the files that are watched and the log have some of the descriptors too.
+        configuration.maximumConnections = min(maximumConnections, max(Int(clamping: OpenFiles.allowMost()) - Self.otherDescriptors, 1))
+        configuration.trustedProxies = TrustedProxies(
+            try trustedProxy.map { text in
+                guard let prefix = IPPrefix(text) else {
+                    throw ValidationError("'\(text)' is no address and no network: give --trusted-proxy 192.0.2.1 or 192.0.2.0/24.")
+                }
+                return prefix
+            })
         configuration.crossOrigin = CrossOriginRules(allowedOrigins: Set(allowedOrigin))
         try authentication.apply(to: &configuration)
         return configuration
+    }
+
+    /// Descriptors that are left for what is not a client's connection.
+    private static let otherDescriptors = 256
+
+    /// Numbers beyond these would overflow where they are calculated with, and mean nothing.
+    private func checkNumbers() throws {
+        let seconds = 0...Int(Int32.max)
+        guard (1...1_000_000).contains(maximumConnections) else { throw ValidationError("--maximum-connections is 1 to 1000000.") }
+        guard seconds.contains(replaceLostMembersAfter) else {
+            throw ValidationError("--replace-lost-members-after is a number of seconds, at most \(seconds.upperBound), or 0.")
+        }
+        guard (1...seconds.upperBound).contains(agentDownSeconds) else {
+            throw ValidationError("--agent-down-seconds is 1 to \(seconds.upperBound).")
+        }
+        guard (0...10_000).contains(maximumMembers) else { throw ValidationError("--maximum-members is 0 to 10000.") }
+        guard (1...10_000).contains(dhcpAgentsPerNetwork) else { throw ValidationError("--dhcp-agents-per-network is 1 to 10000.") }
+        guard seconds.contains(paginationMaxLimit) else {
+            throw ValidationError("--pagination-max-limit is at least 0 and at most \(seconds.upperBound).")
+        }
     }
 
     private static func write(_ port: Int, to path: String, _ logger: Logger) {

@@ -250,6 +250,9 @@ struct RawConnection: Sendable {
 
     func send(_ text: String) async throws { try await channel.writeAndFlush(ByteBuffer(string: text)).get() }
 
+    /// What has come so far.
+    var text: String { collector.text }
+
     /// Everything up to the server's end of the connection.
     func received() async -> String {
         try? await channel.closeFuture.get()

@@ -8,7 +8,7 @@ import Testing
 /// Runs a server with the built-in identity while the body works with it.
 func withIdentity(
     _ backend: Backend = .sqlite, publicURL: String? = nil, policyFile: String? = nil, tokenLifetimeSeconds: Int = 3600,
-    _ body: @Sendable (IdentityCloud) async throws -> Void
+    trustedProxies: TrustedProxies = TrustedProxies(), _ body: @Sendable (IdentityCloud) async throws -> Void
 ) async throws {
     let file = try TemporaryFiles.makePath("agent-secret")
     let settings = BuiltInSettings(
@@ -19,6 +19,7 @@ func withIdentity(
         backend,
         configure: {
             $0.policyFile = policyFile
+            $0.trustedProxies = trustedProxies
             $0.operations.publicURL = publicURL
         }, authentication: .builtIn(settings), agentSecretFile: file
     ) { client in

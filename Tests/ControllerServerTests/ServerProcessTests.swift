@@ -84,7 +84,8 @@ struct ServerProcessTests {
 
     @Test("A server that cannot start says why in one sentence, and what to do")
     func failures() async throws {
-        let (running, client) = try await Neutrino.serve(TemporaryFiles.makePath("neutrino.sqlite"))
+        let used = try TemporaryFiles.makePath("neutrino.sqlite")
+        let (running, client) = try await Neutrino.serve(used)
         let text = try TemporaryFiles.makePath("notes.txt")
         try String(repeating: "Buy milk. ", count: 1000).write(toFile: text, atomically: true, encoding: .utf8)
         let newer = try TemporaryFiles.makePath("neutrino.sqlite")
@@ -95,6 +96,7 @@ struct ServerProcessTests {
         let failures: [([String], String)] = [
             (["--port", "\(client.port)", "--database", free], "--port"),
             (["--port", "0", "--database", text], "--database"),
+            (["--port", "0", "--database", used], "Another server runs"),
             (["--port", "0", "--database", newer], "newer program"),
             (["--port", "0", "--database", free + "/missing/neutrino.sqlite"], "create it"),
             (["--port", "0", "--database", "postgresql:///none?host=\(free)-nowhere"], "Start it"),
@@ -116,6 +118,22 @@ struct ServerProcessTests {
         #expect(try await client.get("networks").status == 200)
         running.signal(SIGTERM)
         #expect(await running.end().code == 0)
+    }
+
+    @Test("Numbers that are too large to calculate with are refused")
+    func numbers() async throws {
+        let most = "\(Int.max)"
+        let server = [
+            "maximum-connections", "replace-lost-members-after", "agent-down-seconds", "maximum-members", "dhcp-agents-per-network",
+            "pagination-max-limit",
+        ].map { (["server", "--auth", "none", "--default-quota", "none", "--\($0)", most], "--\($0) ") }
+        let agent = ["connection-capacity", "heartbeat"].map {
+            (["agent", "--server", "http://127.0.0.1:1", "--state-directory", "relative", "--\($0)", most], "--\($0) is 1 to ")
+        }
+        for (arguments, refusal) in server + agent {
+            let (errors, _, code) = await Program(Neutrino.path, arguments).end()
+            #expect(code == 64 && errors.first?.hasPrefix("Error: \(refusal)") == true, "\(arguments): \(errors)")
+        }
     }
 
     @Test("SIGTERM ends a server in order, also while agents follow their feeds")

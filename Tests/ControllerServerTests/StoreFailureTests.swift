@@ -1,5 +1,6 @@
 import APISchema
 import ControllerServer
+import Foundation
 import Logging
 import NIOHTTP1
 import Store
@@ -32,6 +33,43 @@ struct StoreFailureTests {
             }
             try server.execute("ALTER DATABASE \(name) ALLOW_CONNECTIONS true")
             #expect(try await client.names("networks") == ["before"])
+        }
+    }
+
+    @Test("While the database takes no changes they are answered 503 with what to do, reads go on, and changes are made at once afterwards")
+    func readOnly() async throws {
+        let server = try PrivatePostgreSQL.shared.get()
+        let url = try server.makeDatabase()
+        let name = try #require(url.split(separator: "/").dropFirst().first?.split(separator: "?").first.map(String.init))
+        try await withServer(StoreLocation.postgresql(url: url)) { client in
+            _ = try await client.make("networks", ["name": "before"])
+            try server.execute("ALTER DATABASE \(name) SET default_transaction_read_only = on")
+            try server.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '\(name)'")
+            for _ in 0..<3 {
+                let answer = try await client.post("networks", ["network": ["name": "meanwhile"]])
+                #expect(
+                    answer.status == 503 && answer.text.contains("target_session_attrs=read-write")
+                        && answer.headers.first(name: "Retry-After") == "1", "\(answer)")
+                #expect(try await client.names("networks") == ["before"])
+            }
+            try server.execute("ALTER DATABASE \(name) RESET default_transaction_read_only")
+            // The connections are those that refused, which are not asked again.
+            _ = try await client.make("networks", ["name": "after"])
+            #expect(try await client.names("networks").sorted() == ["after", "before"])
+        }
+    }
+
+    @Test("When another file is put in the place of the database, requests are answered 503 with what to do")
+    func replaced() async throws {
+        let location = try Backend.sqlite.makeLocation()
+        guard case .sqlite(let path) = location else { return }
+        try await withServer(location) { client in
+            _ = try await client.make("networks", ["name": "before"])
+            try FileManager.default.copyItem(atPath: path, toPath: path + ".backup")
+            #expect(rename(path + ".backup", path) == 0)
+            let answer = try await client.post("networks", ["network": ["name": "meanwhile"]])
+            #expect(answer.status == 503 && answer.text.contains("start the server again"), "\(answer)")
+            #expect(try await client.get("networks").status == 503)
         }
     }
 

@@ -30,7 +30,7 @@ struct HostileFrames {
 
     let own: Peer
     let victim: Peer
-    let gateway = (ipv4: address("10.0.0.1"), ipv6: address("fd00:1::1"))
+    let gateway = (ipv4: address("10.0.0.1"), ipv6: address("fd00:1::"))
     let allNodes = address("ff02::1")
     let unspecified = (ipv4: address("0.0.0.0"), ipv6: address("::"))
     /// Fragments of two rounds must not meet.

@@ -10,6 +10,7 @@ import Testing
 struct RoutedCloud {
     let cloud: Cloud
     let external: Network
+    let network: Network
     let subnet: Subnet
     let router: Router
     let port: Port
@@ -17,7 +18,7 @@ struct RoutedCloud {
     init(_ backend: Backend = .sqlite) async throws {
         cloud = try Cloud(backend)
         (external, _) = try await cloud.externalNetwork()
-        let network = try await cloud.network()
+        network = try await cloud.network()
         subnet = try await cloud.subnet(on: network)
         router = try await cloud.router(["external_gateway_info": ["network_id": .string(external.id.description)]])
         _ = try await cloud.attach(subnet, to: router)
@@ -55,6 +56,29 @@ struct RoutedCloud {
 }
 
 @Suite struct PortForwardingTests {
+    @Test("The revisions of a floating IP and of a port follow the forwardings between them", arguments: Backend.allCases)
+    func revisions(_ backend: Backend) async throws {
+        let routed = try await RoutedCloud(backend)
+        let other = try await routed.cloud.port(on: routed.network)
+        let floating = try await routed.floatingIP()
+        func revisions() async throws -> [Int] {
+            [
+                try await routed.cloud.show(floating).standard.revisionNumber,
+                try await routed.cloud.show(routed.port).standard.revisionNumber,
+                try await routed.cloud.show(other).standard.revisionNumber,
+            ]
+        }
+        let first = try await revisions()
+        let forwarding = try await routed.forward(floating)
+        #expect(try await revisions() == [first[0] + 1, first[1] + 1, first[2]])
+        let changed = try await routed.change(forwarding, ["external_port": 81])
+        #expect(try await revisions() == [first[0] + 2, first[1] + 2, first[2]])
+        let moved = try await routed.change(changed, ["internal_port_id": .string(other.id.description)])
+        #expect(try await revisions() == [first[0] + 3, first[1] + 3, first[2] + 1])
+        try await routed.drop(moved)
+        #expect(try await revisions() == [first[0] + 4, first[1] + 3, first[2] + 2])
+    }
+
     @Test("A forwarding does not move to an address that its floating IP's router does not reach", arguments: Backend.allCases)
     func unreachableAddress(_ backend: Backend) async throws {
         let routed = try await RoutedCloud(backend)

@@ -22,6 +22,36 @@ import Testing
         #expect(try await cloud.show(network).standard.revisionNumber == 4)
     }
 
+    @Test("An IPv6 subnet that names its prefix has its first address as gateway, one that a pool gives the second, as in Neutron")
+    func gatewaysOfIPv6() async throws {
+        let cloud = try Cloud()
+        let network = try await cloud.network()
+        let named = try await cloud.subnet(on: network, "fd00::/64")
+        #expect(named.gatewayAddress?.description == "fd00::")
+        #expect(named.allocationPools.map(\.description) == ["fd00::1-fd00::ffff:ffff:ffff:ffff"])
+        let small = try await cloud.subnet(on: network, "fd00:0:0:1::/127", ["enable_dhcp": false])
+        #expect(small.gatewayAddress?.description == "fd00:0:0:1::")
+        #expect(small.allocationPools.map(\.description) == ["fd00:0:0:1::1-fd00:0:0:1::1"])
+        let pool = try await cloud.pool(["fd01::/48"], ["default_prefixlen": 64])
+        let cut = try await cloud.subnet(on: cloud.network(), from: pool)
+        #expect(cut.gatewayAddress?.description == "fd01::1")
+        #expect(cut.allocationPools.map(\.description) == ["fd01::2-fd01::ffff:ffff:ffff:ffff"])
+    }
+
+    @Test("The revision of a network follows its subnets, but not their descriptions", arguments: Backend.allCases)
+    func revisions(_ backend: Backend) async throws {
+        let cloud = try Cloud(backend)
+        let network = try await cloud.network()
+        let subnet = try await cloud.subnet(on: network)
+        let revision = try await cloud.show(network).standard.revisionNumber
+        _ = try await cloud.update(subnet, ["description": "the first"])
+        #expect(try await cloud.show(network).standard.revisionNumber == revision)
+        _ = try await cloud.update(subnet, ["name": "first"])
+        #expect(try await cloud.show(network).standard.revisionNumber == revision + 1)
+        _ = try await cloud.update(subnet, ["enable_dhcp": false])
+        #expect(try await cloud.show(network).standard.revisionNumber == revision + 2)
+    }
+
     @Test("Null takes the name servers and routes of a subnet away")
     func nulls() async throws {
         let cloud = try Cloud()

@@ -60,6 +60,12 @@ import Testing
         await store.close()
     }
 
+    @Test("What a standby refuses is not asked again of the same connection", arguments: ["25006", "0A000"])
+    func standby(_ state: String) {
+        let failure = PostgreSQLFailure(state: state, message: "cannot use serializable mode in a hot standby")
+        #expect(failure.isReadOnly && failure.isConnectionLost)
+    }
+
     private func postgresql() throws -> (server: PrivatePostgreSQL, location: StoreLocation, name: String) {
         let server = try PrivatePostgreSQL.shared.get()
         let url = try server.makeDatabase()

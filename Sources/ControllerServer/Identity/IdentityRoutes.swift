@@ -15,6 +15,8 @@ struct IdentityRoutes: Sendable {
     let identity: IdentityService
     /// Where clients reach this server; nil: where each request came to.
     let publicURL: String?
+    /// Whose word on where a login came from counts.
+    let proxies: TrustedProxies
 
     /// Whether a path is answered in Keystone's words.
     static func contains(_ path: String) -> Bool { path == Self.path || path.hasPrefix(Self.path + "/") }

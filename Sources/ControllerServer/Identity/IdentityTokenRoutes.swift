@@ -14,7 +14,7 @@ struct IdentityTokenRoutes: Sendable {
         let path = RouterPath("\(IdentityRoutes.versionPath)/auth/tokens")
         router.post(path) { request, context in
             let login = try LoginRequest(body: await request.jsonObject())
-            let issued = try await api.identity.logIn(login, address: context.peerAddress)
+            let issued = try await api.identity.logIn(login, address: api.proxies.client(of: request, context))
             var response = answer(issued.details, request, status: .created)
             response.headers[.subjectToken] = issued.text
             return response

@@ -44,7 +44,7 @@ struct IdentityUserRoutes: Sendable {
             }
             guard let password = try User.password(in: members) else { throw IdentityError.missing("password", in: "user") }
             try await api.identity.changePassword(
-                ofUser: context.id, from: original, to: password, address: context.peerAddress)
+                ofUser: context.id, from: original, to: password, address: api.proxies.client(of: request, context))
             return Response.noContent
         }
     }
