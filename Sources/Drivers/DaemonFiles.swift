@@ -30,10 +30,10 @@ struct DaemonFiles: Sendable {
         return records
     }
 
-    /// The id in the process id file, if that process is alive and ours. Ids are reused: only the mark proves it.
+    /// The id in the process id file, if that process is alive and ours. Ids are reused: only what it is proves it.
     func running(_ record: DaemonRecord) throws(KernelError) -> Int32? {
         guard let text = try host.readFile(record.processIDFile), let id = Int32(text.filter { !$0.isWhitespace }), id > 1,
-            let process = host.process(id: id), process.command.joined(separator: " ").contains(record.mark)
+            let process = host.process(id: id), record.isOf(process)
         else { return nil }
         return id
     }

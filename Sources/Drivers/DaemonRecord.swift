@@ -45,6 +45,27 @@ struct DaemonRecord: Hashable, Sendable {
             && processIDFile == configuration.processIDFile
     }
 
+    // MARK: Processes
+
+    /// Whether a process is the daemon, one of its children, or a start of it that is under way.
+    ///
+    /// The mark alone would be anybody's: an editor, `tail -f` or a backup is told the same path. So it must run the daemon's program (whose file may be called
+    /// `.dnsmasq-wrapped` or `haproxy-2.8` as well) or be the script that starts it, and outside of the host's network when the daemon has a namespace. It may be
+    /// another one than the namespace that has the name now, which was made anew since.
+    func isOf(_ process: ProcessStatus) -> Bool {
+        guard process.command.joined(separator: " ").contains(mark), namespace == nil || !process.isInHostNetwork else { return false }
+        guard let start = Self.startName(in: command) else { return process.program.contains(command.first ?? "") }
+        return process.program.contains(start.dropLast(Self.startSuffix.count)) || Self.startName(in: process.command) == start
+    }
+
+    private static let startSuffix = "-start"
+
+    /// The name that a script was given which starts a daemon; nil for other commands.
+    private static func startName(in command: [String]) -> String? {
+        guard command.count > 3, command[0] == "sh", command[1] == "-c", command[3].hasSuffix(startSuffix) else { return nil }
+        return command[3]
+    }
+
     // MARK: Text
 
     /// Nil when the text is not a record (a file that somebody put there).

@@ -3,7 +3,7 @@ import KernelInterface
 
 /// Processes of a daemon that were told to end. Nobody waits for them: each cycle looks again.
 ///
-///                  all gone                                        none of the mark is left
+///                  all gone                                        none of the daemon is left
 ///     told ────────────────────────────────────────────────────┐ ┌──────────▶ ended
 ///      │  stop timeout is over: SIGKILL                         ▼ │
 ///      └──────────────────────▶ killed ──── all gone ────▶ looking for children
@@ -11,7 +11,7 @@ struct EndingDaemon: Hashable, Sendable {
     /// How often a daemon that ends is looked at: soon after it was told, then less and less often.
     static let firstPollMilliseconds = 20
     static let lastPollMilliseconds = 250
-    /// Processes with a daemon's mark that are ended besides the one in its process id file.
+    /// Processes of a daemon that are ended besides the one in its process id file.
     static let maximumStrays = 16
     /// After SIGKILL only a process that hangs in the kernel is still there.
     static let killTimeoutMilliseconds = 1_000
@@ -20,7 +20,7 @@ struct EndingDaemon: Hashable, Sendable {
     var processes: Set<Int32>
     let toldAt: Int
     private(set) var killedAt: Int?
-    /// Whether children may be left that have the mark: those of a process that ended by itself go with it.
+    /// Whether children may be left that are the daemon's as well: those of a process that ended by itself go with it.
     private var mayHaveChildren: Bool
 
     /// Tells the processes to end. `process` is the daemon's own, nil when only strays are left.
@@ -57,20 +57,18 @@ struct EndingDaemon: Hashable, Sendable {
         min(max((now - toldAt) / 4, Self.firstPollMilliseconds), Self.lastPollMilliseconds)
     }
 
-    /// Signals whatever else has the mark. What is gone at once is not waited for.
+    /// Signals whatever else is of the daemon. What is gone at once is not waited for.
     private mutating func look(_ host: any ProcessHost, _ signal: Int32) throws(KernelError) {
-        for stray in host.processes(marked: record.mark).prefix(Self.maximumStrays) {
+        for stray in host.processes(marked: record.mark).filter(record.isOf).prefix(Self.maximumStrays) {
             try Self.signal(signal, stray.id, host)
             processes.insert(stray.id)
         }
         forgetGone(host)
     }
 
-    /// Ids are used again: only the mark proves that a process is the daemon's.
+    /// Ids are used again: only what a process is proves that it is the daemon's.
     private mutating func forgetGone(_ host: any ProcessHost) {
-        processes = processes.filter { id in
-            host.process(id: id)?.command.joined(separator: " ").contains(record.mark) == true
-        }
+        processes = processes.filter { host.process(id: $0).map(record.isOf) ?? false }
     }
 
     private static func signal(_ signal: Int32, _ id: Int32, _ host: any ProcessHost) throws(KernelError) {

@@ -133,7 +133,7 @@ public final class FakeKernel: NetworkKernel, ProcessHost {
     public var announcements: [LinkAddress] { state.withLock { $0.host.announcements } }
     public var runningProcesses: [ProcessStatus] {
         state.withLock { state in
-            state.processes.running.sorted { $0.key < $1.key }.map { ProcessStatus(id: $0.key, command: $0.value.command) }
+            state.processes.running.sorted { $0.key < $1.key }.map { $0.value.status(id: $0.key) }
         }
     }
     public var namedPipes: Set<String> { state.withLock { $0.processes.pipes } }
@@ -246,7 +246,7 @@ public final class FakeKernel: NetworkKernel, ProcessHost {
     }
 
     public func process(id: Int32) -> ProcessStatus? {
-        state.withLock { state in state.processes.running[id].map { ProcessStatus(id: id, command: $0.command) } }
+        state.withLock { state in state.processes.running[id].map { $0.status(id: id) } }
     }
 
     public func processes(marked mark: String) -> [ProcessStatus] {

@@ -8,6 +8,11 @@ struct FakeProcesses {
         var namespace: NamespaceName?
         /// Ends only by SIGKILL.
         var isStubborn = false
+
+        func status(id: Int32) -> ProcessStatus {
+            let program = command.first?.split(separator: "/").last ?? ""
+            return ProcessStatus(id: id, command: command, program: String(program), isInHostNetwork: namespace == nil)
+        }
     }
 
     var running: [Int32: Entry] = [:]

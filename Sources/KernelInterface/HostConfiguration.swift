@@ -75,12 +75,13 @@ public struct GrowingLog: Hashable, Sendable {
 }
 
 /// A daemon that shall run. It is adopted, not restarted, when the agent restarts: the process in `processIDFile` is ours if its command
-/// line holds `mark`.
+/// line holds `mark`, it runs the daemon's program, and not in the host's own network unless the daemon does.
 public struct DaemonConfiguration: Hashable, Sendable {
     /// Unique on the host: `dnsmasq/<network>`, `keepalived/<router>`.
     public var key: String
     public var namespace: NamespaceName?
-    /// The program's name on PATH and its arguments; a change of these restarts the daemon.
+    /// The program's name on PATH and its arguments; a change of these restarts the daemon. A script is `sh -c SCRIPT NAME-start …`, where NAME is
+    /// the daemon's program.
     public var command: [String]
     /// The daemon detaches itself and writes its process id here.
     public var processIDFile: String

@@ -93,12 +93,18 @@ extension NetworkKernel {
 /// A process as /proc shows it.
 public struct ProcessStatus: Hashable, Sendable {
     public var id: Int32
-    /// The words of the command line.
+    /// The words of the command line, which a process may choose as it likes.
     public var command: [String]
+    /// The name of the file that it was started from (`dnsmasq`), which it may not.
+    public var program: String
+    /// Whether its network is the host's own: daemons of namespaces are not there, what people start usually is.
+    public var isInHostNetwork: Bool
 
-    public init(id: Int32, command: [String]) {
+    public init(id: Int32, command: [String], program: String, isInHostNetwork: Bool) {
         self.id = id
         self.command = command
+        self.program = program
+        self.isInHostNetwork = isInHostNetwork
     }
 }
 
@@ -107,9 +113,10 @@ public protocol ProcessHost: AnyObject, Sendable {
     /// Runs a program that detaches itself, inside a namespace, and waits until it has: at most `timeoutMilliseconds`. Standard error of a
     /// program that failed is part of the error's sentence.
     func start(_ command: [String], in namespace: NamespaceName?, timeoutMilliseconds: Int) throws(KernelError)
-    /// The running process with this id; nil when there is none (a zombie counts as none).
+    /// The running process with this id; nil when there is none (a zombie counts as none, and so does one of another process namespace, such as a
+    /// container's: no agent of this host started it).
     func process(id: Int32) -> ProcessStatus?
-    /// Every process whose command line holds `mark`: what a killed agent left behind.
+    /// Every such process whose command line holds `mark`: what a killed agent left behind, and others that were told the same path.
     func processes(marked mark: String) -> [ProcessStatus]
     func signal(_ signal: Int32, process id: Int32) throws(KernelError)
     /// Waits until the process has gone; false when it is still there after the time.

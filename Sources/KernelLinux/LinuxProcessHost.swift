@@ -58,24 +58,14 @@ public final class LinuxProcessHost: ProcessHost {
         return lines.isEmpty ? nil : lines.joined(separator: "; ")
     }
 
-    public func process(id: Int32) -> ProcessStatus? {
-        guard id > 0, let state = Self.contents(of: "/proc/\(id)/stat"), let line = Self.contents(of: "/proc/\(id)/cmdline") else {
-            return nil
-        }
-        // "PID (NAME) STATE …", where NAME may hold anything.
-        guard let end = state.lastIndex(of: UInt8(ascii: ")")), let letter = state[end...].dropFirst(2).first,
-            letter != UInt8(ascii: "Z"), letter != UInt8(ascii: "X")
-        else { return nil }
-        return ProcessStatus(id: id, command: Self.words(ofCommandLine: line))
-    }
+    public func process(id: Int32) -> ProcessStatus? { ProcessEntry(id: id).status }
 
     public func processes(marked mark: String) -> [ProcessStatus] {
         let own = getpid()
         let names = (try? directoryEntries("/proc")) ?? []
         return names.compactMap { Int32($0) }.filter { $0 != own }.sorted().compactMap { id in
-            guard let line = Self.contents(of: "/proc/\(id)/cmdline") else { return nil }
-            guard Self.words(ofCommandLine: line).joined(separator: " ").contains(mark) else { return nil }
-            return process(id: id)
+            let entry = ProcessEntry(id: id)
+            return entry.command?.joined(separator: " ").contains(mark) == true ? entry.status : nil
         }
     }
 
@@ -97,15 +87,6 @@ public final class LinuxProcessHost: ProcessHost {
         if count > 0 { waitpid(id, nil, WNOHANG) }
         return count > 0
     }
-
-    /// The words of /proc/PID/cmdline: each ends with a zero. A daemon may have overwritten it with one text.
-    private static func words(ofCommandLine line: [UInt8]) -> [String] {
-        line.split(separator: 0, omittingEmptySubsequences: false).dropLast(line.last == 0 ? 1 : 0).map {
-            String(decoding: $0, as: UTF8.self)
-        }
-    }
-
-    private static func contents(of path: String) -> [UInt8]? { try? FileContents.read(path, limit: fileLimitBytes) }
 
     // MARK: Files
 

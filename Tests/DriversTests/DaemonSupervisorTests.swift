@@ -159,7 +159,7 @@ import Testing
         let bench = Bench()
         let daemon = dnsmasq()
         _ = bench.reconciler.apply(host(nil), .full)
-        let id = bench.kernel.spawn(daemon.command, isStubborn: true)
+        let id = bench.kernel.spawn(daemon.command, in: daemon.namespace, isStubborn: true)
         try bench.kernel.writeFile(daemon.processIDFile, "\(id)\n")
         for file in daemon.files { try bench.kernel.writeFile(file.path, file.contents) }
         #expect(bench.reconciler.apply(host(daemon), .changed).daemonActions == [DaemonAction("dnsmasq/1", .adopted)])
@@ -187,7 +187,8 @@ import Testing
     func strays() throws {
         let bench = Bench()
         let daemon = dnsmasq()
-        let stray = bench.kernel.spawn(daemon.command, in: nil)
+        _ = bench.reconciler.apply(host(nil), .full)
+        let stray = bench.kernel.spawn(daemon.command, in: daemon.namespace)
         try bench.kernel.writeFile(daemon.processIDFile, "4711\n")
         _ = bench.reconciler.apply(host(daemon), .full)
         #expect(bench.kernel.process(id: stray) == nil)

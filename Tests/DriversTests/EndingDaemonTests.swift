@@ -35,7 +35,7 @@ import Testing
         bare.daemons = [:]
         _ = bench.reconciler.apply(bare, .full)
         let lingering = daemon(1)
-        let id = bench.kernel.spawn(lingering.command, isStubborn: true)
+        let id = bench.kernel.spawn(lingering.command, in: lingering.namespace, isStubborn: true)
         try bench.kernel.writeFile(lingering.processIDFile, "\(id)\n")
         for file in lingering.files { try bench.kernel.writeFile(file.path, file.contents) }
         #expect(bench.reconciler.apply(desired, .changed).daemonActions.contains(DaemonAction("dnsmasq/1", .adopted)))

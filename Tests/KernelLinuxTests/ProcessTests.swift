@@ -8,7 +8,7 @@ import Testing
     let host = LinuxProcessHost()
 
     @Test("A program's exit code and both its streams come back, and its input reaches it")
-    func program() throws {
+    func exitAndStreams() throws {
         let result = try runProgram(["sh", "-c", "cat; echo fault >&2; exit 3"], input: "hello\n", timeoutMilliseconds: 5000)
         #expect(result == ProgramResult(exitCode: 3, standardOutput: "hello\n", standardError: "fault\n"))
         let killed = try runProgram(["sh", "-c", "kill -9 $$"], timeoutMilliseconds: 5000)
@@ -104,6 +104,51 @@ import Testing
         #expect(host.waitForExit(process: process.id, timeoutMilliseconds: 5000))
         #expect(host.process(id: process.id) == nil)
         #expect(RealKernel.eventually { host.processes(marked: mark).isEmpty })
+    }
+
+    @Test("A process is told by the file that it runs, whatever it calls itself and though the file has gone, and by its network")
+    func program() throws {
+        let kernel = LinuxKernel()
+        let (mark, top) = ("1000.\(getpid())", "/tmp/neutrino-program-\(getpid())")
+        defer {
+            for process in host.processes(marked: mark) { kill(process.id, SIGKILL) }
+            try? host.removeFile(top)
+        }
+        try host.writeFile("\(top)/directory", "")
+        try RealKernel.withNamespaces(kernel, 1) { names in
+            let script = "cp \"$(command -v tail)\" \(top)/other && exec -a dnsmasq \(top)/other -s \(mark) -f /dev/null"
+            for place in [nil, names[0]] {
+                try host.start(["bash", "-c", "{ \(script); } </dev/null >/dev/null 2>&1 &"], in: place, timeoutMilliseconds: 5000)
+                var found: ProcessStatus?
+                #expect(
+                    RealKernel.eventually {
+                        found = host.processes(marked: mark).first { $0.command.first == "dnsmasq" }
+                        return found != nil
+                    })
+                let process = try #require(found)
+                try host.removeFile("\(top)/other")
+                let expected = ProcessStatus(id: process.id, command: process.command, program: "other", isInHostNetwork: place == nil)
+                #expect(process == expected && host.process(id: process.id) == expected)
+                kill(process.id, SIGKILL)
+                #expect(host.waitForExit(process: process.id, timeoutMilliseconds: 5000))
+            }
+        }
+    }
+
+    @Test("A process of a container is none of this host's, whatever its words are")
+    func container() throws {
+        let mark = "1001.\(getpid())"
+        let command = ["unshare", "--pid", "--fork", "--kill-child", "tail", "-s", mark, "-f", "/dev/null"]
+        let child = try ChildProcess(command, input: nil, output: nil, error: nil, "run unshare")
+        defer {
+            child.kill()
+            _ = child.reap()
+        }
+        let path = "/proc/\(child.id)/task/\(child.id)/children"
+        func inner() throws -> Int32? { try host.readFile(path).flatMap { Int32($0.filter { !$0.isWhitespace }) } }
+        #expect(RealKernel.eventually { (try? host.readFile("/proc/\(inner() ?? 0)/cmdline"))?.hasPrefix("tail") == true })
+        #expect(host.process(id: try #require(try inner())) == nil)
+        #expect(host.processes(marked: mark).map(\.program) == ["unshare"])
     }
 
     @Test("A daemon that does not start says why")
