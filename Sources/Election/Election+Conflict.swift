@@ -5,17 +5,12 @@ extension Election {
     /// Settles it with every peer that claims mastership. Returns when to look again.
     mutating func settleConflict(_ router: Int) -> Int {
         let rivals = rivals(router)
+        var deadline = deafRivalDeadline(router)
         guard let first = rivals.first else {
             endConflict(router)
-            return Int.max
+            return deadline
         }
-        var deadline = Int.max
-        var winner: Int?
-        for rival in rivals where winner == nil {
-            let (loses, until) = losesAgainst(rival, router)
-            if loses { winner = rival }
-            deadline = min(deadline, until)
-        }
+        let winner = rivals.first { losesAgainst($0, router) }
         let rival = winner ?? first
         let isNew = routers[router].conflict == nil
         if isNew {
@@ -43,7 +38,7 @@ extension Election {
     /// flooded: once at the beginning and once at the end have to do.
     mutating func announceBeside(_ router: Int) -> Int {
         let others = routers[router].claims.indices.filter { routers[router].claims[$0].state == .master && stands(router, $0) }
-        guard let first = others.first, routers[router].conflict?.isLosing != true, routers[router].yieldingFor == nil else {
+        guard let first = others.first, routers[router].conflict?.isLosing != true else {
             let wasOverlapping = routers[router].overlap != nil
             routers[router].overlap = nil
             if wasOverlapping, others.isEmpty { actions.append(.announce(routers[router].router.id)) }
@@ -100,31 +95,28 @@ extension Election {
         return filter.isThere || now >= end ? nil : end
     }
 
-    /// Whether a rival's claim is better than ours; and when that may change with time alone.
-    private func losesAgainst(_ rival: Int, _ router: Int) -> (Bool, Int) {
-        let state = routers[router]
-        let claim = state.claims[rival]
-        if state.yieldingFor != nil { return (true, Int.max) }
+    /// Whether a rival's claim is better than ours.
+    private func losesAgainst(_ rival: Int, _ router: Int) -> Bool {
+        // One that does not hear us cannot give way.
+        if routers[router].yieldingFor != nil || isDeaf(router, rival) { return true }
         let own = candidacy(router)
         let other = candidacy(router, rival)
-        // One that does not hear us cannot give way.
-        var until = Int.max
-        if let host = state.hosts[rival], hosts[host].liveness == .alive, let since = hosts[host].deafSince {
-            until = since + settings.deafRivalMilliseconds
-            if now >= until { return (true, Int.max) }
-        }
         if own.isDraining != other.isDraining {
-            let goes = own.isDraining ? own.gateway.rank >= other.gateway.rank : own.gateway.rank > other.gateway.rank
-            return (goes, until)
+            return own.isDraining ? own.gateway.rank >= other.gateway.rank : own.gateway.rank > other.gateway.rank
         }
         switch (own.gateway, other.gateway) {
-        case (.unreachable, .reachable): return (true, until)
-        case (.reachable, .unreachable): return (false, until)
-        default: break
+        case (.unreachable, .reachable): return true
+        case (.reachable, .unreachable): return false
+        default: return isOutranked(router, by: rival)
         }
-        if state.term != claim.term { return (state.term < claim.term, until) }
-        if own.priority != other.priority { return (own.priority < other.priority, until) }
-        return (own.address < other.address, until)
+    }
+
+    /// When a master that does not hear us counts as deaf; `Int.max` where there is none, or it does already.
+    private func deafRivalDeadline(_ router: Int) -> Int {
+        let since = routers[router].claims.indices.compactMap { peer in
+            routers[router].claims[peer].state == .master ? routers[router].hosts[peer].flatMap { hosts[$0].deafSince } : nil
+        }
+        return since.map { $0 + settings.deafRivalMilliseconds }.filter { now < $0 }.min() ?? Int.max
     }
 
     /// Makes our own keepalived backup, and takes its addresses when it does not react. Returns when to look again.

@@ -23,19 +23,48 @@ extension Election {
         return voucher
     }
 
-    /// Whether what a peer said last may be taken for true: we hear its agent, or another member does.
+    /// Whether what a peer said last may be taken for true: we hear its agent, and not just again, or another member does.
     func stands(_ router: Int, _ peer: Int) -> Bool {
         guard routers[router].claims[peer].isTold else { return false }
         switch liveness(router, peer) {
-        case .alive: return true
+        case .alive: return !routers[router].claims[peer].isOutdated
         case .dead: return voucher(router, peer) == .agent
         case .unknown, .absent: return false
         }
     }
 
-    /// Peers that are master, mean to stay, and whose word stands.
+    /// Peers that are master and whose word stands, and that do not give way to us.
     func rivals(_ router: Int) -> [Int] {
-        routers[router].claims.indices.filter { routers[router].claims[$0].isMastership && stands(router, $0) }
+        routers[router].claims.indices.filter { peer in
+            let claim = routers[router].claims[peer]
+            guard claim.state == .master, stands(router, peer) else { return false }
+            return !claim.isYielding || staysThoughYielding(router, peer)
+        }
+    }
+
+    /// Whether a master asks for a successor, and we, master too, are not the one: it took over from us and is to leave before we have gone, or it will
+    /// never hear that we are there.
+    private func staysThoughYielding(_ router: Int, _ peer: Int) -> Bool {
+        let state = routers[router]
+        guard state.own == .master else { return false }
+        return state.yieldingFor != nil ? isOutranked(router, by: peer) : isDeaf(router, peer)
+    }
+
+    /// Whether a peer that lives has not heard us for so long that it will not.
+    func isDeaf(_ router: Int, _ peer: Int) -> Bool {
+        guard let host = routers[router].hosts[peer], hosts[host].liveness == .alive, let since = hosts[host].deafSince else {
+            return false
+        }
+        return now - since >= settings.deafRivalMilliseconds
+    }
+
+    /// Whether a rival's claim is better than ours where nothing else tells them apart.
+    func isOutranked(_ router: Int, by rival: Int) -> Bool {
+        let state = routers[router]
+        let (own, other) = (candidacy(router), candidacy(router, rival))
+        if state.term != state.claims[rival].term { return state.term < state.claims[rival].term }
+        if own.priority != other.priority { return own.priority < other.priority }
+        return own.address < other.address
     }
 
     func hasLivingPeer(_ router: Int) -> Bool {
@@ -56,13 +85,23 @@ extension Election {
             address: state.router.peers[peer].address)
     }
 
+    /// Whether two peers hear each other as far as they say, which a handover between them needs: of a successor whose word does not reach the master,
+    /// it would never learn that it may go.
+    func hearEachOther(_ router: Int, _ one: Int, _ other: Int) -> Bool { hears(router, one, other) && hears(router, other, one) }
+
+    private func hears(_ router: Int, _ peer: Int, _ other: Int) -> Bool {
+        guard let host = routers[router].hosts[peer], let endpoint = routers[router].router.peers[other].endpoint else { return false }
+        let heard = hosts[host].heard
+        return heard.contains { $0.isAlive && $0.endpoint == endpoint } || Pulse.mayLackHosts(heard)
+    }
+
+    /// Whether what we say reaches a peer.
+    func hearsUs(_ router: Int, _ peer: Int) -> Bool { routers[router].hosts[peer].map { hosts[$0].hearsUs } ?? false }
+
     /// Whether a peer is a living backup that hears us: one that does not is cut off, and holds itself back.
     func isCandidate(_ router: Int, _ peer: Int) -> Bool {
         let claim = routers[router].claims[peer]
-        guard claim.isTold, claim.state == .backup, let host = routers[router].hosts[peer], hosts[host].liveness == .alive else {
-            return false
-        }
-        return hosts[host].deafSince.map { now - $0 < settings.deafRivalMilliseconds } ?? true
+        return claim.isTold && claim.state == .backup && liveness(router, peer) == .alive && !isDeaf(router, peer)
     }
 
     /// Whether a master should give way to a candidate: it drains and the other does not, or only the other reaches its gateway. A drain moves no

@@ -94,7 +94,10 @@ extension Election {
         else { return }
         if pulse.startID != hosts[host].startID { beginAnew(host, startID: pulse.startID) }
         let wasCurrent = hosts[host].isCurrent
-        if hosts[host].notePulse(now: now) { livenessChanged(host) }
+        if hosts[host].notePulse(now: now) {
+            doubtClaims(of: host)
+            livenessChanged(host)
+        }
         noteHearing(pulse, of: host)
         hosts[host].acked = pulse.ackStartID == startID && pulse.ack <= number ? pulse.ack : 0
         if pulse.heard != hosts[host].heard {
@@ -104,7 +107,20 @@ extension Election {
         for entry in pulse.entries { note(entry, of: host) }
         hosts[host].latest = max(hosts[host].latest, pulse.latest)
         if pulse.base <= hosts[host].held { hosts[host].held = max(hosts[host].held, pulse.upTo) }
+        if hosts[host].isCurrent { confirmClaims(of: host) }
         if hosts[host].isCurrent != wasCurrent { touchRouters(of: host) }
+    }
+
+    /// While a host was silent it may have become master, or given that up.
+    private mutating func doubtClaims(of host: Int) {
+        hosts[host].isInDoubt = true
+        for membership in hosts[host].memberships { routers[membership.router].claims[membership.peer].isOutdated = true }
+    }
+
+    private mutating func confirmClaims(of host: Int) {
+        guard hosts[host].isInDoubt else { return }
+        hosts[host].isInDoubt = false
+        for membership in hosts[host].memberships where routers[membership.router].confirm(membership.peer) { touch(membership.router) }
     }
 
     private mutating func beginAnew(_ host: Int, startID: UInt64) {
@@ -127,6 +143,9 @@ extension Election {
             hosts[host].hearsUs = true
             hosts[host].sent = 0
             isUrgent = true
+            // A handover to it may have failed because it did not.
+            for membership in hosts[host].memberships { routers[membership.router].drainNotBefore = Int.min }
+            touchRouters(of: host)
         } else {
             hosts[host].hearsUs = false
             guard hosts[host].deafSince == nil else { return }

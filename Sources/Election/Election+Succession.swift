@@ -16,11 +16,15 @@ extension Election {
                 if !claim.isTold || claim.state == .unknown || host.map({ !hosts[$0].isCurrent }) ?? true { isAllKnown = false }
                 guard claim.isTold else { continue }
                 if claim.isMastership { return nil }
-                if claim.state == .master {
-                    offer = isBetter(candidacy(router), than: candidacy(router, peer)) ? .yielding(peer: peer) : offer
-                    isAllKnown = false
+                guard claim.state == .master || claim.state == .headless else { continue }
+                isAllKnown = false
+                // Who does not hear us would not give way to us.
+                guard hearsUs(router, peer), !claim.isOutdated else { continue }
+                if claim.state == .headless {
+                    offer = .headless(peer: peer)
+                } else if isBetter(candidacy(router), than: candidacy(router, peer)) {
+                    offer = .yielding(peer: peer)
                 }
-                if claim.state == .headless { offer = .headless(peer: peer) }
             case .absent, .unknown:
                 if state.lastMaster == peer { return nil }
                 isAllKnown = false
@@ -132,13 +136,15 @@ extension Election {
     /// How many candidates come before us.
     private func place(_ router: Int, for vacancy: RouterElection.Vacancy) -> Int {
         let own = candidacy(router)
-        var place = 0
-        for peer in routers[router].claims.indices where isCandidate(router, peer) {
-            let other = candidacy(router, peer)
-            if case .yielding(let master) = vacancy, !isBetter(other, than: candidacy(router, master)) { continue }
-            if other < own { place += 1 }
+        return routers[router].claims.indices.count { peer in
+            guard isCandidate(router, peer), candidacy(router, peer) < own else { return false }
+            switch vacancy {
+            case .dead, .nobody: return true
+            case .headless(let master): return hearEachOther(router, peer, master)
+            case .yielding(let master):
+                return isBetter(candidacy(router, peer), than: candidacy(router, master)) && hearEachOther(router, peer, master)
+            }
         }
-        return place
     }
 
     /// Whom keepalived shall believe to have resigned; nil in a group of one.

@@ -30,6 +30,8 @@ struct PeerHost: Sendable {
     var held: UInt32 = 0
     /// …of so many.
     var latest: UInt32 = 0
+    /// It was silent, and has not told all that is new since.
+    var isInDoubt = false
     /// When it was last heard to have become master of a router.
     var lastGain: Int?
     /// The hosts that it hears.

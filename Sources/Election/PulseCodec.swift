@@ -15,6 +15,8 @@ extension Pulse {
     static let entryBytes = 25
     /// More hosts than fit are left out: no one then learns from us that they live.
     static let maximumHeardBytes = 600
+    /// Of a host with an IPv6 address.
+    private static let longestHeardBytes = 17
 
     private static let magic: UInt16 = 0x4E45
     private static let version: UInt8 = 1
@@ -31,6 +33,11 @@ extension Pulse {
             count += 1
         }
         return (count, bytes)
+    }
+
+    /// Whether a list of hosts may have been too long for its datagram: then it says nothing of those that are not in it.
+    static func mayLackHosts(_ heard: [Heard]) -> Bool {
+        heard.count == 255 || heard.reduce(0) { $0 + 1 + $1.endpoint.octets.count } + longestHeardBytes > maximumHeardBytes
     }
 
     /// How many entries fit beside a list of hosts.

@@ -15,6 +15,8 @@ struct RouterElection: Sendable {
         var term: UInt32 = 0
         /// The peer's change number.
         var number: UInt32 = 0
+        /// Its host was silent since it said so and has not repeated it, nor told all that is new: what is true now may be the contrary.
+        var isOutdated = false
 
         /// It is master and means to stay.
         var isMastership: Bool { state == .master && !isYielding }
@@ -223,7 +225,9 @@ struct RouterElection: Sendable {
 
     /// Takes note of what a peer says. False when that is old or nothing new.
     mutating func note(_ entry: Pulse.Entry, of peer: Int) -> Bool {
-        guard !claims[peer].isTold || entry.number > claims[peer].number else { return false }
+        guard !claims[peer].isTold || entry.number > claims[peer].number else {
+            return entry.number == claims[peer].number && confirm(peer)
+        }
         let former = claims[peer]
         claims[peer] = Claim(
             isTold: true, state: entry.state, isDraining: entry.isDraining, isYielding: entry.isYielding, isTaking: entry.isTaking,
@@ -238,6 +242,12 @@ struct RouterElection: Sendable {
         var same = claims[peer]
         same.number = former.number
         return same != former
+    }
+
+    /// What a peer said before its silence is still true. False when that was never in doubt.
+    mutating func confirm(_ peer: Int) -> Bool {
+        defer { claims[peer].isOutdated = false }
+        return claims[peer].isOutdated
     }
 
     /// The peer's agent was started anew and has not said yet what it is. That it was master stands until it says otherwise.
