@@ -24,9 +24,9 @@ public struct AgentSettings: Hashable, Sendable {
     public var servesMetadata: Bool
     /// Whether the kernel has 802.1Q sub-interfaces, which VLAN networks need.
     public var hasVLANDevices: Bool
-    /// Settings of the host that keep one instance's lost fragments from filling the memory of all others' (path below /proc/sys → value), as far as
-    /// the kernel has them.
-    public var fragmentSettings: [String: String] = [:]
+    /// Settings of the host that keep one instance from filling, with fragments or neighbours, what it shares with all others (path below /proc/sys → value), as far
+    /// as the kernel has them.
+    public var memorySettings: [String: String] = [:]
     /// Helpers of connection tracking that the kernel has; nil when nobody looked, and all count as there.
     public var trackingHelpers: Set<TrackingHelper>?
 

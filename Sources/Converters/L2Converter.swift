@@ -29,7 +29,7 @@ public enum L2Converter {
             addNetwork(network, isAnnouncing: announcing.contains(id), view, settings, to: &pieces)
         }
         for port in view.ports.all { addPort(port, view, to: &pieces) }
-        if !pieces.links.isEmpty { pieces.sysctls.merge(settings.fragmentSettings) { $1 } }
+        if !pieces.links.isEmpty { pieces.sysctls.merge(settings.memorySettings) { $1 } }
         if !pieces.links.isEmpty && !settings.hasBridgeConntrack {
             // br_netfilter takes bridged packets past connection tracking, which marks them for the bridge table.
             pieces.sysctls["net/bridge/bridge-nf-call-iptables"] = "1"

@@ -80,7 +80,10 @@ enum Sysctl {
     }
 
     /// What the wanted value is the least of: more memory is the choice of whoever runs the host, and stays, whenever it was made.
-    private static let floors: Set<String> = ["net/ipv4/ipfrag_high_thresh", "net/netfilter/nf_conntrack_frag6_high_thresh"]
+    private static let floors: Set<String> = [
+        "net/ipv4/ipfrag_high_thresh", "net/netfilter/nf_conntrack_frag6_high_thresh", "net/ipv4/neigh/default/gc_thresh2",
+        "net/ipv4/neigh/default/gc_thresh3", "net/ipv6/neigh/default/gc_thresh2", "net/ipv6/neigh/default/gc_thresh3",
+    ]
 
     /// Whether a setting that was found needs no change.
     static func isKept(_ path: String, as found: String, _ wanted: String) -> Bool {

@@ -220,7 +220,7 @@ struct FakeNamespace: Hashable {
         "arp_notify",
         "autoconf",
         "bridge-nf-call-arptables", "bridge-nf-call-ip6tables", "bridge-nf-call-iptables", "disable_ipv6", "fib_multipath_hash_policy",
-        "forwarding", "ip_forward",
+        "forwarding", "gc_thresh2", "gc_thresh3", "ip_forward",
         "ip_nonlocal_bind", "ipfrag_high_thresh", "ipfrag_time", "nf_conntrack_count", "nf_conntrack_frag6_high_thresh",
         "nf_conntrack_frag6_timeout", "nf_conntrack_max", "nf_conntrack_tcp_be_liberal", "nf_conntrack_tcp_loose", "promote_secondaries",
         "proxy_arp", "rp_filter",

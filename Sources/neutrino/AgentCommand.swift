@@ -89,12 +89,14 @@ struct AgentCommand: AsyncParsableCommand {
         configuration.settings.hasBridgeConntrack = connectionState == .native
         configuration.settings.hasVLANDevices = VLANDevices.detect()
         configuration.settings.trackingHelpers = TrackingHelpers.detect()
-        configuration.settings.fragmentSettings = FragmentReassembly.settings()
+        configuration.settings.memorySettings = FragmentReassembly.settings().merging(NeighbourMemory.settings()) { $1 }
         do {
             try FileManager.default.createDirectory(atPath: stateDirectory, withIntermediateDirectories: true)
         } catch {
             throw CleanExit.failure("The state directory \(stateDirectory) cannot be made: \(error.localizedDescription)")
         }
+        let lock = try await AgentLock.take(stateDirectory, logger)
+        defer { withExtendedLifetime(lock) {} }
         let metadataConfiguration = try metadata.configuration(stateDirectory: stateDirectory)
         let events = try KernelEvents()
         defer { events.close() }

@@ -36,6 +36,9 @@ extension SecurityGroupPacketTests {
         // Else this would prove nothing.
         try send()
         #expect(try !passes(), "with the settings of the kernel")
+        // Nor do they get any further: a router's namespace, whose memory is its own, may keep the kernel's settings.
+        let received = "grep -h ^FRAG /proc/net/sockstat /proc/net/sockstat6"
+        #expect(try bench.test.run(received, in: names[9]).text == "FRAG: inuse 0 memory 0\nFRAG6: inuse 0 memory 0\n")
         let settings = FragmentReassembly.settings()
         #expect(settings.count == 4)
         for (path, value) in settings { try bench.test.expect("echo \(value) > /proc/sys/\(path)", in: bench.host) }
@@ -78,10 +81,10 @@ extension SecurityGroupPacketTests {
         return (path, 14 + (version == .v4 ? 20 : 40 + 8) + 1400)
     }
 
-    @Test("A host that carries networks gets the settings for fragments that its kernel has")
-    func fragmentSettings() throws {
+    @Test("A host that carries networks gets the settings of shared memory that its kernel has")
+    func memorySettings() throws {
         var informed = settings
-        informed.fragmentSettings = ["net/ipv4/ipfrag_time": "1"]
+        informed.memorySettings = ["net/ipv4/ipfrag_time": "1"]
         #expect(HostConverter.convert(view(network()), informed).configuration.own.sysctls["net/ipv4/ipfrag_time"] == "1")
         #expect(HostConverter.convert(view([]), informed).configuration.own.sysctls["net/ipv4/ipfrag_time"] == nil)
     }

@@ -222,6 +222,21 @@ import Testing
         #expect(try bench.kernel.sysctl(size, in: nil) == "268435456")
     }
 
+    @Test(
+        "Room for neighbours that somebody makes larger stays so; less is made more", arguments: ["ipv4", "ipv6"],
+        ["gc_thresh2", "gc_thresh3"])
+    func neighbourMemory(_ version: String, _ name: String) throws {
+        let bench = Bench()
+        let path = "net/\(version)/neigh/default/\(name)"
+        var builder = HostBuilder()
+        builder.host.own.sysctls = [path: "65536"]
+        for (value, kept) in [("1024", "65536"), ("262144", "262144")] {
+            try bench.kernel.somebodyElse(.setSysctl(path: path, value: value, nil))
+            _ = bench.reconciler.apply(builder.host, .full)
+            #expect(try bench.kernel.sysctl(path, in: nil) == kept)
+        }
+    }
+
     @Test("A new group costs new chains and elements, and the table and its counters stay")
     func newGroup() throws {
         let (bench, host) = try bench()
