@@ -11,9 +11,6 @@ struct KeystoneFailure: Error, CustomStringConvertible {
 
 /// The two things that this server asks of Keystone: a token of its own, and whether a caller's token is valid.
 final class KeystoneClient: Sendable {
-    static let connectLimit = TimeAmount.seconds(3)
-    /// For one question with its answer.
-    static let answerLimit = TimeAmount.seconds(10)
     /// Tokens are validated without their catalogue, so an answer has some kilobytes.
     static let maximumAnswerBytes = 1 << 20
     /// A question that got no answer is put again: an idle connection may have been closed just when it was taken.
@@ -25,7 +22,7 @@ final class KeystoneClient: Sendable {
     init(configuration: KeystoneConfiguration) {
         self.configuration = configuration
         var settings = HTTPClient.Configuration()
-        settings.timeout.connect = Self.connectLimit
+        settings.timeout.connect = .seconds(Int64(configuration.connectSeconds))
         // A redirection would carry tokens to wherever it points.
         settings.redirectConfiguration = .disallow
         client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: settings)
@@ -93,7 +90,7 @@ final class KeystoneClient: Sendable {
         var failure = ""
         for _ in 0..<Self.attempts {
             do {
-                let response = try await client.execute(request, timeout: Self.answerLimit)
+                let response = try await client.execute(request, timeout: .seconds(Int64(configuration.answerSeconds)))
                 let buffer = try await response.body.collect(upTo: Self.maximumAnswerBytes)
                 return Answer(
                     status: response.status, headers: response.headers, body: try? JSONParser.parse(Array(buffer.readableBytesView)))

@@ -11,6 +11,10 @@ public struct KeystoneConfiguration: Sendable {
     /// The names of the domains of user and project.
     public var userDomain: String
     public var projectDomain: String
+    /// How long to connect may take.
+    public var connectSeconds = 3
+    /// How long one question with its answer may take.
+    public var answerSeconds = 10
 
     public init(
         url: String, publicURL: String? = nil, user: String, password: String, project: String = "service", userDomain: String = "Default",

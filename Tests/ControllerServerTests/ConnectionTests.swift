@@ -6,7 +6,7 @@ import Testing
 
 @testable import ControllerServer
 
-@Suite("Connections", .timeLimit(.minutes(2)))
+@Suite("Connections", .timeLimit(.minutes(15)))
 struct ConnectionTests {
     @Test("A body that does not come whole in time is answered 408, though its client says nothing any more; a whole request is not ended")
     func silentBody() async throws {

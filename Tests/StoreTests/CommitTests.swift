@@ -8,20 +8,46 @@ import Testing
 @testable import Store
 
 /// SQLite with a disk that writes when the test says so.
-@Suite("Commits", .timeLimit(.minutes(5))) struct CommitTests {
+@Suite("Commits", .timeLimit(.minutes(15))) struct CommitTests {
     /// A disk, and what happened in which order.
     private final class Disk: Sendable {
+        private struct State {
+            var events: [String] = []
+            var waiting: [(condition: @Sendable ([String]) -> Bool, continuation: CheckedContinuation<Void, Never>)] = []
+        }
+
         /// One for each sync that may begin to end.
         let release = DispatchSemaphore(value: 0)
-        private let events = Mutex<[String]>([])
+        private let state = Mutex(State())
         private let code: Int32
 
         /// - Parameter code: of the error that it reports; 0: none.
         init(failingWith code: Int32 = 0) { self.code = code }
 
-        func note(_ event: String) { events.withLock { $0.append(event) } }
-        var noted: [String] { events.withLock { $0 } }
-        var answers: Int { noted.filter { $0 == "answered" }.count }
+        var noted: [String] { state.withLock { $0.events } }
+        var answers: Int { noted.count { $0 == "answered" } }
+
+        func note(_ event: String) {
+            let ready = state.withLock { state in
+                state.events.append(event)
+                let ready = state.waiting.filter { $0.condition(state.events) }.map(\.continuation)
+                state.waiting.removeAll { $0.condition(state.events) }
+                return ready
+            }
+            for continuation in ready { continuation.resume() }
+        }
+
+        /// Returns once what was noted is so.
+        func reaches(_ condition: @escaping @Sendable ([String]) -> Bool) async {
+            await withCheckedContinuation { continuation in
+                let isSo = state.withLock { state in
+                    if condition(state.events) { return true }
+                    state.waiting.append((condition, continuation))
+                    return false
+                }
+                if isSo { continuation.resume() }
+            }
+        }
 
         func synchronize(_ descriptor: Int32) -> Int32 {
             note("sync")
@@ -39,17 +65,9 @@ import Testing
             path: path, limits: limits, logger: .quiet, statements: ResourceSQLCache(), synchronize: { disk.synchronize($0) })
     }
 
-    /// The suite's time limit ends it.
-    private func waitUntil(_ condition: () -> Bool) async throws {
-        while !condition() {
-            try Task.checkCancellation()
-            await Task.yield()
-        }
-    }
-
     /// Lets everything run that can.
     private func settle() async {
-        for _ in 0..<1000 { await Task.yield() }
+        for _ in 0..<100 { await Task.yield() }
     }
 
     @Test("Callers hear of a commit when it is durable, and the next transactions run while it is synced") func pipelined() async throws {
@@ -59,7 +77,7 @@ import Testing
             try await store.write { try $0.insert(Samples.network("first")) }
             disk.note("first answered")
         }()
-        try await waitUntil { disk.noted == ["sync"] }
+        await disk.reaches { $0 == ["sync"] }
         async let second: Void = {
             try await store.write { transaction in
                 disk.note("second runs")
@@ -67,7 +85,7 @@ import Testing
             }
             disk.note("second answered")
         }()
-        try await waitUntil { disk.noted == ["sync", "second runs"] }
+        await disk.reaches { $0 == ["sync", "second runs"] }
         await settle()
         #expect(store.currentRevision == 0)
         disk.release.signal()
@@ -88,7 +106,7 @@ import Testing
         let store = Store(try makeBackend(disk))
         let network = Samples.network("seen")
         async let written: Void = store.write { try $0.insert(network) }
-        try await waitUntil { disk.noted == ["sync"] }
+        await disk.reaches { $0 == ["sync"] }
         let body = { @Sendable (transaction: StoreTransaction) throws -> String? in
             let name = try transaction.find(Network.self, network.id)?.name
             disk.note("read")
@@ -103,7 +121,7 @@ import Testing
                 return nil
             }
         }()
-        try await waitUntil { disk.noted == ["sync", "read"] }
+        await disk.reaches { $0 == ["sync", "read"] }
         await settle()
         disk.release.signal()
         #expect(try await seen == (isMissing ? nil : "seen"))
@@ -135,14 +153,14 @@ import Testing
             }
         }
         async let first = come("first", false, 4)
-        try await waitUntil { disk.noted == ["first"] }
+        await disk.reaches { $0 == ["first"] }
         async let second = come("second", true, 0)
         async let third = come("third", false, 0)
         async let fourth = come("fourth", false, 0)
         // The others run while two are synced.
-        try await waitUntil { disk.noted.filter { $0 != "sync" }.count == 4 }
+        await disk.reaches { $0.count { $0 != "sync" } == 4 }
         disk.release.signal()
-        try await waitUntil { disk.answers == 2 }
+        await disk.reaches { $0.count { $0 == "answered" } == 2 }
         await settle()
         #expect(disk.answers == 2)
         disk.release.signal()
@@ -173,7 +191,7 @@ import Testing
                 try await group.waitForAll()
             }
         }
-        try await waitUntil { disk.noted.filter { $0 == "ran" }.count == 7 }
+        await disk.reaches { $0.count { $0 == "ran" } == 7 }
         #expect(disk.noted.filter { $0 == "sync" }.count == 1)
         for _ in 0..<7 { disk.release.signal() }
         try await all.value

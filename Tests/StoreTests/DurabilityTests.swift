@@ -83,7 +83,9 @@ import Testing
         let release = DispatchSemaphore(value: 0)
         async let first: Void = store.write { _ in
             isHeld.signal()
+            // Open for good: on a busy machine PostgreSQL may have ended the idle transaction, which is run again then.
             release.wait()
+            release.signal()
         }
         await withCheckedContinuation { continuation in
             DispatchQueue.global().async {

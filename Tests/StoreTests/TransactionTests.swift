@@ -91,7 +91,9 @@ import Testing
         async let first: Void = store.write { transaction in
             try transaction.insert(Samples.network("first"))
             isHeld.signal()
+            // Open for good: on a busy machine PostgreSQL may have ended the idle transaction, which is run again then.
             release.wait()
+            release.signal()
         }
         await withCheckedContinuation { continuation in
             DispatchQueue.global().async {
@@ -256,6 +258,7 @@ import Testing
             let before = try transaction.count(Network.self)
             hasRead.signal()
             hasWritten.wait()
+            hasWritten.signal()
             return [before, try transaction.count(Network.self)]
         }
         await withCheckedContinuation { continuation in
